@@ -1,0 +1,1 @@
+"""amiflow: declarative call automation for the Asterisk Manager Interface."""

@@ -1,0 +1,1 @@
+"""The Asterisk Manager Interface as such: messages, codec, session and catalogue. Imports nothing of amiflow; no I/O but package data."""

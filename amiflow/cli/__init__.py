@@ -1,0 +1,1 @@
+"""People: arguments in, text and exit codes out, one module a command."""

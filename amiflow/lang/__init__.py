@@ -1,0 +1,1 @@
+"""The compiler: recipe text becomes a plan and diagnostics. Imports report, ami and plan; never engine."""

@@ -1,0 +1,1 @@
+"""Sources, spans and diagnostics: what is told to people about a text. Imports nothing of amiflow; no I/O."""
