@@ -1,0 +1,179 @@
+"""What goes into the machine and what comes out of it: two closed unions of frozen data.
+
+Belongs here: inputs (what the world reports) and effects (what the world is asked to do, and what is told of the run).
+Never here: behaviour. Times are seconds: `now` is monotonic, `wall` is the epoch; both are arguments of
+`machine.handle`, never read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from amiflow.ami.message import Message
+from amiflow.plan.model import EventList
+from amiflow.report.source import Span
+
+Level: TypeAlias = Literal["debug", "info", "warn", "error"]
+Outcome: TypeAlias = Literal["done", "failed", "stopped"]
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReady:
+    """A server is logged in and ready to be used; the first time its `on start` flows begin.
+
+    `ami_version` is the banner's ("11.0.0"); it decides whether C-escapes are undone. `restarted` is true where
+    Asterisk itself was restarted since the last time (its Uptime went back).
+    """
+
+    server: str
+    ami_version: str
+    restarted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLost:
+    """The connection is gone; times go on, and waiting actions wait for the next ServerReady within their time."""
+
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event that is no part of an event list."""
+
+    server: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The action's bytes were handed to the connection: from here on its outcome may be unknown."""
+
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The response of an action came, and its whole event list where it has one."""
+
+    action_id: str
+    response: Message
+    rows: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """An action will not be answered: `unsent` was never on the wire, `unknown` was when the line broke; `invalid`
+    could not be sent at all (a CR, LF or NUL in a value, a line too long), as `reason` says."""
+
+    action_id: str
+    kind: Literal["unsent", "unknown", "invalid"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing happened but time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """^C or SIGTERM: end every flow in order (`on stop` flows, `finally`), then Exit."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """No server will send anything more (the end of a recording or of a simulated scenario): Exit when no flow runs."""
+
+
+Input: TypeAlias = (
+    ServerReady | ServerLost | Received | Sent | Answered | Unanswered | Tick | StopAsked | SourceEnded
+)
+
+# --- effects ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this action on this server's connection, as soon as a slot is free.
+
+    `action_id` is the runner's own, unique for the run, and is to be put on the wire as `ActionID`; `headers` begin
+    with `Action`. `until` is the monotonic time at which the flow's own patience ends: an action not yet sent by then
+    is dropped. `instance` is the flow instance that asked, with the step's span.
+    """
+
+    server: str
+    action_id: str
+    headers: tuple[tuple[str, str], ...]
+    event_list: EventList | None
+    reads: bool
+    until: float
+    instance: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The flow waits no longer for this action: do not send it if it has not been sent."""
+
+    server: str
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A `log` step."""
+
+    level: Level
+    text: str
+    flow: str
+    instance: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A fact about the run, for log and journal: `kind` names it, `facts` are plain values, secrets masked.
+
+    Kinds: `flow-started` `flow-ended` `step` `answer` `wait-met` `wait-timeout` `match-started` `match-dropped`
+    `suppressed` `refused` `condition-failed` `gap` `look-back-lost` `finally-failed` …; each says which flow and
+    instance where there is one, and the message that led there where there is one.
+    """
+
+    kind: str
+    level: Level
+    text: str
+    flow: str | None
+    instance: int | None
+    span: Span | None
+    facts: Mapping[str, object]
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowEnded:
+    """An instance came to its end; `failure` is the text of a failed one, with the span of the step that failed."""
+
+    flow: str
+    instance: int
+    outcome: Outcome
+    failure: str | None
+    span: Span | None
+    result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The run is over: 0, or 1 where a flow failed in a recipe of `on start` flows."""
+
+    status: int
+
+
+Effect: TypeAlias = Send | Withdraw | Said | Noted | FlowEnded | Exit

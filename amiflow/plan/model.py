@@ -1,0 +1,379 @@
+"""The plan: everything that the engine needs, as frozen data; each node carries the span of its source.
+
+Belongs here: declarations, triggers, flows and their code. A flow's steps are a flat tuple of instructions, and a
+position in it is an int, so that a running flow can be written down as (position, environment). Never here: how a plan
+is made (`lang.lower`), run (`engine`), printed (`plan.show`) or stored (`plan.store`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from amiflow.plan.expressions import Expr
+from amiflow.plan.types import Coding, Type
+from amiflow.report.source import Source, Span
+
+VERSION = 1
+
+# --- steps as code ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Where an `or` goes on: the position of its first instruction, and the name that the error is bound to."""
+
+    target: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderValue:
+    """One header of an action; a list value is written as a repeated header."""
+
+    name: str
+    value: Expr
+    coding: Coding
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`retry 3 every 2s`: up to `times` further attempts."""
+
+    times: Expr
+    every: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class EventList:
+    """How an action's event list is known: the names of its rows, and of the event that ends it (Asterisk before 13.2
+    has no `EventList` header on most lists)."""
+
+    rows: tuple[str, ...]
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Send an action and await its response (and its event list).
+
+    `within` none means the default: 5 s, or for an awaited Originate its Timeout (30 s if absent) + 5 s. `reads` marks
+    an action that changes nothing, which may be repeated freely and does not move the flow's place on the tape.
+    `awaits_call` is true for an Originate written without `Async`: the step ends with its OriginateResponse.
+    `privileges` are the classes of which the account needs any one.
+    """
+
+    action: str
+    headers: tuple[HeaderValue, ...]
+    into: str | None
+    within: Expr | None
+    retry: Retry | None
+    handler: Handler | None
+    reads: bool
+    awaits_call: bool
+    event_list: EventList | None
+    privileges: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An equality that a message must meet: `header == value`, where `value` does not depend on the message itself.
+
+    Dispatch is indexed by it; it is also part of the pattern's `where`, which alone decides.
+    """
+
+    header: str
+    coding: Coding
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """`E | F as name where cond`: events by their wire names."""
+
+    events: tuple[str, ...]
+    name: str | None
+    where: Expr | None
+    keys: tuple[Key, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One alternative or part of a wait; `target` is where its steps begin (`wait any`), none where there are none."""
+
+    pattern: Pattern
+    target: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """`wait 5s`, `wait for name`."""
+
+    duration: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """`wait E`, `wait all { … }`, `wait any { … after D { … } }`.
+
+    With `one` and `all`, `within` bounds the wait and `handler` is its `or`. With `any`, the entry that came decides
+    the target; `within`/`timeout_target` are its `after` part.
+    """
+
+    mode: Literal["one", "all", "any"]
+    entries: tuple[Entry, ...]
+    within: Expr
+    timeout_target: int | None
+    handler: Handler | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """`let`, `var` and `set`: bind the value to a name of the flow."""
+
+    name: str
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    target: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class JumpUnless:
+    """Go on at `target` when the condition is false (or fails to be evaluated: then the flow fails)."""
+
+    condition: Expr
+    target: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The head of a `for`: take the next item of the list held by `items` (a hidden name; `position` counts) into
+    `name`, or go on at `done`."""
+
+    items: str
+    position: str
+    name: str
+    done: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The head of a `repeat`: count in `position` (hidden) and, with `every`, pause until that long after the last
+    beginning (the first comes at once); bind the round, from 1, to `name`; after `times` rounds go on at `done`."""
+
+    position: str
+    times: Expr
+    every: Expr | None
+    name: str | None
+    done: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: Literal["debug", "info", "warn", "error"]
+    text: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """`stop`: the flow is done. Also the end of every body."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """`fail "…"`: the flow ends as failed with this text."""
+
+    text: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reraise:
+    """The end of the flow as failed with the error bound to `error`: what a handler does that handles nothing."""
+
+    error: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """`return expr`: the flow is done, and this is its result."""
+
+    value: Expr
+    span: Span
+
+
+Instruction: TypeAlias = (
+    Act | Pause | Await | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
+)
+Code: TypeAlias = tuple[Instruction, ...]
+
+# --- triggers and flows -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One event of a trigger: the first, one that follows (`then`), or one that must not come (`without`).
+
+    `within` counts from the event before and is none only for the first. `unless` drops the match when it comes first.
+    """
+
+    kind: Literal["first", "then", "without"]
+    pattern: Pattern
+    unless: Pattern | None
+    within: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class OnEvents:
+    stages: tuple[Stage, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OnRun:
+    """`on start`, `on stop`: moments of the run itself, for each server."""
+
+    moment: Literal["start", "stop"]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """`every 60s`: first after the period, never overlapping."""
+
+    period: Expr
+    span: Span
+
+
+Trigger: TypeAlias = OnEvents | OnRun | Every
+Policy: TypeAlias = Literal["single", "replace", "queued", "parallel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Per:
+    """`per key [policy]`; `known_at` is the index of the stage whose event completes the key."""
+
+    key: tuple[Expr, ...]
+    policy: Policy
+    known_at: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """`allow feedback-loop "reason"`: a warning that is meant."""
+
+    code: str
+    reason: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A trigger, its clauses and its code. `lasting` is the lifetime as written or, by default, as computed from the
+    flow's own bounds (at least one hour). `source_hash` changes with the flow's text: only an unchanged flow resumes."""
+
+    name: str
+    trigger: Trigger
+    per: Per | None
+    max: Expr
+    cooldown: Expr | None
+    until: Pattern | None
+    lasting: Expr
+    server: str | None
+    allows: tuple[Allow, ...]
+    body: Code
+    final: Code
+    source_hash: str
+    span: Span
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    name: str
+    type: Type
+    default: Expr | None
+    help: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A `let` of the file; it may read params, secrets and earlier constants."""
+
+    name: str
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """One `trust(x)`: listed so that a reader of the plan sees what was taken on faith."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class EventNeed:
+    """An event that the plan listens to, with the classes of which the account must be able to read every one."""
+
+    name: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNeed:
+    """An action that the plan sends, with the classes of which the account must be able to write any one."""
+
+    name: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What is asked of the server: events, actions, and the event mask for the login (`off` or `call,user,…`)."""
+
+    events: tuple[EventNeed, ...]
+    actions: tuple[ActionNeed, ...]
+    mask: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A compiled recipe. `sources` are the texts that spans point into, so that a run can show a step's line."""
+
+    version: int
+    sources: tuple[Source, ...]
+    params: tuple[Param, ...]
+    secrets: tuple[Secret, ...]
+    constants: tuple[Constant, ...]
+    flows: tuple[Flow, ...]
+    needs: Needs
+    trusts: tuple[Trust, ...]
