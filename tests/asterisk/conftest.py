@@ -1,0 +1,59 @@
+"""What the tests on real Asterisk stand on: running servers, and calls through them.
+
+A test that asks for `asterisk` runs once on each version. For one version alone:
+`@pytest.mark.parametrize("server", ["22"], indirect=True)`.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from support.lab import calls
+from support.lab.calls import BridgedCall
+from support.lab.install import SUITES
+from support.lab.server import AsteriskServer
+from support.lab.sip import SipEndpoints
+from support.plain_ami import PlainAmi
+
+
+@pytest.fixture(scope="session", params=list(SUITES))
+def server(request: pytest.FixtureRequest) -> Iterator[AsteriskServer]:
+    """One server a version for the whole run. A test asks for `asterisk` instead, which cleans up."""
+    with AsteriskServer(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def asterisk(server: AsteriskServer) -> Iterator[AsteriskServer]:
+    """A running server without a channel; what the test leaves on it is hung up."""
+    if not server.running:
+        server.start()
+    yield server
+    if server.running:
+        server.clean()
+
+
+@pytest.fixture
+def judge(asterisk: AsteriskServer) -> Iterator[PlainAmi]:
+    """A plain connection of all privileges, which sees every event from here on."""
+    with asterisk.connect() as ami:
+        yield ami
+
+
+@pytest.fixture
+def bridged_call(judge: PlainAmi) -> Callable[[], BridgedCall]:
+    """Makes a call of two Local channels in a basic bridge."""
+    return lambda: calls.bridged_call(judge)
+
+
+@pytest.fixture
+def latin1_call(judge: PlainAmi) -> Callable[[], BridgedCall]:
+    """Makes such a call whose caller name is `config.LATIN1_NAME` in Latin-1 bytes."""
+    return lambda: calls.bridged_call(judge, "latin1")
+
+
+@pytest.fixture
+def sip_call(asterisk: AsteriskServer, judge: PlainAmi) -> Iterator[Callable[[], BridgedCall]]:
+    """Makes a call of two PJSIP channels in a basic bridge, between two sipp endpoints."""
+    with SipEndpoints(asterisk.ports) as endpoints:
+        yield lambda: endpoints.call(judge)
+        asterisk.clean()  # while the endpoints still answer, else each BYE is retried for half a minute
