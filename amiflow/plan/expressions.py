@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
 
-Literal_: TypeAlias = None | bool | int | float | str | timedelta
+LiteralValue: TypeAlias = bool | int | float | str | timedelta | None
 
 BinaryOp: TypeAlias = Literal["+", "-", "*", "/", "%"]
 CompareOp: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "like"]
@@ -23,7 +23,7 @@ CompareOp: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in",
 class Const:
     """A value written in the recipe; a duration is a `timedelta`."""
 
-    value: Literal_
+    value: LiteralValue
     span: Span
 
 

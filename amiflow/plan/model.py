@@ -288,7 +288,7 @@ class Allow:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A trigger, its clauses and its code. `lasting` is the lifetime as written or, by default, as computed from the
-    flow's own bounds (at least one hour). `source_hash` changes with the flow's text: only an unchanged flow resumes."""
+    flow's own bounds (at least one hour). `source_hash` changes with the flow's text: an unchanged flow may resume."""
 
     name: str
     trigger: Trigger

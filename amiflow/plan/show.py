@@ -1,0 +1,239 @@
+"""A plan as stable text for people: the same plan gives the same bytes.
+
+Belongs here: how expressions, triggers, steps and needs are written down. Never here: JSON (`plan.store`), diagnostics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import assert_never
+
+from amiflow.plan import expressions as ir
+from amiflow.plan import model
+from amiflow.plan.durations import duration_text
+from amiflow.plan.types import type_name
+from amiflow.report.source import Source, Span
+
+
+def show(plan: model.Plan) -> str:
+    """The whole plan: inputs, what is asked of the server, and each flow with its bounds and numbered steps."""
+    sources = {source.path: source for source in plan.sources}
+    lines = [f"plan version {plan.version}: {', '.join(source.path for source in plan.sources)}", ""]
+    lines += _section("params", _params(plan))
+    lines += _section("secrets", (secret.name for secret in plan.secrets))
+    lines += _section("constants", (f"{const.name} = {expression(const.value)}" for const in plan.constants))
+    lines += _section("asks of the server", _needs(plan.needs))
+    lines += _section("taken on trust", (f"{trust.text}  {_place(trust.span, sources)}" for trust in plan.trusts))
+    for flow in plan.flows:
+        lines += _flow(flow, sources)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(title: str, rows: Iterator[str]) -> list[str]:
+    found = [f"  {row}".rstrip() for row in rows]
+    return [title, *found, ""] if found else []
+
+
+def _params(plan: model.Plan) -> Iterator[str]:
+    for param in plan.params:
+        default = f" = {expression(param.default)}" if param.default else " (required)"
+        yield f"{param.name}: {type_name(param.type)}{default}" + (f"    # {param.help}" if param.help else "")
+
+
+def _needs(needs: model.Needs) -> Iterator[str]:
+    yield f"event mask  {needs.mask}"
+    for event in needs.events:
+        yield f"event       {event.name}  read {' and '.join(event.classes) or '-'}"
+    for action in needs.actions:
+        yield f"action      {action.name}  write {' or '.join(action.classes) or '-'}"
+
+
+def _place(span: Span, sources: Mapping[str, Source]) -> str:
+    source = sources.get(span.path)
+    return f"{span.path}:{source.position(span.start)[0]}" if source else span.path
+
+
+def _flow(flow: model.Flow, sources: Mapping[str, Source]) -> list[str]:
+    lines = [f"flow {flow.name}    {_place(flow.span, sources)}"]
+    lines += [f"  {line}" for line in trigger(flow.trigger)]
+    if flow.per:
+        lines.append(f"  per {', '.join(map(expression, flow.per.key))} {flow.per.policy}")
+    if flow.cooldown:
+        lines.append(f"  cooldown {expression(flow.cooldown)}")
+    if flow.until:
+        lines.append(f"  until {pattern(flow.until)}")
+    lines.append(f"  max {expression(flow.max)}, lasting {expression(flow.lasting)}")
+    lines += [f'  server "{flow.server}"'] if flow.server else []
+    lines += [f'  allow {allow.code} "{allow.reason}"' for allow in flow.allows]
+    lines += _code(flow.body, sources)
+    if flow.final:
+        lines += ["  finally", *_code(flow.final, sources)]
+    return [*lines, ""]
+
+
+def trigger(on: model.Trigger) -> list[str]:
+    """The trigger, a line for each of its events."""
+    match on:
+        case model.OnEvents(stages=stages):
+            return [_stage(stage) for stage in stages]
+        case model.OnRun(moment=moment):
+            return [f"on {moment}"]
+        case model.Every(period=period):
+            return [f"every {expression(period)}"]
+        case _:
+            assert_never(on)
+
+
+def _stage(stage: model.Stage) -> str:
+    word = {"first": "on", "then": "then", "without": "without"}[stage.kind]
+    unless = f" unless {pattern(stage.unless)}" if stage.unless else ""
+    within = f" within {expression(stage.within)}" if stage.within else ""
+    return f"{word} {pattern(stage.pattern)}{unless}{within}"
+
+
+def pattern(what: model.Pattern) -> str:
+    """`E | F as name where cond`."""
+    name = f" as {what.name}" if what.name else ""
+    where = f" where {expression(what.where)}" if what.where else ""
+    return f"{' | '.join(what.events)}{name}{where}"
+
+
+def _code(code: model.Code, sources: Mapping[str, Source]) -> list[str]:
+    rows = [(number, instruction(step), step.span) for number, step in enumerate(code)]
+    width = min(88, max((len(text) for _, text, _ in rows), default=0))
+    return [f"  {number:4}  {text:<{width}}  {_place(span, sources)}" for number, text, span in rows]
+
+
+def instruction(step: model.Instruction) -> str:
+    """One step on one line, with the numbers of the steps where it may go on."""
+    match step:
+        case model.Act():
+            return _act(step)
+        case model.Pause(duration=duration):
+            return f"wait {expression(duration)}"
+        case model.Await():
+            return _await(step)
+        case model.Set(name=name, value=value):
+            return f"{name} = {expression(value)}"
+        case model.Jump(target=target):
+            return f"go to {target}"
+        case model.JumpUnless(condition=condition, target=target):
+            return f"unless {expression(condition)} go to {target}"
+        case model.Next(items=items, name=name, done=done):
+            return f"next {name} in {items}, at the end go to {done}"
+        case model.Again():
+            every = f" every {expression(step.every)}" if step.every else ""
+            name_ = f" as {step.name}" if step.name else ""
+            return f"repeat {expression(step.times)}{every}{name_}, at the end go to {step.done}"
+        case model.Log(level=level, text=text):
+            return f"log {level} {expression(text)}"
+        case model.Stop():
+            return "stop"
+        case model.Fail(text=text):
+            return f"fail {expression(text)}"
+        case model.Reraise(error=error):
+            return f"fail with {error}"
+        case model.Return(value=value):
+            return f"return {expression(value)}"
+        case _:
+            assert_never(step)
+
+
+def _handler(handler: model.Handler | None) -> str:
+    return "" if handler is None else f", or{f' as {handler.error}' if handler.error else ''} go to {handler.target}"
+
+
+def _act(step: model.Act) -> str:
+    headers = " ".join(f"{header.name}: {expression(header.value)}" for header in step.headers)
+    into = f"{step.into} = " if step.into else ""
+    within = f" within {expression(step.within)}" if step.within else ""
+    retry = f" retry {expression(step.retry.times)} every {expression(step.retry.every)}" if step.retry else ""
+    return f"{into}{step.action} {{ {headers} }}".replace("{  }", "{ }") + within + retry + _handler(step.handler)
+
+
+def _await(step: model.Await) -> str:
+    entries = [pattern(e.pattern) + (f" go to {e.target}" if e.target is not None else "") for e in step.entries]
+    within = f"within {expression(step.within)}"
+    if step.mode == "one":
+        return f"wait {entries[0]} {within}{_handler(step.handler)}"
+    timeout = f" go to {step.timeout_target}" if step.timeout_target is not None else ""
+    return f"wait {step.mode} {{ {'; '.join(entries)} }} {within}{timeout}{_handler(step.handler)}"
+
+
+# How tightly each kind of expression binds; an operand that binds less than its place wants is put in parentheses.
+_LOOSEST, _AND, _NOT, _COMPARE, _DEFAULT, _SUM, _PRODUCT, _SIGN, _ATOM = range(9)
+
+
+def expression(expr: ir.Expr) -> str:
+    """The expression as a recipe would write it."""
+    return _write(expr, _LOOSEST)
+
+
+def _write(expr: ir.Expr, place: int) -> str:
+    text, strength = _written(expr)
+    return f"({text})" if strength < place else text
+
+
+def _written(expr: ir.Expr) -> tuple[str, int]:
+    match expr:
+        case ir.Const(value=value):
+            return _literal(value), _ATOM
+        case ir.Local(name=name) | ir.Global(name=name):
+            return name, _ATOM
+        case ir.Header(of=of, name=name) | ir.Field(of=of, name=name):
+            return f"{_write(of, _ATOM)}.{name}", _ATOM
+        case ir.Index(of=of, key=key):
+            return f"{_write(of, _ATOM)}[{expression(key)}]", _ATOM
+        case ir.Binary(op=op, left=left, right=right):
+            strength = _SUM if op in "+-" else _PRODUCT
+            return f"{_write(left, strength)} {op} {_write(right, strength + 1)}", strength
+        case ir.Negate(of=of):
+            return f"-{_write(of, _SIGN)}", _SIGN
+        case ir.Compare(op=op, left=left, right=right):
+            return f"{_write(left, _DEFAULT)} {op} {_write(right, _DEFAULT)}", _COMPARE
+        case ir.Matches(of=of, pattern=regex):
+            return f'{_write(of, _DEFAULT)} matches r"{regex}"', _COMPARE
+        case ir.Both(parts=parts):
+            return " and ".join(_write(part, _NOT) for part in parts), _AND
+        case ir.Either(parts=parts):
+            return " or ".join(_write(part, _AND) for part in parts), _LOOSEST
+        case ir.Not(of=of):
+            return f"not {_write(of, _NOT)}", _NOT
+        case ir.Default(of=of, default=default):
+            return f"{_write(of, _DEFAULT)} ?? {_write(default, _SUM)}", _DEFAULT
+        case ir.Join(parts=parts):
+            return '"' + "".join(map(_piece, parts)) + '"', _ATOM
+        case ir.ListExpr(items=items):
+            return "[" + ", ".join(map(expression, items)) + "]", _ATOM
+        case ir.RecordExpr(fields=fields):
+            return "{" + ", ".join(f"{key}: {expression(value)}" for key, value in fields) + "}", _ATOM
+        case ir.Each(item=item, name=name, source=source, where=where):
+            condition = f" where {expression(where)}" if where else ""
+            return f"[{expression(item)} for {name} in {_write(source, _DEFAULT)}{condition}]", _ATOM
+        case ir.Apply(function=function, args=args):
+            return f"{function}({', '.join(map(expression, args))})", _ATOM
+        case _:
+            assert_never(expr)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\u{d}", "$": "\\$"})
+
+
+def _piece(part: ir.Expr) -> str:
+    if isinstance(part, ir.Const) and isinstance(part.value, str):
+        return part.value.translate(_ESCAPES)
+    return "${" + expression(part) + "}"
+
+
+def _literal(value: ir.LiteralValue) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value.translate(_ESCAPES)}"'
+        case timedelta():
+            return duration_text(value)
+    return str(value)
