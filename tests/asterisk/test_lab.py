@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from support.lab.calls import BridgedCall, members, originate
 from support.lab.calls import bridged_call as make_call
-from support.lab.config import ACCOUNTS, LATIN1_NAME
+from support.lab.config import LATIN1_NAME
 from support.lab.server import AsteriskServer
 from support.plain_ami import PlainAmi
 
@@ -48,7 +48,6 @@ def test_an_account_may_do_what_its_classes_allow(asterisk: AsteriskServer) -> N
         with asterisk.connect(account) as ami:
             answers[account] = ami.action("Redirect", **redirect).Message
     assert answers == {"nocall": "Permission denied", "callonly": "Channel does not exist: Local/nobody-1;1"}
-    assert set(answers) < set(ACCOUNTS)
 
 
 def test_tls_with_our_authority(asterisk: AsteriskServer) -> None:
@@ -133,9 +132,10 @@ def test_two_sip_endpoints_in_a_bridge(judge: PlainAmi, sip_call: MakeCall) -> N
 def test_two_hundred_calls_at_once(judge: PlainAmi) -> None:
     started = {originate(judge, "Local/800@default") for _ in range(200)}
 
-    def bridged() -> set[str] | None:
+    def bridged() -> bool | None:
         enters = judge.seen("BridgeEnter", BridgeType="basic", BridgeNumChannels="2")
-        return started if {event.Linkedid for event in enters} >= started else None
+        return {event.Linkedid for event in enters} >= started or None
 
     judge.timeout = 120
-    assert judge.until(bridged, "two hundred bridges") == started
+    judge.until(bridged, "two hundred bridges")
+    assert len(judge.listing("CoreShowChannels")) == 200 * 4

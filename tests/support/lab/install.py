@@ -37,7 +37,7 @@ def installed(version: str) -> bool:
 
 def lacking() -> list[str]:
     """What keeps the laboratory from running here as it stands, in words; empty when it can run."""
-    found = [] if os.geteuid() == 0 else ["root: Asterisk is started in a chroot"]
+    found = [] if os.geteuid() == 0 else ["root: debootstrap and chroot need it"]
     found += [f"the program {tool} (Debian package {package})" for tool, package in PACKAGES.items() if not _has(tool)]
     return found + [f"Asterisk {version} in {tree(version)}" for version in SUITES if not installed(version)]
 
@@ -45,8 +45,7 @@ def lacking() -> list[str]:
 def install() -> None:
     """Install whatever is lacking; nothing when nothing is. Raises Missing."""
     if os.geteuid() != 0:
-        wants = "; ".join(lacking())
-        raise Missing(f"this has to run as root (debootstrap and chroot need it). Lacking: {wants}")
+        raise Missing("\n  - ".join(["not root, so nothing can be installed. Lacking:", *lacking()]))
     _install_programs()
     cache().mkdir(parents=True, exist_ok=True)
     with _only_one():

@@ -198,10 +198,24 @@ def _claim_ports() -> tuple[socket.socket, Ports]:
         try:
             claim.bind((HOST, base))
             claim.listen()  # without it another run could bind the same port
-            return claim, Ports(base)
+            ports = Ports(base)
+            _bind_once(ports)
+            return claim, ports
         except OSError:
             claim.close()
     raise RuntimeError("no free block of ports from 20000 to 31000")
+
+
+def _bind_once(ports: Ports) -> None:
+    """Raises OSError when somebody else sits on one of them."""
+    for kind, numbers in {
+        socket.SOCK_STREAM: (ports.ami, ports.tls),
+        socket.SOCK_DGRAM: (ports.sip, ports.old_sip, ports.iax),
+    }.items():
+        for number in numbers:
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
+                probe.bind((HOST, number))
 
 
 def _modules(root: Path) -> PurePosixPath:

@@ -1,0 +1,49 @@
+# Two commands set everything up on a machine that has Python >= 3.11, make and git: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
+
+.PHONY: help demo test test-asterisk wheel-check clean
+
+help:
+	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
+	@echo "make test           linters and the whole test suite"
+	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
+	@echo "make wheel-check    build the wheel, install it into an empty environment, run the demo from there"
+	@echo "make clean          remove what these commands made in this folder"
+
+demo: $(VENV)/.installed
+	$(BIN)/amiflow run recipes/both_legs_to_conference.flow --simulate
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict amiflow
+	$(BIN)/pytest tests
+
+test-asterisk: $(VENV)/.installed-dev
+	$(LAB) install
+	$(BIN)/pytest tests/asterisk
+
+wheel-check: $(VENV)/.installed-dev
+	.ci/wheel-check $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "amiflow needs Python >= 3.11; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || \
+		{ echo "this Python cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
