@@ -18,9 +18,12 @@ from extract import SNAPSHOTS
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "amiflow" / "ami" / "data" / "catalogue.json"
 OLDEST, NEWEST = "16", "22"
+# What 16.28 (July 2022) did not have came with 20.0 at the earliest; what it had and 22 has not, 19 still had.
+ADDED, REMOVED = "20", "19"
 
 # How a flag is written, by the enumeration that the documentation gives.
 BOOLS = {("yes", "no"), ("true", "false"), ("1", "0"), ("on", "off")}
+OPPOSITE = dict(BOOLS) | {true.capitalize(): false.capitalize() for true, false in BOOLS}
 TYPES = ("text", "int", "number", "bool", "duration", "time")
 FLAGS = ("optional", "required", "repeated", "caller", "code", "escaped")
 
@@ -33,16 +36,18 @@ def spec(text: str) -> Facts:
     for word in text.split():
         key, equals, value = word.partition("=")
         if equals:
-            facts[key] = [one.replace("_", " ") for one in value.split("|")] if key == "values" else value
+            facts[key] = [one.replace("+", " ") for one in value.split("|")] if key == "values" else value
         elif word in TYPES:
             facts["type"] = word
+        elif word == "!names":
+            facts["names"] = ""
         elif word.lstrip("!") in FLAGS:
             facts[word.lstrip("!")] = not word.startswith("!")
         else:
             facts["unit"] = word
     if facts.get("type") == "bool":
         facts.setdefault("true", "true")
-        facts.setdefault("false", {"true": "false", "yes": "no", "Yes": "No", "1": "0", "on": "off"}[facts["true"]])
+        facts.setdefault("false", OPPOSITE[facts["true"]])
     return facts
 
 
@@ -51,7 +56,7 @@ class Rules:
 
     def __init__(self, overlay: Facts, kind: str) -> None:
         self.by_name: dict[str, Facts] = {}
-        for line, names in (overlay["headers"] | overlay[f"{kind}_headers"]).items():
+        for line, names in [*overlay["headers"].items(), *overlay[f"{kind}_headers"].items()]:
             for name in names.split():
                 self.by_name.setdefault(name, {}).update(spec(line))
 
@@ -92,11 +97,9 @@ def documented(rules: Rules, given: Facts, base: str = "") -> Facts:
 def snapshot(rules: Rules, given: Facts) -> Iterable[Facts]:
     """The headers that a snapshot stands for. A channel's brings the variables that `channelvars` names."""
     prefix = given["prefix"]
-    for base in SNAPSHOTS[given["snapshot"]]:
-        yield documented(rules, {"name": prefix + base}, base)
-    if given["snapshot"] == "channel_snapshot":
-        for base in ("Tenantid", "ChanVariable"):
-            yield documented(rules, {"name": prefix + base}, base)
+    more = ["Tenantid", "ChanVariable"] if given["snapshot"] == "channel_snapshot" else []
+    for base in [*SNAPSHOTS[given["snapshot"]], *more]:
+        yield documented(rules, {"name": prefix + base}, base) | {"prefix": prefix}
 
 
 def expand(rules: Rules, entries: list[Facts]) -> dict[str, Facts]:
@@ -117,9 +120,9 @@ def united(rules: Rules, old: list[Facts], new: list[Facts], both: bool) -> dict
     found = older | newer
     for key, one in found.items() if both else ():
         if key not in newer:
-            one.setdefault("until", "21")
+            one.setdefault("until", REMOVED)
         elif key not in older:
-            one.setdefault("since", "17")
+            one.setdefault("since", ADDED)
         if values := [v for side in (older, newer) for v in side.get(key, {}).get("values", [])]:
             one["values"] = list(dict.fromkeys(values))
     return found
@@ -158,6 +161,12 @@ def bounds(rows: list[list[Any]]) -> Facts:
     return span({"since": rows[0][0], "until": rows[-1][1]}) if rows else {}
 
 
+def listed(line: str) -> Facts:
+    """`Row Row -> End` of the overlay."""
+    rows, _, end = line.partition("->")
+    return {"rows": rows.split(), "end": end.strip()}
+
+
 class Catalogue:
     """The sources, and what is made of them."""
 
@@ -167,7 +176,33 @@ class Catalogue:
         self.privileges = json.loads((HERE / "privileges.json").read_text())
         self.headers: dict[str, Facts] = {}
         self.rules = {kind: Rules(self.overlay, kind) for kind in ("events", "actions")}
-        self.ends = {entry["end"] for name in self.names("actions") if (entry := self.list_of(name))}
+        lists = [entry for name in self.names("actions") if (entry := self.list_of(name))]
+        lists += [listed(line) for line in self.overlay["sometimes"].values()]
+        self.rows = {row for entry in lists for row in entry["rows"]}
+        self.ends = {entry["end"] for entry in lists}
+        self.refuse_strangers()
+
+    def refuse_strangers(self) -> None:
+        """An overlay that names what no source knows has a misspelling in it."""
+        overlay, known = (
+            self.overlay,
+            {kind: {n.casefold() for n in self.names(kind)} for kind in ("events", "actions")},
+        )
+        sources = [*self.extracts.values(), self.privileges]
+        for kind in ("events", "actions"):
+            told = {name.casefold() for source in sources for name in source[kind]}
+            for name, said in overlay[kind].items():
+                if name.casefold() not in told and "since" not in said:
+                    raise ValueError(f"{kind}: {name} is in no source")
+        named = {
+            "events": [row for row in self.rows | self.ends if row],
+            "actions": [*overlay["causes"], *overlay["lists"]],
+        }
+        named["events"] += [event for line in overlay["causes"].values() for event in line.split()]
+        named["actions"] += overlay["reads"].split() + overlay["response_open"].split()
+        for kind, names in named.items():
+            if strangers := [name for name in names if name.casefold() not in known[kind]]:
+                raise ValueError(f"{kind}: no such {', '.join(strangers)}")
 
     def names(self, kind: str) -> list[str]:
         """All names of a kind, in the wire's spelling; two that differ in case alone are one entry."""
@@ -215,13 +250,15 @@ class Catalogue:
         found = united(
             self.rules[kind], (old or {}).get("headers", []), (new or {}).get("headers", []), bool(old and new)
         )
-        return overlaid(self.rules[kind], found, (self.overlay[kind].get(name) or {}).get("headers") or {})
+        said = self.overlay[kind].get(name) or {}
+        for undocumented in said.get("undocumented_in_16", "").split():
+            del found[undocumented.casefold()]["since"]
+        return overlaid(self.rules[kind], found, said.get("headers", {}))
 
     def list_of(self, name: str) -> Facts | None:
         said = self.overlay["lists"].get(name)
         if said is not None:
-            rows, _, end = said.partition("->")
-            return {"rows": rows.split(), "end": end.strip()}
+            return listed(said)
         facts = self.facts("actions", NEWEST, name) or self.facts("actions", OLDEST, name) or {}
         return {"rows": facts["rows"], "end": facts["end"][0]} if facts.get("rows") else None
 
@@ -231,13 +268,13 @@ class Catalogue:
         headers = self.united("events", name)
         for one in headers:
             bounded = bool(one.get("since") or one.get("until")) and not self.within(one, bounds(grants))
-            one["optional"] = one.get("optional") or bounded
-        rows = {row for action in self.names("actions") if (found := self.list_of(action)) for row in found["rows"]}
+            absent = one.pop("prefix", None) in said.get("absent", [])
+            one["optional"] = one.get("optional") or bounded or absent
         entry: Facts = {"headers": self.keys(headers), "classes": grants}
-        entry |= {"row": True} if name in rows else {}
+        entry |= {"row": True} if name in self.rows else {}
         entry |= {"end": True} if name in self.ends else {}
         entry |= {"open": True} if said.get("open") else {}
-        return entry | bounds(grants) | span(said)
+        return entry | span(bounds(grants) | said)
 
     @staticmethod
     def within(header: Facts, entry: Facts) -> bool:
@@ -256,7 +293,7 @@ class Catalogue:
         entry |= {"causes": overlay["causes"][name].split()} if name in overlay["causes"] else {}
         entry |= {"response_open": True} if name in overlay["response_open"].split() else {}
         entry |= {key: said[key] for key in ("one_of", "refused", "open") if key in said}
-        return entry | bounds(grants) | span(said)
+        return entry | span(bounds(grants) | said)
 
     def build(self) -> Facts:
         events = {name: self.event(name) for name in self.names("events")}
