@@ -7,6 +7,7 @@ A test that asks for `asterisk` runs once on each version. For one version alone
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from support.lab import calls
 from support.lab.calls import BridgedCall
 from support.lab.install import SUITES

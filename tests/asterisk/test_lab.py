@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable
 
 import pytest
+
 from support.lab.calls import BridgedCall, members, originate
 from support.lab.calls import bridged_call as make_call
 from support.lab.config import LATIN1_NAME

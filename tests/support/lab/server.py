@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 import trustme
+
 from support.lab.config import HOST, LATIN1_NAME, SECRET, Folders, Ports, files
 from support.lab.install import Missing, lacking, tree
 from support.plain_ami import PlainAmi
