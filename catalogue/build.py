@@ -36,7 +36,7 @@ def spec(text: str) -> Facts:
     for word in text.split():
         key, equals, value = word.partition("=")
         if equals:
-            facts[key] = [one.replace("+", " ") for one in value.split("|")] if key == "values" else value
+            facts[key] = [one.replace("+", " ") for one in value.split("|") if one] if key == "values" else value
         elif word in TYPES:
             facts["type"] = word
         elif word == "!names":
@@ -264,12 +264,14 @@ class Catalogue:
 
     def event(self, name: str) -> Facts:
         said = self.overlay["events"].get(name) or {}
-        grants = [[*part[:2], part[2]] for part in self.grants("events", name)]
+        grants = self.grants("events", name)
+        absent = said.get("absent", [])
         headers = self.united("events", name)
         for one in headers:
             bounded = bool(one.get("since") or one.get("until")) and not self.within(one, bounds(grants))
-            absent = one.pop("prefix", None) in said.get("absent", [])
-            one["optional"] = one.get("optional") or bounded or absent
+            missing = one.pop("prefix", None) in absent or absent == "all"
+            one.pop("required", None)
+            one["optional"] = one.get("optional") or bounded or missing
         entry: Facts = {"headers": self.keys(headers), "classes": grants}
         entry |= {"row": True} if name in self.rows else {}
         entry |= {"end": True} if name in self.ends else {}
