@@ -269,7 +269,8 @@ class Catalogue:
         headers = self.united("events", name)
         for one in headers:
             bounded = bool(one.get("since") or one.get("until")) and not self.within(one, bounds(grants))
-            missing = one.pop("prefix", None) in absent or absent == "all"
+            missing = absent == ["all"] or one.get("prefix") in absent
+            one.pop("prefix", None)
             one.pop("required", None)
             one["optional"] = one.get("optional") or bounded or missing
         entry: Facts = {"headers": self.keys(headers), "classes": grants}
