@@ -85,10 +85,18 @@ _ROWS: tuple[Code, ...] = (
     Code(
         "nested-too-deep",
         "error",
-        "Brackets and blocks are nested at most 100 deep.",
+        "Brackets and blocks are nested at most 50 deep, and expressions 100.",
         "The bound keeps reading a recipe within known time and memory, whatever the text is.",
-        "let deep = " + "[" * 101 + "1" + "]" * 101 + "\n",
+        "let deep = " + "[" * 51 + "1" + "]" * 51 + "\n",
         "let deep = [1]\n",
+    ),
+    Code(
+        "too-long",
+        "error",
+        "A line has at most 100,000 characters, a recipe 32 million.",
+        "A text beyond that was not written by hand, and is refused unread.",
+        'let a = "' + "x" * 100_000 + '"\n',
+        'let a = "x"\n',
     ),
     Code(
         "bad-character",

@@ -1,0 +1,166 @@
+"""Text in, tree and diagnostics out: reading never raises, whatever the text is.
+
+Belongs here: the order of the work, the bounds on size and depth, comments. Never: what to do about a syntax error
+(`explain`), or how single nodes are made (`declarations`, `steps`, `expressions`).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import replace
+
+from amiflow.lang import nodes
+from amiflow.lang.declarations import declaration
+from amiflow.lang.explain import Repair, repair
+from amiflow.lang.expressions import Reading, expr
+from amiflow.lang.grammar import Branch, Grammar, build
+from amiflow.report.diagnostic import Diagnostic, Label, ordered
+from amiflow.report.source import Source, Span
+
+MAX_NESTING = 50
+"""How deep brackets may be nested."""
+MAX_LINE = 100_000
+"""Characters in one line."""
+MAX_TEXT = 32_000_000
+"""Characters in one recipe."""
+
+_OPEN = "([{"
+
+
+def parse(source: Source, grammar: Grammar | None = None) -> tuple[nodes.File, list[Diagnostic]]:
+    """The tree of a recipe and what is wrong with its syntax; the tree holds everything that could be read."""
+    grammar = grammar or build()
+    refusal = _refusal(source)
+    if refusal is not None:
+        return nodes.File(Span(source.path, 0, 0), (), ()), [refusal]
+    comments, too_deep = _scan(source, grammar)
+    reading = _reading(source, grammar)
+    decls: list[nodes.Decl] = []
+    for start, end in _pieces(source, too_deep):
+        tree = grammar.parse(source.text, start, end, "file")
+        if tree is None:
+            found = repair(grammar, source, start, end, "file")
+            reading.problems.extend(found.problems)
+            tree = found.tree
+        if tree is not None:
+            decls.extend(_with_help(declaration(reading, piece), source, comments) for piece in _branches(tree))
+    reading.problems.extend(_nested_too_deep(source, place) for place in too_deep)
+    file = nodes.File(Span(source.path, 0, len(source.text)), tuple(decls), comments)
+    return file, ordered(reading.problems)
+
+
+def parse_expression(source: Source, grammar: Grammar | None = None) -> tuple[nodes.Expr, list[Diagnostic]]:
+    """The expression that a whole source is."""
+    grammar = grammar or build()
+    end = len(source.text)
+    refusal = _refusal(source) or next((_nested_too_deep(source, at) for at in _scan(source, grammar)[1]), None)
+    if refusal is not None:
+        return nodes.Hole(Span(source.path, 0, end)), [refusal]
+    reading = _reading(source, grammar)
+    tree = reading.interpolation(0, end)
+    node = nodes.Hole(Span(source.path, 0, end)) if tree is None else expr(reading, tree.children[0])
+    return node, ordered(reading.problems)
+
+
+def _reading(source: Source, grammar: Grammar) -> Reading:
+    def interpolation(start: int, end: int) -> Branch | None:
+        tree = grammar.parse(source.text, start, end, "interpolation")
+        if tree is not None:
+            return tree
+        found: Repair = repair(grammar, source, start, end, "interpolation")
+        reading.problems.extend(found.problems)
+        return found.tree
+
+    reading = Reading(source, interpolation)
+    return reading
+
+
+def _branches(tree: Branch) -> list[Branch]:
+    return [piece for piece in tree.children if not isinstance(piece, str)]
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------
+
+
+def _refusal(source: Source) -> Diagnostic | None:
+    """Texts that are refused unread."""
+    if len(source.text) > MAX_TEXT:
+        label = Label(Span(source.path, 0, 0), f"{len(source.text)} characters", primary=True)
+        return Diagnostic("too-long", "error", "the recipe is too long", label, notes=(f"at most {MAX_TEXT} are read",))
+    long = re.search(rf"[^\n\r]{{{MAX_LINE + 1}}}", source.text)
+    if long is None:
+        return None
+    label = Label(Span(source.path, long.start(), long.start()), "this line", primary=True)
+    return Diagnostic(
+        "too-long", "error", "a line is too long", label, notes=(f"a line has at most {MAX_LINE} characters",)
+    )
+
+
+def _scan(source: Source, grammar: Grammar) -> tuple[tuple[nodes.Comment, ...], list[int]]:
+    """One pass over brackets and comments, texts passed over: the comments, and where nesting goes beyond the bound."""
+    comments: list[nodes.Comment] = []
+    too_deep: list[int] = []
+    depth = 0
+    for match in _scanner(grammar.text_pattern).finditer(source.text):
+        piece, start = match[0], match.start()
+        if piece[0] == "#":
+            comments.append(nodes.Comment(Span(source.path, start, match.end()), piece[1:].strip()))
+        elif piece in _OPEN:
+            depth += 1
+            if depth == MAX_NESTING + 1:
+                too_deep.append(start)
+        elif piece in ")]}":
+            depth = max(0, depth - 1)
+        elif piece.startswith("\n"):
+            depth = 0
+    return tuple(comments), too_deep
+
+
+def _scanner(text_pattern: str) -> re.Pattern[str]:
+    regex = r'r"(?:[^"\\\n\r]|\\[^\n\r])*"'
+    return re.compile(rf'{regex}|{text_pattern}|"[^\n\r]*|#[^\n\r]*|[()\[\]{{}}]|{DECLARATION.pattern}')
+
+
+DECLARATION = re.compile(
+    r"(?:\A\ufeff?|(?:\r\n|\n|\r))"
+    r"(?:param|secret|let|import|userevent|table|map|counter|series|pool|limit|hours|task|flow|test)(?=[ \t])"
+)
+"""The beginning of a declaration in column 1, from the line end before it."""
+
+
+def _pieces(source: Source, too_deep: list[int]) -> list[tuple[int, int]]:
+    """What is given to the parser: all of the text but the declarations that are nested too deep."""
+    at = 1 if source.text.startswith("\ufeff") else 0
+    if not too_deep:
+        return [(at, len(source.text))]
+    starts = [match.start() for match in DECLARATION.finditer(source.text)]
+    pieces = []
+    for place in too_deep:
+        behind = bisect_left(starts, place)
+        begin = starts[behind - 1] if behind else at
+        if begin > at:
+            pieces.append((at, begin))
+        at = max(at, starts[behind] if behind < len(starts) else len(source.text))
+    return [*pieces, (at, len(source.text))]
+
+
+def _nested_too_deep(source: Source, place: int) -> Diagnostic:
+    label = Label(
+        Span(source.path, place, place + 1), f"bracket number {MAX_NESTING + 1} within each other", primary=True
+    )
+    return Diagnostic("nested-too-deep", "error", "brackets are nested too deep", label)
+
+
+# -- help of params ---------------------------------------------------------------------------------------------------
+
+
+def _with_help(decl: nodes.Decl, source: Source, comments: tuple[nodes.Comment, ...]) -> nodes.Decl:
+    """A param with the comment behind it on its last line as its help."""
+    if not isinstance(decl, nodes.ParamDecl):
+        return decl
+    index = bisect_left(comments, decl.span.end, key=lambda comment: comment.span.start)
+    if index == len(comments):
+        return decl
+    between = source.text[decl.span.end : comments[index].span.start]
+    return decl if between.strip(" \t") else replace(decl, help=comments[index].text)
