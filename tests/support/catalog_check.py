@@ -1,10 +1,10 @@
 """Says what the catalogue does not know of messages that a server sent. Knows no server and no test framework."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from amiflow.ami.catalog import Catalog, Event, exists, load
 
-Headers = list[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 
 
 def unknown_things(messages: Iterable[Headers], asterisk: str | None = None) -> list[str]:
