@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 ScalarName: TypeAlias = Literal["text", "int", "number", "bool", "duration", "time", "none", "regex"]
-MessageKind: TypeAlias = Literal["event", "response", "row", "call", "error", "http", "exec"]
+MessageKind: TypeAlias = Literal["event", "response", "row", "call", "action", "error", "http", "exec"]
 
 
 @dataclass(frozen=True, slots=True)

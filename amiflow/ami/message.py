@@ -1,0 +1,96 @@
+"""One AMI message: its bytes, and its headers when they are asked for.
+
+Belongs here: `Message`, plain and slotted because it is made a million times, and the two ways between bytes and text.
+Never here: where a message begins and ends in a stream (`codec`), what its headers mean (`catalog`).
+
+A message keeps its bytes and is searched in C; nothing is parsed until a header is wanted that is not spelt as asked.
+AMI declares no charset, so bytes that are no UTF-8 travel as surrogate escapes and come out as they went in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["event", "response", "other"]
+
+_FIRST: dict[bytes, Kind] = {b"event": "event", b"response": "response"}
+
+
+def to_bytes(text: str) -> bytes:
+    """UTF-8, with what `to_text` could not decode put back as it was."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(data: bytes) -> str:
+    """The text of UTF-8 bytes; any other byte is kept as a surrogate escape."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+class Message:
+    """A received message. Lines end at CRLF alone, since values may hold a bare LF (Asterisk's `Park`, `Getvar`).
+
+    `raw` is the message without the empty line that ends it. `kind` and `name` (the event's name, or the response's
+    word, such as `Success`) come from the first line alone: an OriginateResponse is an event with a `Response` header,
+    and a UserEvent may carry any header, even `Event`.
+    """
+
+    __slots__ = ("_values", "kind", "name", "raw")
+
+    raw: bytes
+    kind: Kind
+    name: str
+    _values: dict[str, list[str]] | None
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        key, _, value = raw.partition(b"\r\n")[0].partition(b":")
+        self.kind = _FIRST.get(key.lower(), "other")
+        self.name = to_text(value[1:] if value.startswith(b" ") else value)
+        self._values = None
+
+    @classmethod
+    def build(cls, headers: Iterable[tuple[str, str]]) -> Message:
+        """The message with these headers, in this order."""
+        return cls(b"\r\n".join(to_bytes(f"{name}: {value}") for name, value in headers))
+
+    def get(self, header: str) -> str | None:
+        """The header's first value, or None; the look-up ignores case, but prefers the spelling asked for."""
+        raw = self.raw
+        key = b"\r\n" + to_bytes(header) + b": "
+        start = raw.find(key)
+        if start < 0:
+            values = self._by_name().get(header.casefold())
+            return values[0] if values else None
+        start += len(key)
+        end = raw.find(b"\r\n", start)
+        return to_text(raw[start:] if end < 0 else raw[start:end])
+
+    def all(self, header: str) -> list[str]:
+        """Every value of a repeated header, in order; the look-up ignores case."""
+        return list(self._by_name().get(header.casefold(), ()))
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names and values as they were sent, in order and with repeats; a line without a colon has an empty name."""
+        return [_split(line) for line in self.raw.split(b"\r\n")] if self.raw else []
+
+    def _by_name(self) -> dict[str, list[str]]:
+        if self._values is None:
+            self._values = {}
+            for name, value in self.headers:
+                self._values.setdefault(name.casefold(), []).append(value)
+        return self._values
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
+
+
+def _split(line: bytes) -> tuple[str, str]:
+    # The name of a channel may hold colons (an IPv6 peer), and OriginateResponse puts it into a header's name.
+    after = line.find(b"):") + 1 if line.startswith(b"ChanVariable(") else 0
+    colon = line.find(b":", after)
+    if colon < 0:
+        return "", to_text(line)
+    value = line[colon + 1 :]
+    return to_text(line[:colon]), to_text(value[1:] if value.startswith(b" ") else value)
