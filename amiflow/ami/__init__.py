@@ -1,1 +1,4 @@
-"""The Asterisk Manager Interface as such: messages, codec, session and catalogue. Imports nothing of amiflow; no I/O but package data."""
+"""The Asterisk Manager Interface as such: messages, codec, session, catalogue.
+
+Imports nothing of amiflow; no I/O but package data.
+"""

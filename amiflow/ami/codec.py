@@ -1,0 +1,165 @@
+"""Bytes into messages, and an action into bytes.
+
+Belongs here: framing, as Asterisk does it from 1.4 on. Never here: which answer belongs to which action (`session`).
+Bytes never raise: what cannot be a message becomes `Malformed`, after which nothing more is read.
+
+A message ends at an empty line; more empty lines may follow (Asterisk's `QueueRule` and `TestEvent` send them). Lines
+end at CRLF, never at a bare LF. The banner is one line, with no empty line behind it. Until Asterisk 13 the output of
+`Command` follows `Response: Follows` as bare text, blank lines and all, up to `--END COMMAND--`; it is handed on as the
+`Output` headers that Asterisk 14 and later send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from amiflow.ami.errors import LocalError
+from amiflow.ami.message import Message, to_bytes, to_text
+
+# One line of `GetConfigJSON` holds a whole file; nothing that Asterisk sends comes near this.
+MAX_MESSAGE = 16 * 1024 * 1024
+# Asterisk's buffer is 1024 bytes; 1.4 takes 1021 and CRLF (get_input). Its header array ends at 128 with Action.
+MAX_LINE = 1021
+MAX_HEADERS = 127
+
+_END = b"\r\n\r\n"
+_FOLLOWS = b"Response: Follows\r\n"
+_END_COMMAND = b"--END COMMAND--"
+_BANNER = re.compile(rb"Asterisk Call Manager[^/\r\n]{0,40}/([0-9.]{1,20})")
+_NAME = re.compile(r"[^\s:\x00][^:\r\n\x00]*(?<!\s)")
+_FORBIDDEN = re.compile(r"[\r\n\x00]")
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The first line of a connection; `version` is the AMI version, such as `11.0.0`."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """The peer is no AMI server, or sends what no AMI server sends; nothing more is read."""
+
+    reason: str
+
+
+Item: TypeAlias = Message | Banner | Malformed
+
+
+class Decoder:
+    """The stream of one connection, server to client, cut into its items."""
+
+    __slots__ = ("_broken", "_buffer", "_greeted", "_limit", "_searched")
+
+    def __init__(self, limit: int = MAX_MESSAGE) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._greeted = False
+        self._broken = False
+        self._limit = limit
+
+    def feed(self, data: bytes) -> list[Item]:
+        """The items that these bytes complete."""
+        if self._broken:
+            return []
+        self._buffer += data
+        items = list(self._items())
+        if not self._broken and len(self._buffer) > self._limit:
+            items.append(self._break(f"a message of more than {self._limit} bytes"))
+        return items
+
+    def unfinished(self) -> bytes:
+        """What came after the last whole message: at the end of a connection, a message cut off in the middle."""
+        return bytes(self._buffer.lstrip(b"\r\n"))
+
+    def _break(self, reason: str) -> Malformed:
+        self._broken = True
+        self._buffer.clear()
+        return Malformed(reason)
+
+    def _items(self) -> Iterator[Item]:
+        if not self._greeted:
+            greeting = self._greeting()
+            if greeting is None:
+                return
+            yield from greeting
+        buffer, start = self._buffer, 0
+        while not self._broken:
+            while buffer.startswith(b"\r\n", start):
+                start += 2
+            end, after = self._end_of_message(start)
+            if end < 0:
+                break
+            yield _message(bytes(buffer[start:end]))
+            start, self._searched = after, 0
+        del buffer[:start]
+
+    def _end_of_message(self, start: int) -> tuple[int, int]:
+        """Where the message ends and the next may begin; (-1, …) while its end has not come. How far the search got is
+        kept, so that a long message that comes in small pieces is not searched again and again."""
+        follows = self._buffer.startswith(_FOLLOWS, start)
+        mark = _END_COMMAND + _END if follows else _END
+        end = self._buffer.find(mark, start + max(0, self._searched - len(mark)))
+        if end < 0:
+            self._searched = len(self._buffer) - start
+            return -1, start
+        return end + (len(_END_COMMAND) if follows else 0), end + len(mark)
+
+    def _greeting(self) -> tuple[Item, ...] | None:
+        line, newline, _ = self._buffer.partition(b"\n")
+        if not newline:
+            return (self._break(_no_banner(line)),) if len(line) > MAX_LINE else None
+        self._greeted = True
+        banner = _BANNER.match(line)
+        if banner:
+            del self._buffer[: len(line) + 1]
+            return (Banner(banner[1].decode()),)
+        # Proxies in front of Asterisk may leave the banner out.
+        return () if line.startswith((b"Response:", b"Event:")) else (self._break(_no_banner(line)),)
+
+
+def _no_banner(line: bytearray) -> str:
+    return f"no Asterisk manager interface: it says `{to_text(bytes(line[:60])).strip()}`"
+
+
+def _message(raw: bytes) -> Message:
+    return Message(_command_output(raw) if raw.startswith(_FOLLOWS) else raw)
+
+
+def _command_output(raw: bytes) -> bytes:
+    """The message that Asterisk 14 and later send for the same output."""
+    headers, text = [b"Response: Follows"], raw[len(_FOLLOWS) :]
+    while text.startswith((b"Privilege: ", b"ActionID: ")) and b"\r\n" in text:
+        header, _, text = text.partition(b"\r\n")
+        headers.append(header)
+    lines = text.removesuffix(_END_COMMAND).removesuffix(b"\n").split(b"\n")
+    return b"\r\n".join(headers + [b"Output: " + line.removesuffix(b"\r") for line in lines])
+
+
+def encode(headers: Sequence[tuple[str, str]]) -> bytes:
+    """The action's bytes, each line as `Name: value` (Asterisk 1.4 to 1.6.2 take no other form).
+
+    Raises LocalError for what would not arrive as it was meant: a CR, LF or NUL, which would begin a header or an
+    action of its own; a line or a number of headers beyond what Asterisk reads.
+    """
+    if len(headers) > MAX_HEADERS:
+        raise LocalError(f"{len(headers)} headers; Asterisk reads {MAX_HEADERS}")
+    return b"".join(_line(name, value) for name, value in headers) + b"\r\n"
+
+
+def _line(name: str, value: str) -> bytes:
+    if not _NAME.fullmatch(name):
+        raise LocalError(f"`{name!r:.60}` is no header name")
+    if _FORBIDDEN.search(value):
+        raise LocalError(f"the value of `{name}` holds a CR, LF or NUL")
+    try:
+        line = to_bytes(f"{name}: {value}")
+    except UnicodeEncodeError as error:
+        raise LocalError(f"the value of `{name}` holds half a character: {error.object[error.start]!r}") from error
+    if len(line) > MAX_LINE:
+        raise LocalError(f"the line of `{name}` has {len(line)} bytes; Asterisk reads {MAX_LINE}")
+    return line + b"\r\n"

@@ -1,0 +1,530 @@
+"""One connection to a manager interface, from banner to goodbye, without I/O.
+
+Belongs here: login, readiness, keep-alive, and which response, row and end of list belongs to which action. Bytes and
+the time go in, events and bytes to send come out; bytes never raise. Never here: sockets (`live.link`), when to connect
+again (`live.supervise`), what the answers mean to a flow (`engine`).
+
+The states and their order are `TRANSITIONS`; the documentation's diagram is drawn from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from amiflow.ami.codec import Banner, Decoder, Malformed, encode
+from amiflow.ami.errors import LocalError
+from amiflow.ami.message import Message
+from amiflow.ami.versions import at_least, marks_lists
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    BANNER = "waiting for the banner"
+    CHALLENGE = "asking for a challenge"
+    LOGIN = "logging in"
+    BOOTING = "waiting for FullyBooted"
+    READY = "ready"
+    LEAVING = "logging off"
+    CLOSED = "closed"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.BANNER: frozenset((State.CHALLENGE, State.LOGIN, State.CLOSED)),
+    State.CHALLENGE: frozenset((State.LOGIN, State.CLOSED)),
+    State.LOGIN: frozenset((State.BOOTING, State.CLOSED)),
+    State.BOOTING: frozenset((State.READY, State.LEAVING, State.CLOSED)),
+    State.READY: frozenset((State.LEAVING, State.CLOSED)),
+    State.LEAVING: frozenset((State.CLOSED,)),
+    State.CLOSED: frozenset(),
+}
+
+Auth: TypeAlias = Literal["auto", "md5", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How to log in and what to ask for; times in seconds.
+
+    `mask` is the event mask sent with the login (`on`, `off`, or class names joined by commas, without blanks).
+    `prefix` begins the ActionIDs of the session's own actions; it is random, so that nobody can forge an answer.
+    """
+
+    username: str
+    secret: str = field(repr=False)
+    prefix: str
+    auth: Auth = "auto"
+    mask: str = "on"
+    outstanding: int = 1
+    login_timeout: float = 15.0
+    boot_timeout: float = 2.0
+    keepalive: float = 30.0
+    keepalive_timeout: float = 10.0
+    logoff_timeout: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListShape:
+    """How an action's event list looks: the events of its rows, and the one that ends it. `end` is empty where a
+    single row is all that comes (`FAXSession`); `rows` is empty where they are not known."""
+
+    rows: frozenset[str]
+    end: str
+
+    @classmethod
+    def of(cls, rows: Iterable[str], end: str) -> ListShape:
+        return cls(frozenset(row.casefold() for row in rows), end.casefold())
+
+
+# --- what a session reports -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """The server accepted the login. `plain` tells that the secret itself was sent."""
+
+    ami_version: str
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """The server did not accept the login, in its own words. It slept a second before it said so."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Actions can be sent. `booted` tells that FullyBooted was seen, which only an account that reads `system` gets;
+    `uptime` is its Uptime in seconds (Asterisk 14 and later)."""
+
+    ami_version: str
+    booted: bool
+    uptime: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event that is no part of one of our event lists."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The action is among the bytes to send: from here on its outcome may be unknown."""
+
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The response to an action, with the rows of its event list, where it has one, and the event that ended it."""
+
+    action_id: str
+    response: Message
+    rows: tuple[Message, ...]
+    end: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The connection ended before the response came: `sent` tells whether the action may have been carried out."""
+
+    action_id: str
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerShutdown:
+    """Asterisk says that it is shutting down."""
+
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A message that belongs to nothing: a second response, a row of a list that nobody waits for."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The session is over. `asked` after our Logoff, `refused` after a refused login, `protocol` where the peer is no
+    AMI server, `network` else."""
+
+    reason: str
+    why: Literal["asked", "refused", "protocol", "network"]
+
+
+SessionEvent: TypeAlias = (
+    LoggedIn | LoginRefused | Ready | Event | Sent | Answered | Unanswered | ServerShutdown | Stray | Closed
+)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An action from its submission to the end of its answer; the session's own Ping has no `data`."""
+
+    action_id: str
+    name: str
+    data: bytes
+    patience: float
+    shape: ListShape | None
+    deadline: float = 0.0
+    response: Message | None = None
+    rows: list[Message] = field(default_factory=list)
+
+
+# Asterisk answers these without an ActionID, so that nothing can tell to what (IAXnetstats up to master, Queues up to
+# 14), or they are the session's own business.
+_UNSENDABLE = {
+    "iaxnetstats": "Asterisk answers it without ActionID",
+    "queues": "Asterisk answers it without ActionID",
+    "login": "the runner logs in by itself",
+    "logoff": "the runner logs off by itself",
+    "challenge": "the runner logs in by itself",
+    "events": "the runner sets the event mask",
+    "waitevent": "it stops the whole session",
+}
+
+
+class Session:
+    """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout."""
+
+    def __init__(self, options: SessionOptions, now: float) -> None:
+        """Raises LocalError where the user name, secret or mask could not be sent as it is."""
+        encode([("Username", options.username), ("Secret", options.secret), ("Events", options.mask)])
+        self.state = State.BANNER
+        self.ami_version = ""
+        self._options = options
+        self._decoder = Decoder()
+        self._out = bytearray()
+        self._events: list[SessionEvent] = []
+        self._queue: deque[_Pending] = deque()
+        self._open: dict[str, _Pending] = {}  # sent, no response yet: each takes a slot
+        self._lists: dict[str, _Pending] = {}  # response there, rows still coming
+        self._own = 0
+        self._plain = False
+        self._heard = now
+        self._deadline: float | None = now + options.login_timeout
+        self._handlers: dict[State, Callable[[Message, float], None]] = {
+            State.BANNER: self._before_banner,
+            State.CHALLENGE: self._on_challenge,
+            State.LOGIN: self._on_login,
+            State.BOOTING: self._on_message,
+            State.READY: self._on_message,
+            State.LEAVING: self._on_message,
+        }
+
+    # --- bytes and time in, events and bytes out ---
+
+    def receive(self, data: bytes, now: float) -> list[SessionEvent]:
+        """What these bytes bring; `b""` is the end of the stream."""
+        if not data:
+            self._end_of_stream()
+            return self._take_events()
+        self._heard = now
+        for item in self._decoder.feed(data):
+            if self.state is State.CLOSED:
+                break
+            match item:
+                case Message():
+                    self._handlers[self.state](item, now)
+                case Banner(version=version):
+                    self._on_banner(version)
+                case Malformed(reason=reason):
+                    self._close(reason, "protocol")
+        self._pump(now)
+        return self._take_events()
+
+    def tick(self, now: float) -> list[SessionEvent]:
+        """What the passing of time brings; to be called when `deadline` is reached, harmless before."""
+        match self.state:
+            case State.READY:
+                self._check_answers(now)
+            case State.BOOTING if self._is_due(now):
+                self._become_ready(None)
+            case State.LEAVING if self._is_due(now):
+                self._close("logged off, without a goodbye", "asked")
+            case State.BANNER | State.CHALLENGE | State.LOGIN if self._is_due(now):
+                self._close(f"no answer within {self._options.login_timeout:g} s while {self.state.value}", "network")
+        self._pump(now)
+        return self._take_events()
+
+    def data_to_send(self) -> bytes:
+        """The bytes that are to be written now; they are handed out once."""
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def deadline(self) -> float | None:
+        """When `tick` has something to do, in monotonic seconds."""
+        if self.state is not State.READY:
+            return self._deadline
+        waiting = [pending.deadline for pending in (*self._open.values(), *self._lists.values())]
+        return min(waiting) if waiting else self._heard + self._options.keepalive
+
+    def submit(
+        self, action_id: str, headers: Sequence[tuple[str, str]], now: float, patience: float, shape: ListShape | None
+    ) -> list[SessionEvent]:
+        """Send the action as soon as a slot is free; `headers` begin with `Action` and hold no ActionID.
+
+        `patience` is how long its sender waits, in seconds; the connection counts as dead after that time or the
+        keep-alive's, whichever is longer. Raises LocalError where the action must not be sent.
+        """
+        name = headers[0][1]
+        reason = _UNSENDABLE.get(name.casefold())
+        if reason:
+            raise LocalError(f"{name} cannot be sent: {reason}")
+        data = encode([headers[0], ("ActionID", action_id), *headers[1:]])
+        self._queue.append(_Pending(action_id, name, data, patience, shape))
+        self._pump(now)
+        return self._take_events()
+
+    def withdraw(self, action_id: str) -> bool:
+        """Forget an action that has not been sent; false where it has been."""
+        for pending in self._queue:
+            if pending.action_id == action_id:
+                self._queue.remove(pending)
+                return True
+        return False
+
+    def log_off(self, now: float) -> list[SessionEvent]:
+        """Say goodbye; what is still queued is not sent any more."""
+        if self.state not in (State.READY, State.BOOTING):
+            self._close("the run ends", "asked")
+            return self._take_events()
+        self._drop_queue()
+        self._become(State.LEAVING)
+        self._deadline = now + self._options.logoff_timeout
+        self._send_own([("Action", "Logoff")])
+        return self._take_events()
+
+    # --- states ---
+
+    def _become(self, state: State) -> None:
+        assert state in TRANSITIONS[self.state], f"{self.state} to {state}"
+        self.state = state
+
+    def _is_due(self, now: float) -> bool:
+        return self._deadline is not None and now >= self._deadline
+
+    def _close(self, reason: str, why: Literal["asked", "refused", "protocol", "network"]) -> None:
+        if self.state is State.CLOSED:
+            return
+        self._become(State.CLOSED)
+        self._deadline = None
+        for pending in (*self._open.values(), *self._lists.values()):
+            if pending.data:
+                self._report(Unanswered(pending.action_id, sent=True))
+        self._open.clear()
+        self._lists.clear()
+        self._drop_queue()
+        self._report(Closed(reason, why))
+
+    def _drop_queue(self) -> None:
+        for pending in self._queue:
+            self._report(Unanswered(pending.action_id, sent=False))
+        self._queue.clear()
+
+    def _end_of_stream(self) -> None:
+        match self.state:
+            case State.LEAVING:
+                self._close("logged off", "asked")
+            case State.BANNER:
+                # Asterisk closes at once, without a banner, when `authlimit` is exceeded.
+                self._close("the server closed the connection before its banner (authlimit exceeded?)", "network")
+            case state:
+                self._close(f"the server closed the connection while {state.value}", "network")
+
+    def _report(self, event: SessionEvent) -> None:
+        self._events.append(event)
+
+    def _take_events(self) -> list[SessionEvent]:
+        events, self._events = self._events, []
+        return events
+
+    # --- login ---
+
+    def _before_banner(self, message: Message, now: float) -> None:
+        # A proxy that leaves the banner out speaks first all the same; its message belongs to nothing of ours.
+        self._on_banner("")
+        self._handlers[self.state](message, now)
+
+    def _on_banner(self, version: str) -> None:
+        self.ami_version = version
+        if self._options.auth == "plain":
+            self._log_in_plainly()
+        else:
+            self._become(State.CHALLENGE)
+            self._send_own([("Action", "Challenge"), ("AuthType", "MD5")])
+
+    def _log_in_plainly(self) -> None:
+        self._plain = True
+        self._log_in([("Secret", self._options.secret)])
+
+    def _log_in(self, proof: list[tuple[str, str]]) -> None:
+        self._become(State.LOGIN)
+        who = [("Action", "Login"), ("Username", self._options.username)]
+        self._send_own([*who, *proof, ("Events", self._options.mask)])
+
+    def _on_challenge(self, message: Message, _now: float) -> None:
+        if message.kind != "response" or not self._is_own(message):
+            return
+        challenge = message.get("Challenge")
+        if challenge:
+            key = hashlib.md5((challenge + self._options.secret).encode("utf-8", "surrogateescape"))
+            self._log_in([("AuthType", "MD5"), ("Key", key.hexdigest())])
+        elif self._options.auth == "auto":
+            self._log_in_plainly()
+        else:
+            self._refuse(message)
+
+    def _on_login(self, message: Message, now: float) -> None:
+        if message.kind != "response":
+            self._on_message(message, now)
+        elif not self._is_own(message):
+            self._report(Stray(message))
+        elif message.name == "Success":
+            self._report(LoggedIn(self.ami_version, self._plain))
+            self._become(State.BOOTING)
+            # Asterisk 1.4 has no FullyBooted; a session whose account or mask lacks `system` never gets it.
+            sees_system = self._options.mask == "on" or "system" in self._options.mask.split(",")
+            known = at_least(self.ami_version, (1, 6)) and sees_system
+            self._deadline = now + (self._options.boot_timeout if known else 0.0)
+        else:
+            self._refuse(message)
+
+    def _refuse(self, message: Message) -> None:
+        words = message.get("Message") or message.name
+        self._report(LoginRefused(words))
+        self._close(f"login refused: {words}", "refused")
+
+    def _become_ready(self, fully_booted: Message | None) -> None:
+        self._become(State.READY)
+        uptime = (fully_booted.get("Uptime") if fully_booted else None) or ""
+        seconds = int(uptime) if uptime.isdecimal() else None
+        self._report(Ready(self.ami_version, fully_booted is not None, seconds))
+
+    # --- messages ---
+
+    def _on_message(self, message: Message, now: float) -> None:
+        match message.kind:
+            case "response":
+                self._on_response(message, now)
+            case "event":
+                self._on_event(message)
+            case _:
+                self._report(Stray(message))
+
+    def _on_event(self, message: Message) -> None:
+        if self._lists and self._is_row(message):
+            return
+        if message.name == "FullyBooted" and self.state is State.BOOTING:
+            self._become_ready(message)
+        elif message.name == "Shutdown":
+            self._report(ServerShutdown((message.get("Restart") or "").casefold() == "true"))
+        self._report(Event(message))
+
+    def _on_response(self, message: Message, now: float) -> None:
+        action_id = message.get("ActionID")
+        if message.name == "Goodbye" and self.state is State.LEAVING:
+            self._close("logged off", "asked")
+            return
+        pending = self._open.pop(action_id, None) if action_id else None
+        if pending:
+            self._on_answer(pending, message, now)
+        elif action_id and (listing := self._lists.pop(action_id, None)):
+            # CoreShowChannelMap may say Error after it has begun its list.
+            self._finish(listing, message, None)
+        else:
+            self._report(Stray(message))
+
+    def _on_answer(self, pending: _Pending, response: Message, now: float) -> None:
+        if self._is_own(response):
+            return
+        if not self._begins_list(pending, response):
+            self._finish(pending, response, None)
+            return
+        pending.response = response
+        pending.deadline = now + max(pending.patience, self._options.keepalive_timeout)
+        self._lists[pending.action_id] = pending
+
+    def _begins_list(self, pending: _Pending, response: Message) -> bool:
+        if response.name != "Success":
+            return False
+        if (response.get("EventList") or "").casefold() == "start":
+            return True
+        shape = pending.shape
+        return shape is not None and (not shape.end or not marks_lists(self.ami_version))
+
+    def _is_row(self, message: Message) -> bool:
+        """Whether the event is a row, or the end, of a list of ours; then it is taken.
+
+        The ActionID alone is no proof: a UserEvent carries its sender's to every session.
+        """
+        pending = self._lists.get(message.get("ActionID") or "")
+        if pending is None or pending.response is None:
+            return False
+        shape, name = pending.shape, message.name.casefold()
+        ends = (message.get("EventList") or "").casefold() == "complete" or (shape is not None and name == shape.end)
+        if shape and shape.rows and name not in shape.rows and not ends:
+            return False
+        if name == "userevent" and not (shape and name in shape.rows):
+            return False
+        if not ends:
+            pending.rows.append(message)
+        if ends or (shape is not None and not shape.end):
+            del self._lists[pending.action_id]
+            self._finish(pending, pending.response, message if ends else None)
+        return True
+
+    def _finish(self, pending: _Pending, response: Message, end: Message | None) -> None:
+        self._report(Answered(pending.action_id, response, tuple(pending.rows), end))
+
+    # --- sending ---
+
+    def _is_own(self, message: Message) -> bool:
+        return (message.get("ActionID") or "").startswith(self._options.prefix + "-s")
+
+    def _send_own(self, headers: list[tuple[str, str]]) -> str:
+        self._own += 1
+        action_id = f"{self._options.prefix}-s{self._own}"
+        self._out += encode([headers[0], ("ActionID", action_id), *headers[1:]])
+        return action_id
+
+    def _pump(self, now: float) -> None:
+        if self.state is not State.READY:
+            return
+        while self._queue and len(self._open) < self._options.outstanding:
+            pending = self._queue.popleft()
+            pending.deadline = now + max(pending.patience, self._options.keepalive_timeout)
+            self._open[pending.action_id] = pending
+            self._out += pending.data
+            self._report(Sent(pending.action_id))
+
+    def _check_answers(self, now: float) -> None:
+        """A slot is free only at its response, so that an action never answered tells that the connection is dead; an
+        idle connection is asked by a Ping."""
+        overdue = [pending for pending in self._open.values() if now >= pending.deadline]
+        if overdue:
+            self._close(f"no answer to {overdue[0].name} within {overdue[0].patience:g} s", "network")
+            return
+        for pending in [pending for pending in self._lists.values() if now >= pending.deadline]:
+            del self._lists[pending.action_id]
+            self._report(Unanswered(pending.action_id, sent=True))
+        if not self._open and now >= self._heard + self._options.keepalive:
+            self._ping(now)
+
+    def _ping(self, now: float) -> None:
+        patience = self._options.keepalive_timeout
+        action_id = self._send_own([("Action", "Ping")])
+        self._open[action_id] = _Pending(action_id, "Ping", b"", patience, None, deadline=now + patience)
