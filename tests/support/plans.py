@@ -1,21 +1,211 @@
-"""Plans made by hand, for tests that need no compiler."""
+"""Plans built by hand, in a few words each: for tests of the engine that must not depend on the compiler."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from datetime import timedelta
+from itertools import count
+from typing import Any
 
-from amiflow.plan.expressions import Const
-from amiflow.plan.model import Code, Flow, Stop, Trigger
+from amiflow.plan import expressions as ir
+from amiflow.plan import model as m
+from amiflow.plan.optimize import optimize
+from amiflow.plan.types import OPEN, PLAIN
 from amiflow.report.source import Span
 
-NOWHERE = Span("t.flow", 0, 0)
+_offsets = count()
 
 
-DONE: Code = (Stop(NOWHERE),)
+def span() -> Span:
+    """A span that no other node has."""
+    start = next(_offsets)
+    return Span("test.flow", start, start + 1)
 
 
-def flow_of(trigger: Trigger, body: Code = DONE, name: str = "f") -> Flow:
-    """A flow with this trigger and code and no clause."""
-    return Flow(
-        name=name, trigger=trigger, per=None, max=Const(1000, NOWHERE), cooldown=None, until=None,
-        lasting=Const(timedelta(hours=1), NOWHERE), server=None, allows=(), body=body, final=(), source_hash="0",
-        span=NOWHERE,
-    )  # fmt: skip
+def seconds(number: float) -> ir.Const:
+    return ir.Const(timedelta(seconds=number), span())
+
+
+def const(value: ir.Literal_) -> ir.Const:
+    return ir.Const(value, span())
+
+
+def local(name: str) -> ir.Local:
+    return ir.Local(name, span())
+
+
+def given(name: str) -> ir.Global:
+    return ir.Global(name, span())
+
+
+def expr(value: Any) -> ir.Expr:
+    """An expression as it is; `"one.Channel"` is the header of a name, any other plain value a constant."""
+    if isinstance(value, str) and "." in value and value.split(".")[0].isidentifier():
+        name, header = value.split(".", 1)
+        return ir.Header(local(name), header, OPEN, span())
+    return const(value) if value is None or isinstance(value, str | int | float | timedelta) else value
+
+
+def eq(left: Any, right: Any) -> ir.Compare:
+    return ir.Compare("==", expr(left), expr(right), span())
+
+
+def ne(left: Any, right: Any) -> ir.Compare:
+    return ir.Compare("!=", expr(left), expr(right), span())
+
+
+def both(*parts: ir.Expr) -> ir.Both:
+    return ir.Both(parts, span())
+
+
+def call(function: str, *args: Any) -> ir.Apply:
+    return ir.Apply(function, tuple(map(expr, args)), span())
+
+
+def join(*parts: Any) -> ir.Join:
+    return ir.Join(tuple(map(expr, parts)), span())
+
+
+def on(events: str, name: str | None = None, where: ir.Expr | None = None) -> m.Pattern:
+    return m.Pattern(tuple(events.split("|")), name, where, (), span())
+
+
+def chain(first: m.Pattern, *further: tuple[Any, ...]) -> m.OnEvents:
+    """`chain(on(…), ("then", on(…), 10), ("without", on(…), 5, unless))`."""
+    stages = [m.Stage("first", first, None, None)]
+    for kind, pattern, within, *unless in further:
+        stages.append(m.Stage(kind, pattern, unless[0] if unless else None, seconds(within)))
+    return m.OnEvents(tuple(stages), span())
+
+
+def start() -> m.OnRun:
+    return m.OnRun("start", span())
+
+
+def stop_moment() -> m.OnRun:
+    return m.OnRun("stop", span())
+
+
+def every(period: float) -> m.Every:
+    return m.Every(seconds(period), span())
+
+
+def act(
+    action: str,
+    headers: Mapping[str, Any] | None = None,
+    *,
+    into: str | None = None,
+    within: float | None = None,
+    retry: tuple[int, float] | None = None,
+    handler: m.Handler | None = None,
+    reads: bool = False,
+    call: bool = False,
+    rows: m.EventList | None = None,
+) -> m.Act:
+    values = tuple(m.HeaderValue(name, expr(value), PLAIN, span()) for name, value in (headers or {}).items())
+    return m.Act(
+        action,
+        values,
+        into,
+        seconds(within) if within is not None else None,
+        m.Retry(const(retry[0]), seconds(retry[1])) if retry is not None else None,
+        handler,
+        reads,
+        call,
+        rows,
+        (),
+        span(),
+    )
+
+
+def wait(
+    *patterns: m.Pattern,
+    within: float,
+    mode: Any = "one",
+    handler: m.Handler | None = None,
+    targets: tuple[int, ...] = (),
+    after: int | None = None,
+) -> m.Await:
+    entries = tuple(m.Entry(pattern, targets[slot] if targets else None) for slot, pattern in enumerate(patterns))
+    return m.Await(mode, entries, seconds(within), after, handler, span())
+
+
+def pause(number: float) -> m.Pause:
+    return m.Pause(seconds(number), span())
+
+
+def log(*parts: Any, level: Any = "info") -> m.Log:
+    return m.Log(level, join(*parts), span())
+
+
+def let(name: str, value: Any) -> m.Set:
+    return m.Set(name, expr(value), span())
+
+
+def jump(target: int) -> m.Jump:
+    return m.Jump(target, span())
+
+
+def unless(condition: ir.Expr, target: int) -> m.JumpUnless:
+    return m.JumpUnless(condition, target, span())
+
+
+def fail(text: Any) -> m.Fail:
+    return m.Fail(expr(text), span())
+
+
+def flow(
+    name: str,
+    trigger: m.Trigger | m.Pattern,
+    *body: m.Instruction,
+    final: tuple[m.Instruction, ...] = (),
+    per: tuple[Any, ...] | None = None,
+    policy: m.Policy = "single",
+    known_at: int = 0,
+    most: int = 1000,
+    cooldown: float | None = None,
+    until: m.Pattern | None = None,
+    lasting: float = 3600,
+    server: str | None = None,
+) -> m.Flow:
+    return m.Flow(
+        name,
+        chain(trigger) if isinstance(trigger, m.Pattern) else trigger,
+        m.Per(tuple(map(expr, per)), policy, known_at, span()) if per is not None else None,
+        const(most),
+        seconds(cooldown) if cooldown is not None else None,
+        until,
+        seconds(lasting),
+        server,
+        (),
+        (*body, m.Stop(span())),
+        (*final, m.Stop(span())) if final else (),
+        "",
+        span(),
+    )
+
+
+def plan(
+    *flows: m.Flow,
+    params: Mapping[str, Any] | None = None,
+    secrets: tuple[str, ...] = (),
+    indexed: bool = True,
+) -> m.Plan:
+    """A plan of these flows; without `indexed` its patterns have no keys, so that every event is tried."""
+    made = m.Plan(
+        m.VERSION,
+        (),
+        tuple(m.Param(name, m_type(value), expr(value), "", span()) for name, value in (params or {}).items()),
+        tuple(m.Secret(name, span()) for name in secrets),
+        (),
+        flows,
+        m.Needs((), (), "off"),
+        (),
+    )
+    return optimize(made) if indexed else made
+
+
+def m_type(_value: Any) -> Any:
+    from amiflow.plan.types import UNKNOWN
+
+    return UNKNOWN

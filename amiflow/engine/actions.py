@@ -1,0 +1,321 @@
+"""Actions of running flows: sending, awaiting the answer, attempts.
+
+Belongs here: what becomes of an `Act` step from its headers to its outcome. Never here: the connection's business (one
+action outstanding at a time, matching responses: `ami.session`), and what only Originate has (`originate`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from amiflow.ami.message import Message
+from amiflow.engine.core import Core
+from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
+from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.instance import Acting, Instance
+from amiflow.engine.originate import default_within, dress, imagined, is_originate, outcome
+from amiflow.engine.ours import Named
+from amiflow.engine.server import Server
+from amiflow.engine.tape import Tape
+from amiflow.engine.timers import Timer
+from amiflow.engine.values import Call, Failure, FailureKind, Reply, Value, write
+from amiflow.plan.durations import duration_text
+from amiflow.plan.model import Act
+from amiflow.report.source import Span
+
+_WITHIN = 5.0  # seconds, where the step says nothing
+_CLEANUP = 30.0  # seconds in which a call that nobody wants any more is to be hung up
+_UNSENDABLE = {"\r": "CR", "\n": "LF", "\0": "NUL"}
+
+
+@dataclass(slots=True, eq=False)
+class Hangup:
+    """A call to be hung up for the machine itself, as its flow is past caring."""
+
+    server: Server
+    channel_id: str
+    instance: int
+    span: Span
+    action_id: str = ""
+    timer: Timer | None = None
+
+
+class Actions:
+    """The open actions of a machine."""
+
+    def __init__(self, core: Core, tape: Tape, named: Named) -> None:
+        self._core = core
+        self._tape = tape
+        self._named = named
+        self._open: dict[str, Instance | Hangup] = {}
+        self._held: dict[Instance, None] = {}
+        self._hangups: dict[Hangup, None] = {}
+
+    @property
+    def cleaning(self) -> bool:
+        """Whether calls are still to be hung up."""
+        return bool(self._hangups)
+
+    # --- a step -------------------------------------------------------------------------------------------------------
+
+    def begin(self, instance: Instance, step: Act) -> bool:
+        """Begin an action. True where the flow goes on at once: its headers cannot be had, or nothing is sent."""
+        try:
+            acting = self._prepare(instance, step)
+        except EvaluationError as error:
+            instance.break_off(step, Failure("failed", error.text), error.span)
+            return True
+        if self._core.options.shadow and not step.reads:
+            self._pretend(instance, acting)
+            return True
+        instance.block = acting
+        self._attempt(instance, acting)
+        return False
+
+    def _prepare(self, instance: Instance, step: Act) -> Acting:
+        core, frame = self._core, self._core.frame(instance.names, instance.server)
+        headers: list[tuple[str, str]] = []
+        for header in step.headers:
+            text = write(core.value(header.value, frame), header.coding)
+            for one in text if isinstance(text, tuple) else (text,):
+                _check(header.name, one, header.span)
+                headers.append((header.name, one))
+        if step.within is not None:
+            within = core.seconds(step.within, frame)
+        else:
+            within = default_within(tuple(headers)) if step.awaits_call else _WITHIN
+        times = core.count(step.retry.times, frame) if step.retry else 0
+        every = core.seconds(step.retry.every, frame) if step.retry else 0.0
+        return Acting(step, tuple(headers), within, times, every)
+
+    def _attempt(self, instance: Instance, acting: Acting) -> None:
+        acting.since = self._core.now
+        acting.until = self._core.now + acting.within
+        acting.timer = self._core.timers.set(acting.until, "block", instance)
+        if instance.server.ready:
+            self._hand(instance, acting)
+        else:
+            self._hold(instance, acting)
+
+    def _hold(self, instance: Instance, acting: Acting) -> None:
+        acting.phase = "held"
+        self._held[instance] = None
+
+    def _hand(self, instance: Instance, acting: Acting) -> None:
+        core, step, headers = self._core, acting.step, acting.headers
+        acting.phase = "handed"
+        acting.action_id = f"{core.options.prefix}-{core.number('action')}"
+        if is_originate(step.action):
+            headers, acting.channel_id = dress(headers, f"{core.options.prefix}-c{core.number('call')}")
+        self._move(instance, acting)
+        self._open[acting.action_id] = instance
+        if not step.reads:
+            self._named.record(core.now, step.action, headers)
+        core.emit(
+            Send(
+                instance.server.name,
+                acting.action_id,
+                (("Action", step.action), *headers),
+                step.event_list,
+                step.reads,
+                acting.until,
+                instance.id,
+                step.span,
+            )
+        )
+
+    def _move(self, instance: Instance, acting: Acting) -> None:
+        """The place moves to the sending: here, and once more when the bytes have really gone (`sent`)."""
+        if instance.movable and not acting.step.reads:
+            acting.moves = True
+            instance.movable = False
+            self._tape.move(instance, instance.server.seen)
+
+    def _unmove(self, instance: Instance, acting: Acting) -> None:
+        """It was not sent after all: the next action is the first again."""
+        if acting.moves:
+            acting.moves = False
+            instance.movable = True
+
+    def _pretend(self, instance: Instance, acting: Acting) -> None:
+        """Note an action instead of sending it, and go on as if it had succeeded."""
+        core, step, headers = self._core, acting.step, acting.headers
+        if is_originate(step.action):
+            headers, acting.channel_id = dress(headers, f"{core.options.prefix}-c{core.number('call')}")
+        self._move(instance, acting)
+        shown = tuple((name, core.mask(text)) for name, text in headers)
+        core.note("would-send", "info", step.action, instance=instance, span=step.span, headers=shown)
+        response = Message.build((("Response", "Success"), ("Message", "Not sent")))
+        value: Value = imagined(headers, acting.channel_id) if step.awaits_call else self._given(acting, response, ())
+        self._succeed(instance, step, value)
+
+    # --- what came of it ----------------------------------------------------------------------------------------------
+
+    def sent(self, action_id: str) -> None:
+        """The action is on the wire."""
+        holder = self._open.get(action_id)
+        acting = holder.block if isinstance(holder, Instance) else None
+        if isinstance(holder, Instance) and isinstance(acting, Acting) and acting.phase == "handed":
+            acting.phase = "sent"
+            if acting.moves:
+                acting.moves = False
+                self._tape.move(holder, holder.server.seen)
+
+    def answered(self, item: Answered) -> None:
+        """The response came; one that nobody waits for any more is let pass."""
+        holder = self._open.pop(item.action_id, None)
+        if isinstance(holder, Hangup):
+            self._end_hangup(holder)
+        if not isinstance(holder, Instance) or not isinstance(holder.block, Acting):
+            return
+        acting, response = holder.block, item.response
+        said = response.get("Message") or response.get("Response") or ""
+        self._core.note(
+            "answer", "debug", said, instance=holder, span=acting.step.span, message=response, action_id=item.action_id
+        )
+        if response.get("Response") == "Error":
+            self._fail(holder, acting, Failure("error", response.get("Message") or "the server refused"), True)
+        elif acting.step.awaits_call:
+            acting.phase = "called"
+            self._open[item.action_id] = holder
+        else:
+            self._finish(holder, acting, self._given(acting, response, item.rows))
+
+    def called(self, message: Message) -> None:
+        """An OriginateResponse; it may come before the response."""
+        action_id = message.get("ActionID") or ""
+        holder = self._open.get(action_id)
+        acting = holder.block if isinstance(holder, Instance) else None
+        if not isinstance(holder, Instance) or not isinstance(acting, Acting) or not acting.step.awaits_call:
+            return
+        del self._open[action_id]
+        result = outcome(message, acting.channel_id)
+        if isinstance(result, Call):
+            self._finish(holder, acting, result)
+        else:
+            self._fail(holder, acting, result, True)
+
+    def unanswered(self, item: Unanswered) -> None:
+        """No response will come."""
+        holder = self._open.pop(item.action_id, None)
+        if isinstance(holder, Hangup):
+            self._end_hangup(holder)
+        if not isinstance(holder, Instance) or not isinstance(holder.block, Acting):
+            return
+        acting = holder.block
+        match item.kind:
+            case "unsent":
+                self._unmove(holder, acting)
+                self._hold(holder, acting)  # for the rest of its time
+            case "unknown":
+                acting.phase = "sent"
+                self._drop_call(holder, acting)
+                text = item.reason or "the connection broke before the answer came"
+                self._fail(holder, acting, Failure("unknown", text), acting.step.reads)
+            case "invalid":
+                self._unmove(holder, acting)
+                self._fail(holder, acting, Failure("failed", item.reason), False)
+
+    def expire(self, instance: Instance, acting: Acting) -> None:
+        """The attempt's time is over, or the pause before the next one."""
+        if acting.phase == "between":
+            self._attempt(instance, acting)
+            return
+        phase, spell = acting.phase, duration_text(timedelta(seconds=acting.within))
+        self.abandon(instance, acting)
+        match phase:
+            case "held":
+                self._fail(instance, acting, Failure("disconnected", f"no connection within {spell}"), True)
+            case "handed":
+                self._unmove(instance, acting)
+                self._fail(instance, acting, Failure("timeout", f"could not be sent within {spell}"), True)
+            case "sent":
+                self._fail(instance, acting, Failure("timeout", f"no answer within {spell}"), acting.step.reads)
+            case _:
+                gap = instance.server.gap_since(acting.since)
+                kind: FailureKind = "unknown" if gap else "timeout"
+                self._fail(instance, acting, Failure(kind, f"no OriginateResponse within {spell}"), False)
+
+    def abandon(self, instance: Instance, acting: Acting) -> None:
+        """The flow waits no longer for the action; a call that it began and has not got is hung up."""
+        self._core.timers.cancel(acting.timer)
+        self._held.pop(instance, None)
+        self._open.pop(acting.action_id, None)
+        if acting.phase in ("handed", "sent"):
+            self._core.emit(Withdraw(instance.server.name, acting.action_id))
+        self._drop_call(instance, acting)
+
+    def _given(self, acting: Acting, response: Message, rows: tuple[Message, ...]) -> Value:
+        """What the step's name is bound to."""
+        is_call = is_originate(acting.step.action)
+        return Call(None, acting.channel_id, response) if is_call else Reply(response, rows)
+
+    def _finish(self, instance: Instance, acting: Acting, value: Value) -> None:
+        self._core.timers.cancel(acting.timer)
+        self._succeed(instance, acting.step, value)
+        self._core.resume(instance)
+
+    def _succeed(self, instance: Instance, step: Act, value: Value) -> None:
+        if step.into is not None:
+            instance.names[step.into] = value
+        instance.position += 1
+
+    def _fail(self, instance: Instance, acting: Acting, failure: Failure, again: bool) -> None:
+        """The attempt failed: try again where that is allowed and asked for, else the step has failed."""
+        core, step = self._core, acting.step
+        core.timers.cancel(acting.timer)
+        text = f"{step.action}: {failure.message}"
+        core.note("action-failed", "debug", text, instance=instance, span=step.span, failure=failure.kind)
+        if again and acting.attempts > 0:
+            acting.attempts -= 1
+            acting.phase = "between"
+            acting.timer = core.timers.set(core.now + acting.every, "block", instance)
+        else:
+            instance.break_off(step, failure)
+            core.resume(instance)
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def connected(self, server: Server) -> None:
+        """The server can be used again: what waited for it goes out, in its order."""
+        for instance in [held for held in self._held if held.server is server]:
+            del self._held[instance]
+            if isinstance(instance.block, Acting):
+                self._hand(instance, instance.block)
+        for hangup in [waiting for waiting in self._hangups if waiting.server is server and not waiting.action_id]:
+            self._hand_hangup(hangup)
+
+    # --- calls that nobody wants --------------------------------------------------------------------------------------
+
+    def _drop_call(self, instance: Instance, acting: Acting) -> None:
+        if acting.step.awaits_call and acting.phase in ("sent", "called"):
+            hangup = Hangup(instance.server, acting.channel_id, instance.id, acting.step.span)
+            hangup.timer = self._core.timers.set(self._core.now + _CLEANUP, "cleanup", hangup)
+            self._hangups[hangup] = None
+            if instance.server.ready:
+                self._hand_hangup(hangup)
+
+    def _hand_hangup(self, hangup: Hangup) -> None:
+        """Hangup takes a Uniqueid where no channel has that name (`ast_channel_get_by_name`, Asterisk 1.8+)."""
+        core = self._core
+        hangup.action_id = f"{core.options.prefix}-{core.number('action')}"
+        self._open[hangup.action_id] = hangup
+        headers = (("Action", "Hangup"), ("Channel", hangup.channel_id))
+        until = core.now + _CLEANUP if hangup.timer is None else hangup.timer.when
+        core.emit(Send(hangup.server.name, hangup.action_id, headers, None, False, until, hangup.instance, hangup.span))
+
+    def expire_hangup(self, hangup: Hangup) -> None:
+        """It could not be hung up in time."""
+        self._open.pop(hangup.action_id, None)
+        self._end_hangup(hangup)
+
+    def _end_hangup(self, hangup: Hangup) -> None:
+        self._core.timers.cancel(hangup.timer)
+        self._hangups.pop(hangup, None)
+
+
+def _check(name: str, text: str, span: Span) -> None:
+    for character in _UNSENDABLE:
+        if character in text:
+            raise EvaluationError(f"`{name}` holds a {_UNSENDABLE[character]}, which no header can carry", span)

@@ -1,0 +1,214 @@
+"""Whether a run of a flow may begin, and when: keys and policies, `max`, `cooldown`, runs that wait for their turn.
+
+Belongs here: everything between "its trigger is met" and "its first step runs", and what a run's end sets free.
+Never here: triggers (`matching`, `machine`), and what runs do (`steps`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from amiflow.ami.message import Message
+from amiflow.engine.core import Core
+from amiflow.engine.dispatch import Listener
+from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.instance import Instance
+from amiflow.engine.program import Program
+from amiflow.engine.server import Server
+from amiflow.engine.steps import Steps
+from amiflow.engine.tape import Tape
+from amiflow.engine.values import Value, to_text
+from amiflow.plan.model import Policy
+
+Key: TypeAlias = tuple[Value, ...]
+_KeyAt: TypeAlias = tuple[str, Key]  # keys belong to a server
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One key: who has it, and who waits for it."""
+
+    active: Instance
+    waiting: deque[Instance] = field(default_factory=deque)
+
+
+@dataclass(slots=True)
+class _Admitted:
+    """One flow: how many runs there are (waiting ones count), its keys, and when it last started for each key."""
+
+    count: int = 0
+    turns: dict[_KeyAt, _Turn] = field(default_factory=dict)
+    starts: dict[tuple[str, Key | None], float] = field(default_factory=dict)
+
+
+class Admission:
+    """The runs of all flows of a machine."""
+
+    def __init__(self, core: Core, steps: Steps, tape: Tape) -> None:
+        self._core = core
+        self._steps = steps
+        self._tape = tape
+        self._flows = tuple(_Admitted() for _ in core.programs)
+        self.closed = False
+
+    def key(self, program: Program, names: dict[str, Value], server: Server, cause: Message | None) -> Key | None:
+        """The run's key; none where the flow has none, or where a part of it is none or empty, which is logged."""
+        per = program.flow.per
+        if per is None:
+            return None
+        frame = self._core.frame(names, server)
+        try:
+            key = tuple([self._core.value(part, frame) for part in per.key])
+            hash(key)
+        except (EvaluationError, TypeError) as error:
+            reason = error.text if isinstance(error, EvaluationError) else "it is no plain value"
+        else:
+            if not any(part is None or part in ("", ()) for part in key):
+                return key
+            reason = "it is none or empty"
+        text = f"runs without its key: {reason}"
+        self._core.note("unkeyed", "warn", text, flow=program.flow.name, span=per.span, message=cause)
+        return None
+
+    def start(
+        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+    ) -> Instance | None:
+        """A flow's trigger is met: run it, let it wait for its turn, or refuse it (then there is no run)."""
+        try:
+            return None if self.closed else self._admit(program, server, names, key, cause)
+        except EvaluationError as error:
+            self._refuse(program, error.text, cause)
+            return None
+
+    def _admit(
+        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+    ) -> Instance | None:
+        if self._is_cooling(program, server, key, cause):
+            return None
+        flow, admitted = program.flow, self._flows[program.number]
+        policy: Policy = flow.per.policy if flow.per is not None and key is not None else "parallel"
+        turn = admitted.turns.get((server.name, key)) if key is not None and policy != "parallel" else None
+        if turn is not None and policy == "single":
+            self._suppress(program, f"already runs for {to_text(key)}", cause)
+            return None
+        replaced = turn.waiting.pop() if turn is not None and policy == "replace" and turn.waiting else None
+        if replaced is not None:
+            self._discard(replaced, "a newer one takes its place")
+        if not self._has_room(program, names, server, cause, replaces=turn is not None and policy == "replace"):
+            return None
+        instance = self._new(program, server, names, key, cause)
+        if turn is None:
+            if key is not None and policy != "parallel":
+                admitted.turns[server.name, key] = _Turn(instance)
+            self._steps.start(instance)
+            return instance
+        turn.waiting.append(instance)
+        self._tape.arm(instance, entered=False)
+        if policy == "replace":
+            self._steps.end(turn.active, "stopped")
+        return instance
+
+    def _is_cooling(self, program: Program, server: Server, key: Key | None, cause: Message | None) -> bool:
+        """Whether it started for this key too short a time ago."""
+        cooldown, core = program.flow.cooldown, self._core
+        if cooldown is None:
+            return False
+        spell = core.seconds(cooldown, core.frame({}, server))
+        starts = self._flows[program.number].starts
+        while starts and next(iter(starts.values())) + spell <= core.now:
+            del starts[next(iter(starts))]
+        if (server.name, key) in starts:
+            self._suppress(program, "cools down", cause)
+            return True
+        return False
+
+    def _suppress(self, program: Program, text: str, cause: Message | None) -> None:
+        flow = program.flow
+        self._core.counters["suppressed", flow.name] += 1
+        self._core.note("suppressed", "debug", text, flow=flow.name, span=flow.span, message=cause)
+
+    def _has_room(
+        self, program: Program, names: dict[str, Value], server: Server, cause: Message | None, replaces: bool
+    ) -> bool:
+        core, flow = self._core, program.flow
+        most = core.count(flow.max, core.frame(names, server))
+        if replaces or self._flows[program.number].count < most:
+            return True
+        self._refuse(program, f"{most} of it run already", cause)
+        return False
+
+    def _refuse(self, program: Program, reason: str, cause: Message | None) -> None:
+        flow = program.flow
+        self._core.counters["refused", flow.name] += 1
+        self._core.note("refused", "error", f"refused: {reason}", flow=flow.name, span=flow.span, message=cause)
+
+    def _new(
+        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+    ) -> Instance:
+        core, admitted = self._core, self._flows[program.number]
+        instance = Instance(core.number("instance"), program, server, key, names, server.seen, cause)
+        core.instances[instance.id] = instance
+        admitted.count += 1
+        if program.flow.cooldown is not None:
+            admitted.starts[server.name, key] = core.now
+        if program.until is not None:
+            instance.until = Listener(program.until, "until", instance)
+            server.index.add(instance.until, core.frame(names, server))
+        return instance
+
+    # --- the end of a run ---------------------------------------------------------------------------------------------
+
+    def until(self, instance: Instance, message: Message) -> None:
+        """The event that ends the flow came."""
+        flow, watch = instance.program.flow.name, instance.program.until
+        if not instance.alive or watch is None:
+            return
+        if not self._core.fits(watch, message, instance.names, instance.server, flow):
+            return
+        self._core.note("until-met", "debug", "ended by its until", instance=instance, span=watch.span, message=message)
+        if watch.name is not None:
+            instance.names[watch.name] = message
+        self.cancel(instance, "its until came first")
+
+    def cancel(self, instance: Instance, text: str) -> None:
+        """End a run, or one that still waits for its turn, in which case `text` is why it never began."""
+        if instance.state == "queued":
+            self._leave_queue(instance)
+            self._discard(instance, text)
+        else:
+            self._steps.end(instance, "stopped")
+
+    def _leave_queue(self, instance: Instance) -> None:
+        if instance.key is not None:
+            self._flows[instance.program.number].turns[instance.server.name, instance.key].waiting.remove(instance)
+
+    def _discard(self, instance: Instance, text: str) -> None:
+        """A run that never began."""
+        self._core.counters["suppressed", instance.program.flow.name] += 1
+        self._core.note("suppressed", "debug", text, instance=instance, message=instance.cause)
+        self._steps.forget(instance)
+        self._flows[instance.program.number].count -= 1
+
+    def release(self, instance: Instance) -> None:
+        """A run is over: whoever waits for its key is next."""
+        admitted = self._flows[instance.program.number]
+        admitted.count -= 1
+        at = (instance.server.name, instance.key) if instance.key is not None else None
+        turn = admitted.turns.get(at) if at is not None else None
+        if at is None or turn is None or turn.active is not instance:
+            return
+        if turn.waiting:
+            turn.active = turn.waiting.popleft()
+            self._steps.start(turn.active)
+        else:
+            del admitted.turns[at]
+
+    def close(self) -> None:
+        """No run begins any more, and those that wait for their turn never do."""
+        self.closed = True
+        for admitted in self._flows:
+            for turn in admitted.turns.values():
+                while turn.waiting:
+                    self._discard(turn.waiting.popleft(), "the run ends")

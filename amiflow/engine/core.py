@@ -1,0 +1,192 @@
+"""What all parts of a machine share: the time as it was handed in, the timers, the servers, and the way out.
+
+Belongs here: inputs of a run, ids, the evaluation of a plan's expressions, effects as they are collected, counts.
+Never here: what happens when; that is the business of `matching`, `admission`, `steps`, `tape` and `actions`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from amiflow.ami.message import Message
+from amiflow.engine.dispatch import Watch
+from amiflow.engine.effects import Effect, Level, Noted
+from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
+from amiflow.engine.functions import World
+from amiflow.engine.instance import Instance
+from amiflow.engine.program import Program
+from amiflow.engine.server import Server
+from amiflow.engine.timers import Timers
+from amiflow.engine.values import Value, to_text
+from amiflow.plan.expressions import Expr
+from amiflow.plan.model import Plan
+from amiflow.report.source import Span
+
+_COMPLAINT_PAUSE = 60.0  # seconds between two notes of the same condition that cannot be evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a run of a plan is given. A param without a default must be in `params`, every secret in `secrets`."""
+
+    params: Mapping[str, Value] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a plan is run. `prefix` begins this machine's ActionIDs and ChannelIds: unguessable, and at most 40 bytes, as
+    some Asterisk versions cut ActionIDs off at 67. `run` is what the prefixes of all machines of the run begin with.
+
+    `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
+    `shadow` only actions that merely read are sent.
+    """
+
+    prefix: str
+    servers: tuple[str, ...]
+    run: str = ""
+    max_pending: int = 10_000
+    max_kept: int = 1_000
+    shadow: bool = False
+    zone: str = "UTC"
+
+
+class Core:
+    """The shared state of one machine."""
+
+    def __init__(self, plan: Plan, inputs: Inputs, options: Options) -> None:
+        self.plan = plan
+        self.options = options
+        self.programs = tuple(Program(flow, number) for number, flow in enumerate(plan.flows))
+        self.servers = {name: Server(name) for name in options.servers}
+        self.world = World(zone=options.zone)
+        self.timers = Timers()
+        self.now = 0.0
+        self.instances: dict[int, Instance] = {}
+        self.ready: deque[Instance] = deque()
+        self.yielded: list[Instance] = []
+        self.over: deque[Instance] = deque()
+        self.counters: Counter[tuple[str, str]] = Counter()
+        self._effects: list[Effect] = []
+        self._evaluators: dict[int, Evaluator] = {}
+        self._complained: dict[Span, float] = {}
+        self._secrets = tuple(sorted(filter(None, inputs.secrets.values()), key=len, reverse=True))
+        self._numbers: Counter[str] = Counter()
+        self._set_globals(inputs)
+
+    def _set_globals(self, inputs: Inputs) -> None:
+        names = self.world.globals
+        for param in self.plan.params:
+            if param.name in inputs.params:
+                names[param.name] = inputs.params[param.name]
+            elif param.default is not None:
+                names[param.name] = self.value(param.default, Frame({}, self.world, False))
+            else:
+                raise EvaluationError(f"the param `{param.name}` has no value", param.span)
+        for secret in self.plan.secrets:
+            if secret.name not in inputs.secrets:
+                raise EvaluationError(f"the secret `{secret.name}` has no value", secret.span)
+            names[secret.name] = inputs.secrets[secret.name]
+        for constant in self.plan.constants:
+            names[constant.name] = self.value(constant.value, Frame({}, self.world, False))
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def frame(self, names: dict[str, Value], server: Server) -> Frame:
+        """The names as an expression sees them on that server."""
+        return Frame(names, self.world, server.escapes)
+
+    def value(self, expr: Expr, frame: Frame) -> Value:
+        """The expression's value. Raises EvaluationError."""
+        evaluate = self._evaluators.get(id(expr))  # the plan holds every expression for as long as this lives
+        if evaluate is None:
+            evaluate = self._evaluators[id(expr)] = compile_expr(expr)
+        return evaluate(frame)
+
+    def seconds(self, expr: Expr, frame: Frame) -> float:
+        """A duration in seconds. Raises EvaluationError."""
+        return seconds(self.value(expr, frame), expr.span)
+
+    def count(self, expr: Expr, frame: Frame) -> int:
+        """A number of times. Raises EvaluationError where it is no int."""
+        value = self.value(expr, frame)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise EvaluationError(f"{to_text(value)} is no whole number", expr.span)
+
+    def fits(self, watch: Watch, message: Message, names: dict[str, Value], server: Server, flow: str) -> bool:
+        """Whether the event meets the pattern's condition; one that cannot be evaluated counts as false."""
+        if watch.where is None:
+            return True
+        if watch.name is not None:
+            names = {**names, watch.name: message}
+        try:
+            return bool(watch.where(self.frame(names, server)))
+        except EvaluationError as error:
+            self._complain(error, flow, message)
+            return False
+
+    def _complain(self, error: EvaluationError, flow: str, message: Message) -> None:
+        self.counters["condition-failed", flow] += 1
+        last = self._complained.get(error.span)
+        if last is None or self.now >= last + _COMPLAINT_PAUSE:
+            self._complained[error.span] = self.now
+            self.note("condition-failed", "warn", error.text, flow=flow, span=error.span, message=message)
+
+    # --- ids ----------------------------------------------------------------------------------------------------------
+
+    def number(self, kind: str) -> int:
+        """The next number of a kind, from 1."""
+        self._numbers[kind] += 1
+        return self._numbers[kind]
+
+    @property
+    def run(self) -> str:
+        """What every id of this run begins with."""
+        return self.options.run or self.options.prefix
+
+    # --- effects ------------------------------------------------------------------------------------------------------
+
+    def emit(self, effect: Effect) -> None:
+        """Collect an effect; they come out in this order."""
+        self._effects.append(effect)
+
+    def take(self) -> list[Effect]:
+        """The effects collected since the last time."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def note(
+        self,
+        kind: str,
+        level: Level,
+        text: str,
+        *,
+        flow: str | None = None,
+        instance: Instance | None = None,
+        span: Span | None = None,
+        message: Message | None = None,
+        **facts: object,
+    ) -> None:
+        """Tell a fact about the run, secrets masked."""
+        if instance is not None:
+            flow = instance.program.flow.name
+        shown = {name: self.mask(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+        number = instance.id if instance is not None else None
+        self.emit(Noted(kind, level, self.mask(text), flow, number, span, shown, message))
+
+    def mask(self, text: str) -> str:
+        """The text with every secret's value replaced."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    # --- running flows ------------------------------------------------------------------------------------------------
+
+    def resume(self, instance: Instance) -> None:
+        """The instance waits no longer: let it run on."""
+        instance.block = None
+        instance.spent = 0
+        self.ready.append(instance)

@@ -1,0 +1,152 @@
+"""Who wants this event: listeners indexed by event name and by the values that they compare for equality.
+
+Belongs here: `Watch` (a pattern made ready), `Listener` (one that waits for it) and `Index`, whose cost for an event
+does not grow with the number of listeners that compare other values. Never here: what a listener does with the event,
+and whether the event really fits: the pattern's whole `where` decides that, the index only leaves out what cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Literal, TypeAlias
+
+from amiflow.ami.message import Message
+from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr
+from amiflow.engine.values import BadText, Value, read
+from amiflow.plan.expressions import Expr
+from amiflow.plan.model import Key
+from amiflow.plan.types import Coding
+from amiflow.report.source import Span
+
+Role: TypeAlias = Literal["start", "then", "unless", "without", "wait", "keep", "until"]
+Shape: TypeAlias = tuple[tuple[str, Coding], ...]
+Compile: TypeAlias = Callable[[Expr], Evaluator]
+
+
+class Watch:
+    """A pattern with its expressions compiled: which events, bound to which name, under which condition. `shape` are
+    the headers that it compares for equality, `values` what it compares them with."""
+
+    __slots__ = ("events", "name", "shape", "span", "values", "where")
+
+    def __init__(
+        self, events: tuple[str, ...], name: str | None, where: Expr | None, keys: tuple[Key, ...], span: Span
+    ) -> None:
+        self.events = events
+        self.name = name
+        self.where = compile_expr(where) if where is not None else None
+        self.shape: Shape = tuple((key.header, key.coding) for key in keys)
+        self.values = tuple(compile_expr(key.value) for key in keys)
+        self.span = span
+
+
+class Listener:
+    """Somebody who wants the events of a watch. `slot` says which of the owner's wishes it is; `order` counts; `live`
+    says whether it is in an index."""
+
+    __slots__ = ("live", "order", "owner", "role", "slot", "values", "watch")
+
+    def __init__(self, watch: Watch, role: Role, owner: object, slot: int = 0) -> None:
+        self.watch = watch
+        self.role: Role = role
+        self.owner = owner
+        self.slot = slot
+        self.order = 0
+        self.live = False
+        self.values: tuple[Value, ...] | None = None
+
+
+_Place: TypeAlias = dict[Listener, None]  # a dict for its order and for leaving it at no cost
+
+
+class _Shelf:
+    """The listeners of one event name."""
+
+    __slots__ = ("keyed", "plain")
+
+    def __init__(self) -> None:
+        self.plain: _Place = {}
+        self.keyed: dict[Shape, dict[tuple[Value, ...], _Place]] = {}
+
+
+class Index:
+    """The listeners on one server's events."""
+
+    __slots__ = ("_added", "_shelves")
+
+    def __init__(self) -> None:
+        self._shelves: dict[str, _Shelf] = {}
+        self._added = 0
+
+    def add(self, listener: Listener, frame: Frame) -> None:
+        """From now on the listener is among the candidates; the frame gives the values that it compares with."""
+        listener.order = self._added
+        listener.live = True
+        self._added += 1
+        listener.values = _wanted(listener.watch, frame)
+        for name in listener.watch.events:
+            shelf = self._shelves.setdefault(name, _Shelf())
+            if listener.values is None:
+                shelf.plain[listener] = None
+            else:
+                slots = shelf.keyed.setdefault(listener.watch.shape, {})
+                slots.setdefault(listener.values, {})[listener] = None
+
+    def remove(self, listener: Listener) -> None:
+        """The listener is not among the candidates any more. It must have been added."""
+        listener.live = False
+        for name in listener.watch.events:
+            shelf = self._shelves[name]
+            if listener.values is None:
+                del shelf.plain[listener]
+            else:
+                _take_out(shelf.keyed, listener.watch.shape, listener.values, listener)
+            if not shelf.plain and not shelf.keyed:
+                del self._shelves[name]
+
+    def candidates(self, message: Message, escapes: bool) -> Sequence[Listener]:
+        """All listeners whose compared values the event has, in the order in which they were added."""
+        shelf = self._shelves.get(message.name)
+        if shelf is None:
+            return ()
+        found = list(shelf.plain)
+        for shape, slots in shelf.keyed.items():
+            values = _carried(message, shape, escapes)
+            if values is not None and (place := slots.get(values)):
+                found.extend(place)
+        if len(found) > 1:
+            found.sort(key=attrgetter("order"))
+        return found
+
+
+def _wanted(watch: Watch, frame: Frame) -> tuple[Value, ...] | None:
+    """None where the watch compares nothing, or with what cannot be had or hashed: then every event is tried."""
+    if not watch.shape:
+        return None
+    try:
+        values = tuple([value(frame) for value in watch.values])
+        hash(values)
+    except (EvaluationError, TypeError):
+        return None
+    return values
+
+
+def _carried(message: Message, shape: Shape, escapes: bool) -> tuple[Value, ...] | None:
+    """None where the message lacks one of the headers, or has one that cannot be read: then no equality holds."""
+    try:
+        return tuple([read(message.get(header), coding, escapes) for header, coding in shape])
+    except BadText:
+        return None
+
+
+def _take_out(
+    keyed: dict[Shape, dict[tuple[Value, ...], _Place]], shape: Shape, values: tuple[Value, ...], listener: Listener
+) -> None:
+    slots = keyed[shape]
+    place = slots[values]
+    del place[listener]
+    if not place:
+        del slots[values]
+    if not slots:
+        del keyed[shape]

@@ -1,0 +1,140 @@
+"""A running flow as data: its position, its names, its place on the tape, and what it waits for.
+
+Belongs here: what there is to know of one run of a flow. Everything can be written down: no generator, no closure; the
+timers and listeners follow from the rest. Never here: what a step does (`steps`, `tape`, `actions`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from amiflow.ami.message import Message
+from amiflow.engine.dispatch import Listener
+from amiflow.engine.effects import Outcome
+from amiflow.engine.lookback import binds
+from amiflow.engine.program import Program
+from amiflow.engine.server import Server
+from amiflow.engine.timers import Timer
+from amiflow.engine.values import Failure, Value
+from amiflow.plan.model import Act, Await, Instruction
+from amiflow.report.source import Span
+
+State: TypeAlias = Literal["queued", "running", "final", "ended"]
+Phase: TypeAlias = Literal["held", "handed", "sent", "called", "between"]
+
+
+@dataclass(slots=True)
+class Pausing:
+    """In `wait 5s`, between the rounds of a `repeat`, or (without a timer) letting others in during a long loop."""
+
+    timer: Timer | None
+
+
+@dataclass(slots=True)
+class Awaiting:
+    """In a wait for events, since `since` and for `within` seconds: what was taken for each entry, and the number that
+    the last taken has on the tape."""
+
+    step: Await
+    within: float
+    since: float
+    timer: Timer
+    listeners: list[Listener]
+    taken: list[Message | None]
+    last: int
+
+
+@dataclass(slots=True)
+class Acting:
+    """In an action. `held`: waits for the connection; `handed`: the connection has it; `sent`: on the wire; `called`:
+    queued by the server, its OriginateResponse is to come; `between`: before the next attempt.
+
+    `attempts` are those left after this one; `moves` says that its sending is to be the flow's place on the tape.
+    """
+
+    step: Act
+    headers: tuple[tuple[str, str], ...]
+    within: float
+    attempts: int
+    every: float
+    phase: Phase = "held"
+    since: float = 0.0
+    until: float = 0.0
+    timer: Timer | None = None
+    action_id: str = ""
+    channel_id: str = ""
+    moves: bool = False
+
+
+Block: TypeAlias = Pausing | Awaiting | Acting
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run ended, kept while its finally runs."""
+
+    outcome: Outcome
+    failure: str | None = None
+    span: Span | None = None
+    result: Value = None
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """One run of a flow on one server. `position` counts within the body, or within the finally once `state` is final.
+
+    `place` is the number, on the server's tape, of the last event that is past; `movable`: the next action that does
+    more than read moves it; `kept` are later events that a later wait may want; `dropped` is the last that found no
+    room among them.
+    """
+
+    id: int
+    program: Program
+    server: Server
+    key: tuple[Value, ...] | None
+    names: dict[str, Value]
+    place: int
+    cause: Message | None
+    state: State = "queued"
+    position: int = 0
+    movable: bool = True
+    kept: list[tuple[int, Message]] | None = None
+    dropped: int = 0
+    block: Block | None = None
+    keepers: list[Listener] = field(default_factory=list)
+    until: Listener | None = None
+    lifetime: Timer | None = None
+    started: float = 0.0
+    spent: int = 0
+    trouble: tuple[Failure, Span] | None = None
+    ending: Ending | None = None
+
+    @property
+    def code(self) -> Literal["body", "final"]:
+        """The half of the flow's code that `position` counts in."""
+        return "final" if self.state == "final" else "body"
+
+    @property
+    def alive(self) -> bool:
+        """Whether its body still runs, or is to run."""
+        return self.state in ("queued", "running")
+
+    def break_off(self, step: Act | Await, failure: Failure, span: Span | None = None) -> None:
+        """The step failed (at that span of it): go on where its `or` says, its names none; or be in trouble, which ends
+        the flow."""
+        for name in binds(step):
+            self.names[name] = None
+        handler = step.handler
+        if handler is None:
+            self.trouble = (failure, span or step.span)
+            return
+        self.position = handler.target
+        if handler.error is not None:
+            self.names[handler.error] = failure
+
+    def step(self) -> Instruction | None:
+        """The step that it stands at; none past the end of the code."""
+        flow = self.program.flow
+        code = flow.final if self.state == "final" else flow.body
+        return code[self.position] if self.position < len(code) else None

@@ -1,0 +1,206 @@
+"""Which waits may still come: read off a flow's code, so that a running flow keeps the events that they will look for.
+
+Belongs here: the static question "a flow stands here; which later waits could take an event that comes now, and which
+of their tests hold already known values?". Never here: events themselves, and the place on the tape (`tape`).
+
+An event that comes now is out of reach of a later wait where, on every way there, an action moves the place on the tape
+beyond it first. A value is known where nothing on any way there binds its name anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from amiflow.engine.dispatch import Watch
+from amiflow.plan.expressions import Apply, Both, Expr, Local
+from amiflow.plan.model import (
+    Act,
+    Again,
+    Await,
+    Code,
+    Fail,
+    Instruction,
+    Jump,
+    JumpUnless,
+    Next,
+    Pattern,
+    Reraise,
+    Return,
+    Set,
+    Stop,
+)
+
+# A point of a flow: the position in its body with its finally behind, and whether the next action moves the place.
+Point: TypeAlias = tuple[int, bool]
+_Names: TypeAlias = frozenset[str]
+
+_CHANGING = frozenset(("now", "ours"))  # builtins whose answer may be another one by the time of the wait
+
+
+def binds(step: Instruction) -> tuple[str, ...]:
+    """The names that a step gives a value to (or none, where it fails and goes on)."""
+    match step:
+        case Act(into=into) if into is not None:
+            return (into,)
+        case Await(entries=entries):
+            return tuple(entry.pattern.name for entry in entries if entry.pattern.name is not None)
+        case Set(name=name):
+            return (name,)
+        case Next(position=position, name=name):
+            return (position, name)
+        case Again(position=position, name=name):
+            return (position, name) if name is not None else (position,)
+    return ()
+
+
+class Lookback:
+    """The later waits of one flow's code, from any position, found when first asked for."""
+
+    __slots__ = ("_body", "_code", "_found", "_waits_at_end")
+
+    def __init__(self, body: Code, final: Code) -> None:
+        self._body = len(body)
+        self._code = body + final
+        self._waits_at_end = any(isinstance(step, Await) for step in final)
+        self._found: dict[tuple[int, bool, bool], tuple[Watch, ...]] = {}
+
+    def later(self, code: str, position: int, entered: bool, movable: bool) -> tuple[Watch, ...]:
+        """What to keep while a flow stands at a position of its `body` or `final`; `entered` says whether it is within
+        that step or before it; `movable` whether the next action moves its place."""
+        at = position + (self._body if code == "final" else 0)
+        key = (at, entered, movable)
+        if key not in self._found:
+            self._found[key] = tuple(self._watches(at, entered, movable))
+        return self._found[key]
+
+    def _watches(self, at: int, entered: bool, movable: bool) -> Iterator[Watch]:
+        for position, rebound in self._reached(at, entered, movable).items():
+            step = self._code[position]
+            if isinstance(step, Await):
+                unknown = rebound.union(binds(step))
+                for entry in step.entries:
+                    yield _known_part(entry.pattern, unknown)
+
+    def _reached(self, at: int, entered: bool, movable: bool) -> dict[int, _Names]:
+        """Each position that may be reached, with the names that some way there binds anew."""
+        reached: dict[Point, _Names] = {}
+        ways: list[tuple[Point, _Names]] = [((at, movable), frozenset())]
+        if entered:
+            passed = _rebound(self._code[at])
+            ways = [(point, passed) for point in (*self._within(at, movable), *self._end(at, movable))]
+        while ways:
+            point, names = ways.pop()
+            if point[0] >= len(self._code) or (point in reached and names <= reached[point]):
+                continue
+            reached[point] = reached.get(point, frozenset()) | names
+            beyond = reached[point] | _rebound(self._code[point[0]])
+            ways += [(further, beyond) for further in (*self._onward(*point), *self._end(*point))]
+        positions: dict[int, _Names] = {}
+        for (position, _), names in sorted(reached.items(), key=lambda way: way[0]):
+            positions[position] = positions.get(position, frozenset()) | names
+        return positions
+
+    def _end(self, at: int, movable: bool) -> Iterator[Point]:
+        """A flow may be ended anywhere in its body, and its finally run."""
+        if self._waits_at_end and at < self._body:
+            yield (self._body, movable)
+
+    def _within(self, at: int, movable: bool) -> Iterator[Point]:
+        """Where a flow goes on from a step that it stands in. From a wait for events only past its end of time: the
+        event that ends it is the last one seen, and moves the place beyond what was kept before."""
+        step = self._code[at]
+        match step:
+            case Await():
+                yield from ((target, True) for target in self._after_time(step, at))
+            case Act():
+                yield (at + 1, movable)
+                if step.handler is not None:
+                    yield (step.handler.target + self._offset(at), movable)
+            case _:
+                yield from self._onward(at, movable)
+
+    def _onward(self, at: int, movable: bool) -> Iterator[Point]:
+        step, offset = self._code[at], self._offset(at)
+        match step:
+            case Act(reads=reads, handler=handler):
+                if reads or not movable:
+                    yield (at + 1, movable)
+                if handler is not None:
+                    yield (handler.target + offset, movable)
+            case Await(entries=entries):
+                targets = {at + 1 if entry.target is None else entry.target + offset for entry in entries}
+                yield from ((target, True) for target in sorted(targets.union(self._after_time(step, at))))
+            case Jump(target=target):
+                yield (target + offset, movable)
+            case JumpUnless(target=target):
+                yield (at + 1, movable)
+                yield (target + offset, movable)
+            case Next(done=done) | Again(done=done):
+                yield (at + 1, movable)
+                yield (done + offset, movable)
+            case Stop() | Fail() | Reraise() | Return():
+                pass
+            case _:
+                yield (at + 1, movable)
+
+    def _after_time(self, step: Await, at: int) -> Iterator[int]:
+        if step.timeout_target is not None:
+            yield step.timeout_target + self._offset(at)
+        if step.handler is not None:
+            yield step.handler.target + self._offset(at)
+
+    def _offset(self, at: int) -> int:
+        return self._body if at >= self._body else 0
+
+
+def _rebound(step: Instruction) -> _Names:
+    handler = step.handler if isinstance(step, Act | Await) else None
+    error = (handler.error,) if handler is not None and handler.error is not None else ()
+    return frozenset(binds(step) + error)
+
+
+def _known_part(pattern: Pattern, unknown: _Names) -> Watch:
+    """The pattern with only those of its tests that read known values."""
+    unknown = unknown - {pattern.name} if pattern.name is not None else unknown
+    tests = tuple(test for test in _conjuncts(pattern.where) if _is_known(test, unknown))
+    where = Both(tests, pattern.span) if tests else None
+    keys = tuple(key for key in pattern.keys if _is_known(key.value, unknown))
+    return Watch(pattern.events, pattern.name, where, keys, pattern.span)
+
+
+def _conjuncts(where: Expr | None) -> Iterator[Expr]:
+    match where:
+        case None:
+            return
+        case Both(parts=parts):
+            for part in parts:
+                yield from _conjuncts(part)
+        case _:
+            yield where
+
+
+def _is_known(expr: Expr, unknown: _Names) -> bool:
+    names, functions = _reads(expr)
+    return not names & unknown and not functions & _CHANGING
+
+
+@lru_cache(maxsize=4096)
+def _reads(expr: Expr) -> tuple[_Names, _Names]:
+    """The names of the flow and the builtin functions that an expression mentions."""
+    names: set[str] = set()
+    functions: set[str] = set()
+    left: list[Any] = [expr]
+    while left:
+        node = left.pop()
+        if isinstance(node, Local):
+            names.add(node.name)
+        if isinstance(node, Apply):
+            functions.add(node.function)
+        if isinstance(node, tuple):
+            left.extend(node)
+        elif is_dataclass(node):
+            left.extend(getattr(node, field.name) for field in fields(node))
+    return frozenset(names), frozenset(functions)

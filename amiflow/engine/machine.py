@@ -1,0 +1,285 @@
+"""The runner's mind: `handle(input, now, wall)` gives the effects. It touches nothing, and the same inputs at the same
+times give the same effects.
+
+Belongs here: what each input means for the parts, the order in which they see an event, timers, and the end of the run.
+Never here: what the parts do themselves.
+
+An event is first put to the flows' `until`s, then to their waits, and these flows run on before triggers see it. An
+input at exactly the end of a time comes before that end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from amiflow.ami.message import Message
+from amiflow.engine.actions import Actions, Hangup
+from amiflow.engine.admission import Admission
+from amiflow.engine.core import Core, Inputs, Options
+from amiflow.engine.dispatch import Listener
+from amiflow.engine.effects import (
+    Answered,
+    Effect,
+    Exit,
+    Input,
+    Received,
+    Sent,
+    ServerLost,
+    ServerReady,
+    SourceEnded,
+    StopAsked,
+    Tick,
+    Unanswered,
+)
+from amiflow.engine.instance import Instance, Pausing, State
+from amiflow.engine.matching import Match, Matching
+from amiflow.engine.moments import Moments, Period
+from amiflow.engine.ours import Named, is_from_run
+from amiflow.engine.server import Server, has_escapes
+from amiflow.engine.steps import Steps
+from amiflow.engine.tape import Tape
+from amiflow.engine.timers import Timer
+from amiflow.engine.values import Call, Value
+from amiflow.plan.model import Plan
+from amiflow.report.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What there is to say of a running flow: since when (monotonic seconds), and where it stands."""
+
+    flow: str
+    instance: int
+    server: str
+    state: State
+    key: tuple[Value, ...] | None
+    since: float
+    at: Span
+
+
+class Machine:
+    """One plan being run.
+
+    Raises `evaluate.EvaluationError` where a param or secret has no value, or a constant of the file cannot be had.
+    """
+
+    def __init__(self, plan: Plan, inputs: Inputs, options: Options, named: Named | None = None) -> None:
+        core = self._core = Core(plan, inputs, options)
+        self._named = named or Named()
+        core.world.ours = self._is_ours
+        self._tape = Tape(core)
+        self._actions = Actions(core, self._tape, self._named)
+        self._steps = Steps(core, self._tape, self._actions)
+        self._admission = Admission(core, self._steps, self._tape)
+        self._matching = Matching(core, self._admission)
+        self._moments = Moments(core, self._admission)
+        self._ending: str | None = None
+        self._exited = False
+
+    # --- from outside -------------------------------------------------------------------------------------------------
+
+    def handle(self, item: Input, now: float, wall: float) -> list[Effect]:
+        """What the input brings about. `now` is monotonic and `wall` the epoch, in seconds; `now` never goes back."""
+        core = self._core
+        if self._exited:
+            return []
+        core.now, core.world.wall = now, wall
+        self._wake_yielded()
+        self._fire(now, inclusive=False)
+        self._take(item)
+        self._drain()
+        self._fire(now, inclusive=True)
+        self._close_when_over()
+        return core.take()
+
+    def deadline(self) -> float | None:
+        """When `handle` is to be called at the latest, with a `Tick` if nothing else comes; none: no need."""
+        if self._exited:
+            return None
+        return self._core.now if self._core.yielded else self._core.timers.deadline()
+
+    def running(self) -> tuple[Running, ...]:
+        """The runs that there are, oldest first."""
+        return tuple(map(_shown, self._core.instances.values()))
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How often what happened to which flow: (`started`, `done`, `failed`, `refused`, …; the flow's name)."""
+        return dict(self._core.counters)
+
+    @property
+    def pending(self) -> int:
+        """How many matches are still to be completed."""
+        return self._matching.pending
+
+    # --- inputs -------------------------------------------------------------------------------------------------------
+
+    def _take(self, item: Input) -> None:
+        match item:
+            case Received(server=name, message=message):
+                self._received(self._core.servers[name], message)
+            case Sent(action_id=action_id):
+                self._actions.sent(action_id)
+            case Answered():
+                self._actions.answered(item)
+            case Unanswered():
+                self._actions.unanswered(item)
+            case ServerReady():
+                self._ready(self._core.servers[item.server], item)
+            case ServerLost(server=name, reason=reason):
+                self._lost(self._core.servers[name], reason)
+            case StopAsked(reason=reason):
+                self._ask_to_stop(reason)
+            case SourceEnded():
+                self._end_source()
+            case Tick():
+                pass
+            case _:
+                assert_never(item)
+
+    def _received(self, server: Server, message: Message) -> None:
+        server.seen += 1
+        if message.name == "OriginateResponse":
+            self._actions.called(message)
+            self._drain()
+        listeners = server.index.candidates(message, server.escapes)
+        if not listeners:
+            return
+        for listener in listeners:
+            if listener.role == "until" and isinstance(listener.owner, Instance):
+                self._admission.until(listener.owner, message)
+        self._drain()
+        self._offer_to_waits(listeners, message)
+        self._drain()
+        if self._ending is None:
+            self._matching.event(server, listeners, message)
+
+    def _offer_to_waits(self, listeners: Sequence[Listener], message: Message) -> None:
+        waiting: dict[Instance, list[Listener]] = {}
+        for listener in listeners:
+            if listener.role in ("wait", "keep") and isinstance(listener.owner, Instance):
+                waiting.setdefault(listener.owner, []).append(listener)
+        for instance, wishes in waiting.items():
+            still = [wish for wish in wishes if wish.live]
+            if still:
+                self._tape.offer(instance, still, message)
+
+    def _ready(self, server: Server, item: ServerReady) -> None:
+        core = self._core
+        back = server.lost is not None and not server.ready
+        server.ready, server.back = True, core.now
+        server.escapes = has_escapes(item.ami_version)
+        if back:
+            text = f"{server.name} is back: the events of the gap were not seen"
+            core.note("gap", "warn", text, server=server.name, seconds=core.now - (server.lost or core.now))
+        if item.restarted:
+            self._end_of_before(server)
+        self._actions.connected(server)
+        if not server.begun and self._ending is None:
+            server.begun = True
+            self._moments.begin(server)
+
+    def _end_of_before(self, server: Server) -> None:
+        """Asterisk was restarted: no channel of before exists any more."""
+        for instance in list(self._core.instances.values()):
+            if instance.server is server and any(map(_is_of_channel, instance.names.values())):
+                self._core.note("restarted", "warn", "its channel went with the restart", instance=instance)
+                self._admission.cancel(instance, "its channel is gone")
+
+    def _lost(self, server: Server, reason: str) -> None:
+        if not server.ready:
+            return
+        server.ready, server.lost = False, self._core.now
+        self._core.note("gap", "warn", f"{server.name} is lost: {reason}", server=server.name)
+        self._matching.gap(server)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _fire(self, limit: float, inclusive: bool) -> None:
+        """What falls due up to now. Timers set meanwhile wait for the next call, so that none can hold up the loop."""
+        timers = self._core.timers
+        mark = timers.mark()
+        while (timer := timers.take(limit, inclusive, mark)) is not None:
+            self._fall_due(timer)
+            self._drain()
+
+    def _fall_due(self, timer: Timer) -> None:
+        match timer.owner:
+            case Instance() as instance if timer.kind == "block":
+                self._steps.wake(instance)
+            case Instance() as instance:
+                self._steps.outlive(instance)
+            case Match() as match:
+                self._matching.expire(match)
+            case Hangup() as hangup:
+                self._actions.expire_hangup(hangup)
+            case Period() as period:
+                self._moments.fall_due(period)
+
+    def _wake_yielded(self) -> None:
+        yielded, self._core.yielded = self._core.yielded, []
+        for instance in yielded:
+            if isinstance(instance.block, Pausing) and instance.block.timer is None:
+                instance.block = None
+                self._core.ready.append(instance)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Let run what can run, until everything waits."""
+        core = self._core
+        while core.ready or core.over:
+            while core.over:
+                self._admission.release(core.over.popleft())
+            if core.ready:
+                self._steps.run(core.ready.popleft())
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def _ask_to_stop(self, reason: str) -> None:
+        if self._ending in (None, "source"):
+            self._core.note("stopping", "info", f"stops: {reason}")
+            self._ending = "stop"
+            self._stop_all()
+
+    def _end_source(self) -> None:
+        self._ending = self._ending or "source"
+        self._matching.clear()
+        self._moments.stop()
+
+    def _stop_all(self) -> None:
+        self._matching.clear()
+        self._moments.stop()
+        self._admission.close()
+        for instance in list(self._core.instances.values()):
+            self._steps.end(instance, "stopped")
+        self._drain()
+
+    def _close_when_over(self) -> None:
+        """Once nothing runs any more: `on stop` flows, and when these are over too, the end."""
+        if self._core.instances or self._actions.cleaning:
+            return
+        if self._ending is None and self._moments.are_over():
+            self._ending = "over"
+        if self._ending in ("stop", "source"):
+            self._ending = "last"
+            self._moments.last()
+            self._drain()
+            self._close_when_over()
+        elif self._ending in ("over", "last"):
+            self._exited = True
+            self._core.emit(Exit(self._moments.status()))
+
+    def _is_ours(self, message: Message) -> bool:
+        return is_from_run(message, self._core.run) or self._named.caused(message, self._core.now)
+
+
+def _shown(instance: Instance) -> Running:
+    step = instance.step()
+    at = step.span if step is not None else instance.program.flow.span
+    flow, server = instance.program.flow.name, instance.server.name
+    return Running(flow, instance.id, server, instance.state, instance.key, instance.started, at)
+
+
+def _is_of_channel(value: Value) -> bool:
+    return isinstance(value, Call) or (isinstance(value, Message) and value.get("Uniqueid") is not None)

@@ -1,0 +1,113 @@
+"""Triggers that no event sets off: `on start`, `on stop` and `every`.
+
+Belongs here: when such flows begin, and on which servers. Never here: triggers on events (`matching`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amiflow.engine.admission import Admission
+from amiflow.engine.core import Core
+from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.instance import Instance
+from amiflow.engine.program import Program
+from amiflow.engine.server import Server
+from amiflow.engine.timers import Timer
+from amiflow.plan.expressions import Expr
+from amiflow.plan.model import Every, OnRun
+
+
+@dataclass(slots=True, eq=False)
+class Period:
+    """An `every` flow on its server: when it is next due, and its last run."""
+
+    program: Program
+    server: Server
+    expr: Expr
+    timer: Timer | None = None
+    run: Instance | None = None
+
+
+class Moments:
+    """The flows of a machine that time, or the run itself, begins."""
+
+    def __init__(self, core: Core, admission: Admission) -> None:
+        self._core = core
+        self._admission = admission
+        self._periods: list[Period] = []
+
+    def begin(self, server: Server) -> None:
+        """The server can be used for the first time."""
+        self._start_all("start", server)
+        first = self._core.options.servers[0]
+        for program in self._core.programs:
+            trigger = program.flow.trigger
+            if isinstance(trigger, Every) and (program.flow.server or first) == server.name:
+                period = Period(program, server, trigger.period)
+                self._periods.append(period)
+                self._set(period, self._core.now)
+
+    def last(self) -> None:
+        """Everything else is over."""
+        self._admission.closed = False
+        for server in self._core.servers.values():
+            if server.begun:
+                self._start_all("stop", server)
+
+    def _start_all(self, moment: str, server: Server) -> None:
+        for program in self._core.programs:
+            trigger = program.flow.trigger
+            if isinstance(trigger, OnRun) and trigger.moment == moment and program.flow.server in (None, server.name):
+                self._start(program, server)
+
+    def _start(self, program: Program, server: Server) -> Instance | None:
+        key = self._admission.key(program, {}, server, None)
+        return self._admission.start(program, server, {}, key, None)
+
+    # --- every --------------------------------------------------------------------------------------------------------
+
+    def _set(self, period: Period, since: float) -> None:
+        core, flow = self._core, period.program.flow
+        try:
+            spell = core.seconds(period.expr, core.frame({}, period.server))
+        except EvaluationError as error:
+            core.note("condition-failed", "error", error.text, flow=flow.name, span=error.span)
+            return
+        # A period that ran late (a suspended machine) is not caught up with; else the beat is kept.
+        due = since + spell if since + spell > core.now else core.now + spell
+        period.timer = core.timers.set(due, "period", period)
+
+    def fall_due(self, period: Period) -> None:
+        """A period is over: run the flow, unless its last run is still going on."""
+        flow = period.program.flow
+        due = period.timer.when if period.timer is not None else self._core.now
+        if period.run is not None and period.run.state != "ended":
+            self._core.counters["suppressed", flow.name] += 1
+            self._core.note("suppressed", "debug", "its last run is not over", flow=flow.name, span=flow.span)
+        else:
+            period.run = self._start(period.program, period.server)
+        self._set(period, due)
+
+    def stop(self) -> None:
+        """No period begins any more."""
+        for period in self._periods:
+            self._core.timers.cancel(period.timer)
+        self._periods.clear()
+
+    # --- recipes that end by themselves -------------------------------------------------------------------------------
+
+    @property
+    def are_all(self) -> bool:
+        """Whether the recipe has `on start` flows alone: then it ends when these have."""
+        triggers = (program.flow.trigger for program in self._core.programs)
+        return all(isinstance(trigger, OnRun) and trigger.moment == "start" for trigger in triggers)
+
+    def are_over(self) -> bool:
+        """Whether nothing is left to begin, once nothing runs."""
+        return self.are_all and all(server.begun for server in self._core.servers.values())
+
+    def status(self) -> int:
+        """The exit status."""
+        failed = any(number for (kind, _), number in self._core.counters.items() if kind == "failed")
+        return 1 if failed and self.are_all else 0

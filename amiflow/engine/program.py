@@ -1,0 +1,55 @@
+"""A flow made ready to run: its patterns compiled, its later waits known.
+
+Belongs here: what follows from the plan alone, made once. Never here: anything of one run (`instance`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from amiflow.engine.dispatch import Watch
+from amiflow.engine.lookback import Lookback
+from amiflow.plan.expressions import Expr
+from amiflow.plan.model import Await, Flow, OnEvents, Pattern, Stage
+
+
+def watch(pattern: Pattern) -> Watch:
+    """The pattern, compiled."""
+    return Watch(pattern.events, pattern.name, pattern.where, pattern.keys, pattern.span)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyStage:
+    """A stage of a trigger, compiled; `role` is that of those who listen for its event."""
+
+    role: Literal["start", "then", "without"]
+    watch: Watch
+    unless: Watch | None
+    within: Expr | None
+
+
+class Program:
+    """A flow and what was made of it; `number` is its place in the plan."""
+
+    __slots__ = ("_waits", "flow", "lookback", "number", "stages", "until")
+
+    def __init__(self, flow: Flow, number: int) -> None:
+        self.flow = flow
+        self.number = number
+        trigger = flow.trigger
+        self.stages = tuple(map(_ready, trigger.stages)) if isinstance(trigger, OnEvents) else ()
+        self.until = watch(flow.until) if flow.until is not None else None
+        self.lookback = Lookback(flow.body, flow.final)
+        self._waits: dict[int, tuple[Watch, ...]] = {}
+
+    def entries(self, step: Await) -> tuple[Watch, ...]:
+        """The watches of a wait's entries, compiled when first asked for."""
+        if id(step) not in self._waits:
+            self._waits[id(step)] = tuple(watch(entry.pattern) for entry in step.entries)
+        return self._waits[id(step)]
+
+
+def _ready(stage: Stage) -> ReadyStage:
+    unless = watch(stage.unless) if stage.unless is not None else None
+    return ReadyStage("start" if stage.kind == "first" else stage.kind, watch(stage.pattern), unless, stage.within)

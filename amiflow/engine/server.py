@@ -1,0 +1,38 @@
+"""What the machine knows of one server: whether it can be used, where its tape of events stands, who listens.
+
+Belongs here: the state of a server as the inputs tell it. Never here: the connection itself (`live.link`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from amiflow.engine.dispatch import Index
+
+
+@dataclass(slots=True, eq=False)
+class Server:
+    """One server. `seen` numbers its events from 1; `lost` and `back` are when the line last broke and was there again
+    (monotonic seconds); `escapes`: it makes C-escapes."""
+
+    name: str
+    ready: bool = False
+    begun: bool = False
+    escapes: bool = False
+    seen: int = 0
+    lost: float | None = None
+    back: float | None = None
+    index: Index = field(default_factory=Index)
+
+    def gap_since(self, when: float) -> bool:
+        """Whether the line was down at any time from `when` on."""
+        if self.lost is None:
+            return False
+        return not self.ready or (self.back is not None and self.back > when)
+
+
+def has_escapes(ami_version: str) -> bool:
+    """Whether a server with this AMI version makes C-escapes: from 2.8.0 on, Asterisk 13.5 and 14.0."""
+    numbers = re.findall(r"\d+", ami_version)
+    return tuple(map(int, numbers[:2])) >= (2, 8)

@@ -1,0 +1,309 @@
+"""The steps of running flows: one instruction after the other, until the flow waits or ends.
+
+Belongs here: beginning and ending a run, its finally, and each instruction that needs nobody else. Never here: actions
+(`actions`), waits for events (`tape`), and which runs there are (`admission`).
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from amiflow.engine.actions import Actions
+from amiflow.engine.core import Core
+from amiflow.engine.effects import FlowEnded, Outcome, Said
+from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.instance import Acting, Awaiting, Ending, Instance, Pausing
+from amiflow.engine.tape import Tape
+from amiflow.engine.values import Failure, Value, to_text
+from amiflow.plan.expressions import Expr
+from amiflow.plan.model import (
+    Act,
+    Again,
+    Await,
+    Code,
+    Fail,
+    Instruction,
+    Jump,
+    JumpUnless,
+    Log,
+    Next,
+    Pause,
+    Reraise,
+    Return,
+    Set,
+    Stop,
+)
+from amiflow.report.source import Span
+
+_FINALLY = 30.0  # seconds that a finally may take
+_SLICE = 10_000  # instructions in a row before others get their turn
+_MOST = 1_000_000  # instructions in a row before the flow is taken to be stuck
+
+
+class Steps:
+    """What running flows do."""
+
+    def __init__(self, core: Core, tape: Tape, actions: Actions) -> None:
+        self._core = core
+        self._tape = tape
+        self._actions = actions
+
+    # --- beginning and end --------------------------------------------------------------------------------------------
+
+    def start(self, instance: Instance) -> None:
+        """The run begins now, its lifetime too."""
+        core, flow = self._core, instance.program.flow
+        self._tape.disarm(instance)
+        instance.state = "running"
+        instance.started = core.now
+        core.counters["started", flow.name] += 1
+        core.note("flow-started", "debug", flow.name, instance=instance, span=flow.span, message=instance.cause)
+        try:
+            lasting = core.seconds(flow.lasting, core.frame(instance.names, instance.server))
+        except EvaluationError as error:
+            self.end(instance, "failed", error.text, error.span)
+            return
+        instance.lifetime = core.timers.set(core.now + lasting, "lifetime", instance)
+        core.resume(instance)
+
+    def end(
+        self,
+        instance: Instance,
+        outcome: Outcome,
+        failure: str | None = None,
+        span: Span | None = None,
+        result: Value = None,
+    ) -> None:
+        """The body of the run is over; its finally is next where it has one. Once in its finally nothing ends it."""
+        if instance.state != "running":
+            return
+        self._leave(instance)
+        instance.ending = Ending(outcome, failure, span, result)
+        if instance.program.flow.final:
+            instance.state, instance.position = "final", 0
+            instance.lifetime = self._core.timers.set(self._core.now + _FINALLY, "final", instance)
+            self._core.resume(instance)
+        else:
+            self._finish(instance)
+
+    def _leave(self, instance: Instance) -> None:
+        """Wait for nothing any more."""
+        core = self._core
+        match instance.block:
+            case Pausing(timer=timer):
+                core.timers.cancel(timer)
+            case Awaiting() as wait:
+                self._tape.leave(instance, wait)
+            case Acting() as acting:
+                self._actions.abandon(instance, acting)
+        instance.block = None
+        instance.trouble = None
+        self._tape.disarm(instance)
+        core.timers.cancel(instance.lifetime)
+        if instance.until is not None:
+            instance.server.index.remove(instance.until)
+            instance.until = None
+
+    def _finish(self, instance: Instance) -> None:
+        core, flow, ending = self._core, instance.program.flow, instance.ending
+        self.forget(instance)
+        core.over.append(instance)
+        if ending is not None:
+            core.counters[ending.outcome, flow.name] += 1
+            failure = core.mask(ending.failure) if ending.failure is not None else None
+            core.emit(FlowEnded(flow.name, instance.id, ending.outcome, failure, ending.span, ending.result))
+
+    def forget(self, instance: Instance) -> None:
+        """The run is no more."""
+        self._leave(instance)
+        instance.state = "ended"
+        instance.kept = None
+        del self._core.instances[instance.id]
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def wake(self, instance: Instance) -> None:
+        """The time of what the flow waits for is over."""
+        match instance.block:
+            case Awaiting() as wait:
+                self._tape.expire(instance, wait)
+                self._core.resume(instance)
+            case Acting() as acting:
+                self._actions.expire(instance, acting)
+            case Pausing():
+                self._core.resume(instance)
+
+    def outlive(self, instance: Instance) -> None:
+        """The flow's lifetime is over, or that of its finally."""
+        flow = instance.program.flow
+        if instance.state == "final":
+            self._log_trouble(instance, f"finally took longer than {_FINALLY:g}s", flow.span)
+            self._leave(instance)
+            self._finish(instance)
+            return
+        lasting = to_text(self._core.value(flow.lasting, self._core.frame(instance.names, instance.server)))
+        self.end(instance, "failed", f"it ran longer than {lasting}, its lifetime", flow.span)
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def run(self, instance: Instance) -> None:
+        """Run the flow on from where it stands, until it waits or ends."""
+        if instance.state == "ended" or instance.block is not None:
+            return
+        self._tape.disarm(instance)
+        for _ in range(_SLICE):
+            if instance.trouble is not None and not self._meet(instance, *instance.trouble):
+                return
+            try:
+                if not self._execute(instance, instance.step()):
+                    return
+            except EvaluationError as error:
+                instance.trouble = (Failure("failed", error.text), error.span)
+        self._let_others_in(instance)
+
+    def _meet(self, instance: Instance, failure: Failure, span: Span) -> bool:
+        """A step failed and nothing handles it: the flow has failed, but a finally goes on with its next step."""
+        if instance.state != "final":
+            self.end(instance, "failed", failure.message, span)
+            return False
+        instance.trouble = None
+        self._log_trouble(instance, failure.message, span)
+        instance.position = _past(instance)
+        return True
+
+    def _log_trouble(self, instance: Instance, text: str, span: Span) -> None:
+        self._core.counters["finally-failed", instance.program.flow.name] += 1
+        self._core.note("finally-failed", "error", text, instance=instance, span=span)
+
+    def _let_others_in(self, instance: Instance) -> None:
+        instance.spent += _SLICE
+        if instance.spent >= _MOST:
+            text = f"it ran {_MOST:,} steps without waiting for anything"
+            span = instance.program.flow.span
+            if instance.state == "final":
+                self._log_trouble(instance, text, span)
+                self._leave(instance)
+                self._finish(instance)
+            else:
+                self.end(instance, "failed", text, span)
+            return
+        instance.block = Pausing(None)
+        self._core.yielded.append(instance)
+        self._tape.arm(instance, entered=False)
+
+    def _execute(self, instance: Instance, step: Instruction | None) -> bool:
+        """Do one instruction. False where the flow now waits, or has ended."""
+        match step:
+            case None | Stop():
+                return self._done(instance, None)
+            case Return(value=value):
+                return self._done(instance, self._value(instance, value))
+            case Act():
+                return self._begin(instance, self._actions.begin(instance, step))
+            case Await():
+                return self._begin(instance, self._tape.begin(instance, step))
+            case Pause(duration=duration):
+                pause = self._core.seconds(duration, self._core.frame(instance.names, instance.server))
+                instance.position += 1
+                return self._sleep(instance, self._core.now + pause)
+            case Again():
+                return self._again(instance, step)
+            case Fail(text=text, span=span):
+                instance.trouble = (Failure("failed", to_text(self._value(instance, text))), span)
+            case Reraise(error=error, span=span):
+                instance.trouble = (instance.names[error], span)
+            case Jump(target=target):
+                instance.position = target
+            case JumpUnless(condition=condition, target=target):
+                instance.position = instance.position + 1 if self._value(instance, condition) else target
+            case Next():
+                self._next(instance, step)
+            case Set(name=name, value=value):
+                instance.names[name] = self._value(instance, value)
+                instance.position += 1
+            case Log():
+                self._say(instance, step)
+            case _:
+                assert_never(step)
+        return True
+
+    def _value(self, instance: Instance, expr: Expr) -> Value:
+        return self._core.value(expr, self._core.frame(instance.names, instance.server))
+
+    def _begin(self, instance: Instance, goes_on: bool) -> bool:
+        if not goes_on:
+            self._tape.arm(instance, entered=True)
+        return goes_on
+
+    def _done(self, instance: Instance, result: Value) -> bool:
+        if instance.state == "final":
+            self._leave(instance)
+            self._finish(instance)
+        else:
+            self.end(instance, "done", result=result)
+        return False
+
+    def _sleep(self, instance: Instance, until: float) -> bool:
+        instance.block = Pausing(self._core.timers.set(until, "block", instance))
+        self._tape.arm(instance, entered=False)
+        return False
+
+    def _again(self, instance: Instance, step: Again) -> bool:
+        """The head of a `repeat`. The time of the last round's beginning is kept beside its count."""
+        core, names, beginning = self._core, instance.names, f"{step.position} began"
+        frame = core.frame(names, instance.server)
+        count = names.get(step.position) or 0
+        if count >= core.count(step.times, frame):
+            instance.position = step.done
+            return True
+        if step.every is not None:
+            due = names[beginning] + core.seconds(step.every, frame) if count else core.now
+            if due > core.now:
+                return self._sleep(instance, due)
+            names[beginning] = core.now
+        names[step.position] = count + 1
+        if step.name is not None:
+            names[step.name] = count + 1
+        instance.position += 1
+        return True
+
+    def _next(self, instance: Instance, step: Next) -> None:
+        """The head of a `for`."""
+        names = instance.names
+        items, at = names.get(step.items), names.get(step.position) or 0
+        if not isinstance(items, tuple):
+            raise EvaluationError(f"{to_text(items)} is no list", step.span)
+        if at >= len(items):
+            instance.position = step.done
+            return
+        names[step.name] = items[at]
+        names[step.position] = at + 1
+        instance.position += 1
+
+    def _say(self, instance: Instance, step: Log) -> None:
+        text = self._core.mask(to_text(self._value(instance, step.text)))
+        self._core.emit(Said(step.level, text, instance.program.flow.name, instance.id, step.span))
+        instance.position += 1
+
+
+def _past(instance: Instance) -> int:
+    """Where the step after the one that failed begins."""
+    step, position = instance.step(), instance.position
+    match step:
+        case JumpUnless(target=target):
+            return target
+        case Next(done=done) | Again(done=done):
+            return done
+        case Await(mode="any"):
+            return _past_branches(step, instance.program.flow.final, position)
+    return position + 1
+
+
+def _past_branches(step: Await, code: Code, position: int) -> int:
+    """Behind the branches of a `wait any`: each but the last ends with a jump there."""
+    targets = sorted(entry.target for entry in step.entries if entry.target is not None)
+    for target in targets[1:]:
+        before = code[target - 1]
+        if isinstance(before, Jump):
+            return before.target
+    return position + 1
