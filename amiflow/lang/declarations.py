@@ -141,7 +141,7 @@ def _clock(reading: Reading, token: Token) -> nodes.ClockRange:
     span = reading.span(token)
     times = literals.clock(str(token)) if token else (0, 0)
     if isinstance(times, literals.Flaw):
-        reading.flaw("bad-time", span.start, times)
+        reading.flaw("bad-time", span.start, times, None if times.instead else "times are written `08:00-18:00`")
         times = (0, 0)
     return nodes.ClockRange(span, *times)
 

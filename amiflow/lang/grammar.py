@@ -55,6 +55,10 @@ class Grammar:
         assert isinstance(lexer, ContextualLexer)
         self.lexer = lexer
         self.states = fresh.parser_state.parse_conf.states
+        self.soft = frozenset(rule.expansion[0].name for rule in self._lark.rules if rule.origin.name in ("id", "word"))
+        """Terminals that are names as well."""
+        patterns = {terminal.name: terminal.pattern for terminal in self._lark.terminals}
+        self._literals = {name: pattern.value for name, pattern in patterns.items() if pattern.type == "str"}
         self.text_pattern: str = self._lark.get_terminal("TEXT").pattern.to_regexp()
 
     @property
@@ -64,8 +68,7 @@ class Grammar:
 
     def literal(self, terminal: str) -> str | None:
         """The text of a terminal that is always the same word or sign, else None."""
-        pattern = self._lark.get_terminal(terminal).pattern
-        return pattern.value if pattern.type == "str" else None
+        return self._literals.get(terminal)
 
     def parse(self, text: str, start: int, end: int, rule: Start) -> Branch | None:
         """The tree of `text[start:end]`, or None if there is any mistake in it."""

@@ -133,7 +133,9 @@ def clock(text: str) -> tuple[int, int] | Flaw:
     """`08:00-18:00` in minutes since midnight."""
     match = _CLOCK.fullmatch(text)
     if match is None:
-        return Flaw(0, len(text), f"`{_short(text)}` is no range of times", "cannot be read")
+        hours = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", text)
+        instead = f"{int(hours[1]):02}:00-{int(hours[2]):02}:00" if hours else None
+        return Flaw(0, len(text), f"`{_short(text)}` is no range of times", "hours and minutes", instead)
     times = []
     for hour, minute in ((1, 2), (3, 4)):
         value = int(match[hour]) * 60 + int(match[minute])

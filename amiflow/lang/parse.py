@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from amiflow.lang import nodes
 from amiflow.lang.declarations import declaration
-from amiflow.lang.explain import Repair, repair
+from amiflow.lang.explain import explain
 from amiflow.lang.expressions import Reading, expr
-from amiflow.lang.grammar import Branch, Grammar, build
+from amiflow.lang.grammar import Branch, Grammar, Start, build
+from amiflow.lang.recover import DECLARATION, Recovery
 from amiflow.report.diagnostic import Diagnostic, Label, ordered
 from amiflow.report.source import Source, Span
 
@@ -40,9 +41,7 @@ def parse(source: Source, grammar: Grammar | None = None) -> tuple[nodes.File, l
     for start, end in _pieces(source, too_deep):
         tree = grammar.parse(source.text, start, end, "file")
         if tree is None:
-            found = repair(grammar, source, start, end, "file")
-            reading.problems.extend(found.problems)
-            tree = found.tree
+            tree = _mended(reading, grammar, start, end, "file")
         if tree is not None:
             decls.extend(_with_help(declaration(reading, piece), source, comments) for piece in _branches(tree))
     reading.problems.extend(_nested_too_deep(source, place) for place in too_deep)
@@ -66,14 +65,17 @@ def parse_expression(source: Source, grammar: Grammar | None = None) -> tuple[no
 def _reading(source: Source, grammar: Grammar) -> Reading:
     def interpolation(start: int, end: int) -> Branch | None:
         tree = grammar.parse(source.text, start, end, "interpolation")
-        if tree is not None:
-            return tree
-        found: Repair = repair(grammar, source, start, end, "interpolation")
-        reading.problems.extend(found.problems)
-        return found.tree
+        return _mended(reading, grammar, start, end, "interpolation") if tree is None else tree
 
     reading = Reading(source, interpolation)
     return reading
+
+
+def _mended(reading: Reading, grammar: Grammar, start: int, end: int, rule: Start) -> Branch | None:
+    recovery = Recovery(grammar, reading.source, start, end, rule)
+    tree = recovery.run()
+    reading.problems.extend(explain(grammar, reading.source, mistake) for mistake in recovery.mistakes)
+    return tree
 
 
 def _branches(tree: Branch) -> list[Branch]:
@@ -120,13 +122,6 @@ def _scan(source: Source, grammar: Grammar) -> tuple[tuple[nodes.Comment, ...], 
 def _scanner(text_pattern: str) -> re.Pattern[str]:
     regex = r'r"(?:[^"\\\n\r]|\\[^\n\r])*"'
     return re.compile(rf'{regex}|{text_pattern}|"[^\n\r]*|#[^\n\r]*|[()\[\]{{}}]|{DECLARATION.pattern}')
-
-
-DECLARATION = re.compile(
-    r"(?:\A\ufeff?|(?:\r\n|\n|\r))"
-    r"(?:param|secret|let|import|userevent|table|map|counter|series|pool|limit|hours|task|flow|test)(?=[ \t])"
-)
-"""The beginning of a declaration in column 1, from the line end before it."""
 
 
 def _pieces(source: Source, too_deep: list[int]) -> list[tuple[int, int]]:
