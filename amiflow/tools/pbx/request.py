@@ -1,0 +1,64 @@
+"""An action as it was asked for, and its answer.
+
+Belongs here: looking headers up, shaping responses and event lists. Never here: what an action does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from amiflow.tools.pbx.channel import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An action's headers, in order. Names ignore case; the first that is not empty wins."""
+
+    headers: Headers
+
+    def get(self, name: str) -> str:
+        """The value of a header, empty where it is absent."""
+        return next((value for value in self.all(name) if value), "")
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a repeated header."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, and the rows of a list. Each is a message's headers; the ActionID is put into each later."""
+
+    response: Headers
+    rows: tuple[Headers, ...] = ()
+
+
+Reply: TypeAlias = Callable[[Answer], None]
+
+
+def success(message: str = "", *more: Headers) -> Answer:
+    """`Response: Success`"""
+    words: Headers = (("Message", message),) if message else ()
+    return Answer((("Response", "Success"), *words, *(pair for group in more for pair in group)))
+
+
+def refusal(message: str) -> Answer:
+    """`Response: Error`"""
+    return Answer((("Response", "Error"), ("Message", message)))
+
+
+def listing(message: str, end: str, rows: Iterable[Headers], *more: Headers) -> Answer:
+    """An event list: each row begins with its `Event`; `more` is what the last event has beyond the usual."""
+    found = tuple(rows)
+    last = (("Event", end), ("EventList", "Complete"), ("ListItems", str(len(found))))
+    response = (("Response", "Success"), ("EventList", "start"), ("Message", message))
+    return Answer(response, (*found, (*last, *(pair for group in more for pair in group))))
+
+
+def whole(text: str) -> int | None:
+    """The integer at the beginning of a text, as C's `%30d` reads it (`1x` is 1); none where there is none."""
+    found = re.match(r"\s*([+-]?\d{1,30})", text)
+    return int(found[1]) if found else None
