@@ -1,0 +1,232 @@
+"""The configuration `amiflow.yaml`: what it may say, and what it says, as frozen data.
+
+Belongs here: the keys, their defaults and where the file is looked for. Never here: reading YAML (`document`),
+recipes' parameters as values (`inputs`), or connections.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import yaml
+
+from amiflow.live.document import Raw, Reader, problem
+from amiflow.live.problems import Trouble
+from amiflow.live.secrets import SecretSource, readable_by_all
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Source, Span
+
+Auth: TypeAlias = Literal["md5", "plain", "auto"]
+LogFormat: TypeAlias = Literal["text", "json"]
+LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
+
+AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
+LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
+LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
+PORT = 5038
+TLS_PORT = 5039
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the server's certificate is checked: against the system's authorities or the file `ca`, for `server_name`
+    (the host where none is given). Without `verify` it is not checked at all."""
+
+    ca: str | None = None
+    verify: bool = True
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, to be logged in, of silence before a Ping, and for the Ping's answer."""
+
+    connect: float = 10.0
+    login: float = 15.0
+    keepalive: float = 30.0
+    answer: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server of the run."""
+
+    name: str
+    host: str
+    port: int
+    username: str
+    secret: SecretSource
+    tls: Tls | None = None
+    auth: Auth = "auto"
+    outstanding: int = 1
+    timeouts: Timeouts = Timeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A param's value as written in a file, and where."""
+
+    raw: Raw
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; without a file, the defaults."""
+
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    params: Mapping[str, Setting] = field(default_factory=dict)
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict)
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
+
+
+def find(explicit: str | None, environ: Mapping[str, str]) -> str | None:
+    """The configuration's path: the one given, else the first that exists of `./amiflow.yaml`,
+    `$XDG_CONFIG_HOME/amiflow/amiflow.yaml` (`~/.config` where unset) and `/etc/amiflow/amiflow.yaml`."""
+    if explicit is not None:
+        return explicit
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
+    places = ("amiflow.yaml", os.path.join(home, "amiflow", "amiflow.yaml"), "/etc/amiflow/amiflow.yaml")
+    return next((place for place in places if os.path.isfile(place)), None)
+
+
+def load(path: str) -> tuple[Config, list[Diagnostic]]:
+    """The configuration in a file. Raises Trouble where it cannot be read."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise Trouble(f"cannot read {path}: {error.strerror}") from None
+    return parse(Source(path, text), readable_by_all(path))
+
+
+def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnostic]]:
+    """The configuration in a text, with what is wrong with it. `readable` says that any user can read the file, so
+    that a literal secret in it is warned of."""
+    reader = Reader(source)
+    root = reader.root()
+    top = reader.section(root, "the configuration", ("servers", "params", "secrets", "log"))
+    log = reader.section(top.get("log"), "`log`", ("format", "level"))
+    config = Config(
+        servers=_servers(reader, top.get("servers"), readable),
+        params=settings(reader, top.get("params")),
+        secrets={
+            name: secret
+            for name, _, node in _pairs(reader, top.get("secrets"), "`secrets`")
+            if (secret := _secret(reader, node, f"the secret `{name}`", readable))
+        },
+        log_format=reader.choice(log.get("format"), "`format`", LOG_FORMATS, "text"),
+        log_level=reader.choice(log.get("level"), "`level`", LOG_LEVELS, "info"),
+        source=_shown(reader, root is None),
+    )
+    return config, reader.found
+
+
+def _shown(reader: Reader, unread: bool) -> Source:
+    """The source as diagnostics show it: offsets the same, secrets starred out, guessed at where it is no YAML."""
+    text = reader.source.text
+    for span in reader.hidden:
+        text = text[: span.start] + "*" * (span.end - span.start) + text[span.end :]
+    if unread:
+        text = re.sub(r"(secrets?\s*:[ \t]*)([^\n]+)", lambda found: found[1] + "*" * len(found[2]), text)
+    return Source(reader.source.path, text)
+
+
+def load_settings(path: str) -> tuple[dict[str, Setting], Source, list[Diagnostic]]:
+    """The params of a `--params FILE`: a YAML mapping of names and values. Raises Trouble where it cannot be read."""
+    try:
+        source = Source(path, Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Trouble(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    reader = Reader(source)
+    return settings(reader, reader.root()), source, reader.found
+
+
+def settings(reader: Reader, node: yaml.Node | None) -> dict[str, Setting]:
+    """Params by name, as written."""
+    found = _pairs(reader, node, "`params`")
+    return {name: Setting(reader.raw(value), reader.span(key).to(reader.span(value))) for name, key, value in found}
+
+
+def _pairs(reader: Reader, node: yaml.Node | None, what: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
+    return reader.pairs(node, what) if node is not None else []
+
+
+def _servers(reader: Reader, node: yaml.Node | None, readable: bool) -> dict[str, Server]:
+    servers = {}
+    for name, key, value in _pairs(reader, node, "`servers`"):
+        server = _server(reader, name, reader.span(key), value, readable)
+        if server:
+            servers[name] = server
+    return servers
+
+
+_SERVER_KEYS = ("host", "port", "tls", "username", "secret", "auth", "outstanding", "timeouts")
+
+
+def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: bool) -> Server | None:
+    what = f"server `{name}`"
+    keys = reader.section(node, what, _SERVER_KEYS)
+    missing = [one for one in ("host", "username", "secret") if one not in keys]
+    if missing:
+        words = " and ".join(f"`{one}`" for one in missing)
+        reader.bad(key, f"{what} has no {words}", "needs it" if len(missing) == 1 else "needs them", code="missing-key")
+    tls = _tls(reader, keys.get("tls"), what)
+    secret = _secret(reader, keys["secret"], f"`secret` of {what}", readable) if "secret" in keys else None
+    host = reader.text(keys.get("host"), f"`host` of {what}")
+    username = reader.text(keys.get("username"), f"`username` of {what}")
+    port = reader.integer(keys.get("port"), f"`port` of {what}", 1, 65535, TLS_PORT if tls else PORT)
+    auth = reader.choice(keys.get("auth"), f"`auth` of {what}", AUTHS, "auto")
+    outstanding = reader.integer(keys.get("outstanding"), f"`outstanding` of {what}", 1, 1000, 1)
+    timeouts = _timeouts(reader, keys.get("timeouts"), what)
+    if not host or username is None or secret is None:
+        return None
+    return Server(name, host, port, username, secret, tls, auth, outstanding, timeouts)
+
+
+def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:
+    """`tls: true`, `tls: false` or `tls: {ca, verify, server_name}`."""
+    if node is None:
+        return None
+    if isinstance(node, yaml.ScalarNode):
+        return Tls() if reader.flag(node, f"`tls` of {what}", False) else None
+    keys = reader.section(node, f"`tls` of {what}", ("ca", "verify", "server_name"))
+    ca = reader.text(keys.get("ca"), "`ca`")
+    folder = os.path.dirname(reader.source.path)
+    verify = reader.flag(keys.get("verify"), "`verify`", True)
+    return Tls(os.path.join(folder, ca) if ca else None, verify, reader.text(keys.get("server_name"), "`server_name`"))
+
+
+def _timeouts(reader: Reader, node: yaml.Node | None, what: str) -> Timeouts:
+    default = Timeouts()
+    keys = reader.section(node, f"`timeouts` of {what}", ("connect", "login", "keepalive", "answer"))
+    return Timeouts(
+        connect=reader.duration(keys.get("connect"), "`connect`", default.connect),
+        login=reader.duration(keys.get("login"), "`login`", default.login),
+        keepalive=reader.duration(keys.get("keepalive"), "`keepalive`", default.keepalive),
+        answer=reader.duration(keys.get("answer"), "`answer`", default.answer),
+    )
+
+
+def _secret(reader: Reader, node: yaml.Node, what: str, readable: bool) -> SecretSource | None:
+    text = reader.text(node, what)
+    if text is None:
+        return None
+    secret = SecretSource.parse(text, os.path.dirname(reader.source.path))
+    if secret.kind != "literal":
+        return secret
+    reader.hidden.append(reader.span(node))
+    if readable:
+        path = reader.source.path
+        headline = f"{what} can be read by every user of this machine"
+        help = f"`chmod o-r {path}`, or write `env:NAME` or `file:PATH`"
+        reader.found.append(problem("secret-exposed", headline, reader.span(node), "a secret", help, "warning"))
+    return secret

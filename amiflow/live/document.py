@@ -1,0 +1,186 @@
+"""A YAML text read strictly: every key known, every value of its kind, every mistake a diagnostic at its place.
+
+Belongs here: nodes to plain values, with spans. Never here: what the keys mean (`config`), or opening a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+import yaml
+
+from amiflow.report.diagnostic import Diagnostic, Label, Severity
+from amiflow.report.source import Source, Span
+from amiflow.report.suggest import near
+
+Raw: TypeAlias = str | list["Raw"] | dict[str, "Raw"] | None
+Choice = TypeVar("Choice", bound=str)
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TRUE = frozenset({"true", "yes", "on"})
+_FALSE = frozenset({"false", "no", "off"})
+
+
+def problem(
+    code: str, headline: str, span: Span, label: str, help: str | None = None, severity: Severity = "error"
+) -> Diagnostic:
+    """A diagnostic with one label."""
+    return Diagnostic(code, severity, headline, Label(span, label, primary=True), help=help)
+
+
+def seconds(text: str) -> float | None:
+    """Seconds of `250ms`, `1h30m` or a bare number; none for anything else."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if not re.fullmatch(f"({_PART.pattern})+", text):
+        return None
+    return sum(float(amount) * _SECONDS[unit] for amount, unit in _PART.findall(text))
+
+
+def boolean(text: str) -> bool | None:
+    """`true`, `yes`, `on` and their opposites, in any case; none for anything else."""
+    word = text.lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """The help of an unknown word: what is near, else what there is."""
+    close = near(word, sorted(known))
+    if close:
+        return "did you mean " + " or ".join(f"`{one}`" for one in close) + "?"
+    return "there is " + ", ".join(f"`{one}`" for one in sorted(known)) if known else None
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the nodes of one source; what is wrong is collected in `found`, and reading goes on. `hidden` are the
+    spans of secrets, never to be shown."""
+
+    source: Source
+    found: list[Diagnostic] = field(default_factory=list)
+    hidden: list[Span] = field(default_factory=list)
+
+    def root(self) -> yaml.Node | None:
+        """The document's node; none where it is empty or no YAML."""
+        try:
+            return yaml.compose(self.source.text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            at = mark.index if mark else 0
+            self.bad(
+                Span(self.source.path, at, at + 1), "this is not YAML", (error.problem or "cannot be read").lower()
+            )
+        except yaml.YAMLError as error:
+            at = getattr(error, "position", 0)
+            self.bad(Span(self.source.path, at, at + 1), "this is not YAML", "a character that YAML does not allow")
+        except RecursionError:
+            self.bad(Span(self.source.path, 0, 1), "this YAML is nested too deep", "nested too deep")
+        return None
+
+    def span(self, node: yaml.Node) -> Span:
+        """Where a node stands."""
+        return Span(self.source.path, node.start_mark.index, node.end_mark.index)
+
+    def bad(self, span: Span, headline: str, label: str, help: str | None = None, code: str = "bad-value") -> None:
+        """Note an error."""
+        self.found.append(problem(code, headline, span, label, help))
+
+    def pairs(self, node: yaml.Node, what: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
+        """The entries of a mapping as (key, key's node, value's node); a key written twice is an error."""
+        if _is_null(node):
+            return []
+        if not isinstance(node, yaml.MappingNode):
+            self.bad(self.span(node), f"{what} is a mapping of keys and values", "no mapping")
+            return []
+        entries: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.bad(self.span(key), f"a key of {what} is a word", "no word")
+            elif key.value in entries:
+                self.bad(
+                    self.span(key), f"`{key.value}` is written twice in {what}", "the second one", code="double-key"
+                )
+            else:
+                entries[key.value] = (key.value, key, value)
+        return list(entries.values())
+
+    def section(self, node: yaml.Node | None, what: str, known: Collection[str]) -> dict[str, yaml.Node]:
+        """The values of a mapping whose keys are all known."""
+        values = {}
+        for name, key, value in self.pairs(node, what) if node is not None else ():
+            if name in known:
+                values[name] = value
+            else:
+                headline = f"{what} has no key `{name}`"
+                self.bad(self.span(key), headline, "no such key", nearest(name, known), code="unknown-key")
+        return values
+
+    def text(self, node: yaml.Node | None, what: str) -> str | None:
+        """A text as it is written (`0123` stays `0123`); none where it is absent or wrong."""
+        if node is None:
+            return None
+        if isinstance(node, yaml.ScalarNode) and not _is_null(node):
+            return str(node.value)
+        self.bad(self.span(node), f"{what} is a text", "no text")
+        return None
+
+    def integer(self, node: yaml.Node | None, what: str, low: int, high: int, default: int) -> int:
+        """A whole number from `low` to `high`."""
+        if node is None:
+            return default
+        text = self.text(node, what) or ""
+        if re.fullmatch(r"\d{1,9}", text) and low <= int(text) <= high:
+            return int(text)
+        return self._instead(node, f"{what} is a whole number from {low} to {high}", default)
+
+    def duration(self, node: yaml.Node | None, what: str, default: float) -> float:
+        """Seconds, from 50 ms to a day, of `10s` or a bare number of seconds."""
+        if node is None:
+            return default
+        value = seconds(self.text(node, what) or "")
+        if value is not None and 0.05 <= value <= 86400:
+            return value
+        return self._instead(node, f"{what} is a duration such as `10s`", default)
+
+    def flag(self, node: yaml.Node | None, what: str, default: bool) -> bool:
+        """`true` or `false`."""
+        if node is None:
+            return default
+        value = boolean(self.text(node, what) or "")
+        return value if value is not None else self._instead(node, f"{what} is `true` or `false`", default)
+
+    def choice(self, node: yaml.Node | None, what: str, choices: Sequence[Choice], default: Choice) -> Choice:
+        """One of a few words; YAML's `on` and the like are taken as written."""
+        if node is None:
+            return default
+        text = self.text(node, what)
+        chosen = next((one for one in choices if one == text), None)
+        if chosen is None:
+            headline = f"{what} is one of " + ", ".join(f"`{one}`" for one in choices)
+            return self._instead(node, headline, default, nearest(text or "", choices))
+        return chosen
+
+    def raw(self, node: yaml.Node) -> Raw:
+        """Any value, its scalars as written."""
+        if isinstance(node, yaml.MappingNode):
+            return {name: self.raw(value) for name, _, value in self.pairs(node, "a record")}
+        if isinstance(node, yaml.SequenceNode):
+            return [self.raw(item) for item in node.value]
+        return None if _is_null(node) else str(node.value)
+
+    def _instead(self, node: yaml.Node, headline: str, default: Default, help: str | None = None) -> Default:
+        span = self.span(node)
+        if not any(one.span == span for one in self.found):
+            self.bad(span, headline, "not this", help)
+        return default
+
+
+Default = TypeVar("Default")
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"

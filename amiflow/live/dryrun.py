@@ -1,0 +1,114 @@
+"""A recorded stream played to plans in virtual time: what they would have done, with nothing connected.
+
+Belongs here: the recording's messages as inputs, and deadlines as they fall due on the way. Never here: reading the
+file (`record`), words (`narrator`).
+
+What a plan would send is told and taken as having succeeded; actions that only read are answered with no rows. The
+recorder's own responses and event lists are left out: they answer nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from amiflow.ami.codec import Banner, Decoder, Malformed
+from amiflow.ami.message import Message
+from amiflow.engine import effects
+from amiflow.engine.effects import Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
+from amiflow.live.log import Log
+from amiflow.live.loop import Runner
+from amiflow.live.problems import Trouble
+from amiflow.live.record import Capture
+from amiflow.live.run import Job, machines, new_run_id, summarize
+
+
+class VirtualClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, wall: float) -> None:
+        self._began = wall
+        self.at = 0.0
+
+    def now(self) -> float:
+        return self.at
+
+    def wall(self) -> float:
+        return self._began + self.at
+
+
+def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock) -> int:
+    """Play the capture to the plans, to the end of every flow; returns the exit status. Raises Trouble where it is no
+    stream of a manager interface."""
+    runners = machines(jobs, [capture.server], new_run_id(), True, log)
+    for at, item in _inputs(capture):
+        for runner in runners:
+            _until(runner, at, clock)
+        clock.at = at
+        for runner in runners:
+            _hand(runner, item, clock)
+    for runner in runners:
+        _hand(runner, effects.SourceEnded(), clock)
+        _until(runner, None, clock)
+    summarize(runners, log, clock.at)
+    return max((runner.status or 0 for runner in runners), default=0)
+
+
+def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
+    decoder, lists, greeted = Decoder(), set[str](), False
+    for piece in capture.pieces:
+        for item in decoder.feed(piece.data):
+            if isinstance(item, Malformed):
+                raise Trouble(f"the recording cannot be read: {item.reason}")
+            if not greeted:
+                version = item.version if isinstance(item, Banner) else ""
+                yield piece.at, effects.ServerReady(capture.server, version, False)
+                greeted = True
+            if isinstance(item, Message) and not _is_answer(item, lists):
+                yield piece.at, effects.Received(capture.server, item)
+    if not greeted:
+        raise Trouble("the recording holds no message")
+
+
+def _is_answer(message: Message, lists: set[str]) -> bool:
+    """Whether this is a response, or belongs to an event list; `lists` are the ActionIDs of those that are open."""
+    action_id = message.get("ActionID") or ""
+    if message.kind != "event":
+        if (message.get("EventList") or "").casefold() == "start":
+            lists.add(action_id)
+        return True
+    if action_id not in lists or not action_id:
+        return False
+    if (message.get("EventList") or "").casefold() == "complete":
+        lists.discard(action_id)
+    return True
+
+
+def _until(runner: Runner, limit: float | None, clock: VirtualClock) -> None:
+    """Let fall due what is due before the limit, in its order."""
+    while runner.status is None:
+        deadline = runner.machine.deadline()
+        if deadline is None or (limit is not None and deadline >= limit):
+            return
+        clock.at = max(clock.at, deadline)
+        _hand(runner, effects.Tick(), clock)
+
+
+def _hand(runner: Runner, item: Input, clock: VirtualClock) -> None:
+    inputs = [item]
+    while inputs and runner.status is None:
+        for effect in runner.machine.handle(inputs.pop(0), clock.at, clock.wall()):
+            match effect:
+                case Said() | Noted() | FlowEnded():
+                    runner.narrator.tell(effect)
+                case Exit(status=status):
+                    runner.status = status
+                case Send(action_id=action_id):
+                    runner.narrator.handed(effect)
+                    response = Message.build((("Response", "Success"), ("ActionID", action_id)))
+                    inputs += [effects.Sent(action_id), effects.Answered(action_id, response, ())]
+                    runner.narrator.sent(action_id)
+                case Withdraw():
+                    continue
+                case _:
+                    assert_never(effect)

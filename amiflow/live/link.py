@@ -1,0 +1,138 @@
+"""One connection: bytes in, bytes out, over a blocking TCP or TLS socket.
+
+Belongs here: connecting, certificates, partial reads and writes. Never here: what the bytes mean (`ami.session`), when
+to try again (`supervise`), or waiting (`loop`). Every operation on a connected socket is bounded by `PATIENCE`; as the
+loop calls when `select` says that there is no need to wait, that bound is met in one case alone: a TLS record of which
+half has come.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from amiflow.live.config import Server, Tls
+
+PATIENCE = 0.05
+READ = 262_144
+END_OF_STREAM = "the server closed the connection"
+MAX_WAITING = 8 * 1024 * 1024
+
+
+class LinkLost(Exception):
+    """The connection is gone, for the reason in the text."""
+
+
+@dataclass(slots=True)
+class Link:
+    """A connected socket with the bytes that it has not taken yet, at most `MAX_WAITING` of them."""
+
+    _socket: socket.socket
+    peer: str
+    encrypted: bool
+    _waiting: bytearray
+
+    def fileno(self) -> int:
+        """For `select`."""
+        return self._socket.fileno()
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether bytes wait for the socket to take them."""
+        return bool(self._waiting)
+
+    def receive(self, most: int) -> bytes:
+        """What can be read now, up to about `most` bytes; empty where a TLS record is not whole yet.
+
+        What TLS has decrypted already is taken too, since `select` cannot see it. Raises LinkLost at the end.
+        """
+        pieces = [self._receive_once()]
+        size = len(pieces[0])
+        while isinstance(self._socket, ssl.SSLSocket) and size < most and self._socket.pending():
+            pieces.append(self._receive_once())
+            size += len(pieces[-1])
+        return b"".join(pieces)
+
+    @property
+    def holds_more(self) -> bool:
+        """Whether decrypted bytes wait that `select` cannot see."""
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+
+    def _receive_once(self) -> bytes:
+        try:
+            data = self._socket.recv(READ)
+        except (TimeoutError, BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
+        except OSError as error:
+            raise LinkLost(reason_of(error)) from None
+        if not data:
+            raise LinkLost(END_OF_STREAM)
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Take the bytes and write as much as the socket will have. Raises LinkLost when the peer has stopped reading
+        and more than `MAX_WAITING` bytes are due."""
+        self._waiting += data
+        if len(self._waiting) > MAX_WAITING:
+            raise LinkLost(f"the server takes no bytes: {len(self._waiting)} are waiting")
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, as far as the socket will have it. Raises LinkLost."""
+        if not self._waiting:
+            return
+        try:
+            del self._waiting[: self._socket.send(self._waiting)]
+        except (TimeoutError, BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            raise LinkLost(reason_of(error)) from None
+
+    def close(self) -> None:
+        """Close the socket; nothing that waits is sent any more."""
+        self._socket.close()
+
+
+def connect(server: Server) -> Link:
+    """A connection to the server, made within its time for connecting; meant for a worker, as it waits.
+
+    Raises OSError (among them `ssl.SSLError`) as the system gives it, and ValueError for a host that is no name.
+    """
+    context = tls_context(server.tls) if server.tls else None
+    plain = socket.create_connection((server.host, server.port), timeout=server.timeouts.connect)
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wrapped = plain
+        if context and server.tls:
+            wrapped = context.wrap_socket(plain, server_hostname=server.tls.server_name or server.host)
+        wrapped.settimeout(PATIENCE)
+    except BaseException:
+        plain.close()
+        raise
+    return Link(wrapped, f"{server.host}:{server.port}", context is not None, bytearray())
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """What a certificate must meet. Raises OSError where the file of authorities cannot be read."""
+    context = ssl.create_default_context(cafile=tls.ca)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def reason_of(error: Exception) -> str:
+    """The error in words for a log line."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate does not verify: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        case TimeoutError():
+            return "no answer in time"
+        case socket.gaierror():
+            return f"its name is not known ({error.strerror})"
+        case OSError(strerror=str(text)):
+            return text.lower()
+    return str(error)

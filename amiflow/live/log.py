@@ -1,0 +1,123 @@
+"""What happens in a run, told: one line an event, as text for people or as JSON for machines.
+
+Belongs here: the form of a line, levels, masking, and the source frame of a failure. Never here: writing to a
+descriptor (`output`), or what there is to say (`narrator`, `loop`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from amiflow.engine.effects import Level
+from amiflow.engine.values import to_text
+from amiflow.live.config import LOG_LEVELS, LogFormat
+from amiflow.live.secrets import Mask
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.render import render
+from amiflow.report.source import Source, Span
+
+_COLOURS = {"debug": "2", "info": "0", "warn": "33", "error": "31"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NOTHING: Mapping[str, object] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened. `kind` is a word for machines; `who` the server or the flow that it is about; `frame`
+    shows the source, for people."""
+
+    level: Level
+    kind: str
+    text: str
+    server: str | None = None
+    flow: str | None = None
+    instance: int | None = None
+    span: Span | None = None
+    facts: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    frame: Diagnostic | None = None
+
+
+class Log:
+    """Takes what happened, gives lines to `write`. `wall` is the epoch in seconds."""
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        wall: Callable[[], float],
+        mask: Mask,
+        form: LogFormat = "text",
+        level: Level = "info",
+        colour: bool = False,
+        sources: Iterable[Source] = (),
+    ) -> None:
+        self._write = write
+        self._wall = wall
+        self._mask = mask
+        self._form = form
+        self._least = LOG_LEVELS.index(level)
+        self._colour = colour
+        self._sources = {source.path: source for source in sources}
+
+    def shows(self, level: Level) -> bool:
+        """Whether lines of this level are written."""
+        return LOG_LEVELS.index(level) >= self._least
+
+    def server(self, level: Level, server: str, kind: str, text: str, **facts: object) -> None:
+        """Something about a connection."""
+        self.line(Line(level, kind, text, server=server, facts=facts))
+
+    def line(self, line: Line) -> None:
+        """Write a line, if its level is written at all."""
+        if self.shows(line.level):
+            self._write(self._mask(self._json(line) if self._form == "json" else self._text(line)))
+
+    def _text(self, line: Line) -> str:
+        moment = datetime.fromtimestamp(self._wall()).strftime("%H:%M:%S.%f")[:-3]
+        who = line.server or ""
+        if line.flow:
+            who = f"{line.flow}#{line.instance}" if line.instance is not None else line.flow
+        place = self._place(line.span)
+        parts = (moment, f"{line.level:5}", who, f"({place})" if place else "", clean(line.text))
+        text = " ".join(part for part in parts if part)
+        if self._colour:
+            text = f"\x1b[{_COLOURS[line.level]}m{text}\x1b[0m"
+        return f"{text}\n{render(line.frame, self._sources, colour=self._colour)}" if line.frame else text
+
+    def _json(self, line: Line) -> str:
+        moment = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        fields: dict[str, object] = {"time": moment, "level": line.level, "kind": line.kind, "text": line.text}
+        for name in ("server", "flow", "instance"):
+            if getattr(line, name) is not None:
+                fields[name] = getattr(line, name)
+        if line.span and line.span.path in self._sources:
+            fields["file"] = line.span.path
+            fields["line"], fields["column"] = self._sources[line.span.path].position(line.span.start)
+        if line.facts:
+            fields["facts"] = {name: _plain(value) for name, value in line.facts.items()}
+        return json.dumps(fields)
+
+    def _place(self, span: Span | None) -> str:
+        source = self._sources.get(span.path) if span else None
+        return f"{source.path}:{source.position(span.start)[0]}" if span and source else ""
+
+
+def clean(text: str) -> str:
+    """The text on one line, with control characters spelt out: what a stranger put into a header moves no cursor."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case timedelta():
+            return value.total_seconds()
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+    return to_text(value)

@@ -1,0 +1,369 @@
+"""The one loop: servers' bytes to machines, machines' effects to servers, until every machine is at its end.
+
+Belongs here: waiting, the order of things within a turn, and who gets what. Never here: when to connect again
+(`supervise`), what a flow does (`engine`), words (`narrator`).
+
+A turn: sleep until something is readable, a signal or worker has come, or the earliest deadline; read what is there, up
+to a bound, from every server (Asterisk cuts off a client that lets 100 ms pass while its buffers are full); then act on
+it; then let fall due what is due. So an input that came before a deadline is handled before its timer, and is given to
+the machine at that deadline at the latest, though it may have been read a little later.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from amiflow.ami.session import (
+    Answered,
+    Closed,
+    Event,
+    LoggedIn,
+    LoginRefused,
+    Ready,
+    Sent,
+    ServerShutdown,
+    Stray,
+    Unanswered,
+)
+from amiflow.engine import effects
+from amiflow.engine.effects import Effect, Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
+from amiflow.engine.machine import Machine
+from amiflow.live.clock import Clock
+from amiflow.live.link import Link
+from amiflow.live.log import Log
+from amiflow.live.narrator import Narrator
+from amiflow.live.privileges import complaint, grant, missing
+from amiflow.live.problems import Trouble
+from amiflow.live.supervise import NotConnected, Peer, PeerEvent, Refusal
+from amiflow.live.wake import Finished, Wake
+from amiflow.plan.model import ActionNeed
+
+READ_IN_A_TURN = 1 << 20
+_FAREWELL = 3.0
+_ASKING = 5.0
+SOURCE = "source"
+"""The name of the worker whose end means that no server will send anything more."""
+
+
+@dataclass(slots=True)
+class Runner:
+    """A machine of the run, with what tells of it; `status` is none while it runs."""
+
+    machine: Machine
+    narrator: Narrator
+    status: int | None = None
+
+
+class Loop:
+    """A run. `needs` are the actions that the account is asked about at login; none where nothing is to be sent.
+
+    `begun` is called when the first server is ready; `run` returns the exit status.
+    """
+
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        runners: Sequence[Runner],
+        needs: Sequence[ActionNeed],
+        log: Log,
+        clock: Clock,
+        wake: Wake[Link | None],
+        run_id: str,
+        begun: Callable[[], None] | None = None,
+    ) -> None:
+        self._peers = {peer.name: peer for peer in peers}
+        self._runners = runners
+        self._needs = needs
+        self._log = log
+        self._clock = clock
+        self._wake = wake
+        self._run_id = run_id
+        self._begun = begun
+        self._owners: dict[str, Runner] = {}
+        self._asked: dict[str, tuple[Peer, Ready]] = {}
+        self._questions = 0
+        self._untried = set(self._peers)
+        self._inputs: list[tuple[Runner | None, Input]] = []
+        self._stopped_by: int | None = None
+        self._cut = False
+        self._source_ended = False
+
+    # --- the run ---
+
+    def run(self) -> int:
+        """Run to the end. Raises Trouble where a login is refused at the first attempt, an account lacks what the plans
+        need, or no server can be reached."""
+        try:
+            for peer in self._peers.values():
+                peer.begin()
+            while not self._cut and any(runner.status is None for runner in self._runners):
+                self._turn()
+            return self._end()
+        finally:
+            for peer in self._peers.values():
+                peer.cut()
+
+    def _end(self) -> int:
+        self._each_writes(lambda peer, now: peer.leave(now))
+        until = self._clock.now() + _FAREWELL
+        while not self._cut and any(peer.phase == "up" for peer in self._peers.values()) and self._clock.now() < until:
+            self._turn(until)
+        if self._stopped_by is not None:
+            return 0 if self._stopped_by == signal.SIGTERM and not self._cut else 130
+        return max((runner.status or 0 for runner in self._runners), default=0)
+
+    def _turn(self, until: float | None = None) -> None:
+        readable = self._sleep(until)
+        if self._wake in readable:
+            self._woken()
+        self._read([peer for peer in self._peers.values() if peer.link in readable])
+        if self._source_ended:
+            self._read_all_that_is_left()
+        self._act()
+        self._fall_due()
+        self._each_writes(lambda peer, now: [])
+
+    def _sleep(self, until: float | None) -> list[Wake[Link | None] | Link]:
+        links = [peer.link for peer in self._peers.values() if peer.link]
+        hidden = [link for link in links if link.holds_more]
+        deadline = self._deadline()
+        if until is not None:
+            deadline = until if deadline is None else min(deadline, until)
+        timeout = None if deadline is None else max(0.0, deadline - self._clock.now())
+        writing = [link for link in links if link.wants_to_write]
+        watched: list[Wake[Link | None] | Link] = [self._wake, *links]
+        readable, _, _ = select.select(watched, writing, [], 0.0 if hidden else timeout)
+        return [*readable, *hidden]
+
+    def _deadline(self) -> float | None:
+        due = [peer.deadline() for peer in self._peers.values()]
+        due += [runner.machine.deadline() for runner in self._runners if runner.status is None]
+        return min((one for one in due if one is not None), default=None)
+
+    # --- coming in ---
+
+    def _woken(self) -> None:
+        signals, finished = self._wake.take()
+        for number in signals:
+            self._stop(number)
+        for one in finished:
+            if one.name == SOURCE:
+                self._finish_source(one)
+            elif one.name in self._peers:
+                peer = self._peers[one.name]
+                self._heard(peer, peer.connected(one, self._clock.now()))
+
+    def _stop(self, number: int) -> None:
+        """The first signal asks for an orderly end, the next one ends the run at once."""
+        if self._stopped_by is not None:
+            self._cut = True
+            return
+        self._stopped_by = number
+        self._inputs.append((None, effects.StopAsked(signal.Signals(number).name)))
+
+    def _finish_source(self, finished: Finished[Link | None]) -> None:
+        if finished.error:
+            raise finished.error
+        self._source_ended = True
+
+    def _read(self, peers: Sequence[Peer]) -> None:
+        for peer in peers:
+            self._heard(peer, peer.read(self._clock.now(), READ_IN_A_TURN))
+
+    def _read_all_that_is_left(self) -> None:
+        """What the source sent before it ended comes before its end."""
+        links = {peer.link: peer for peer in self._peers.values() if peer.link}
+        while ready := select.select([*links], [], [], 0)[0]:
+            self._read([links[link] for link in ready])
+            links = {peer.link: peer for peer in self._peers.values() if peer.link}
+        self._inputs.append((None, effects.SourceEnded()))
+        self._source_ended = False
+
+    def _heard(self, peer: Peer, events: Sequence[PeerEvent]) -> None:
+        for event in events:
+            self._hear(peer, event)
+
+    def _hear(self, peer: Peer, event: PeerEvent) -> None:
+        match event:
+            case Event(message=message):
+                self._inputs.append((None, effects.Received(peer.name, message)))
+            case Sent(action_id=action_id):
+                self._of(action_id, effects.Sent(action_id))
+            case Answered(action_id=action_id, response=response, rows=rows):
+                if action_id in self._asked:
+                    self._weigh(*self._asked.pop(action_id), event)
+                self._of(action_id, effects.Answered(action_id, response, rows))
+            case Unanswered(action_id=action_id, sent=sent):
+                self._asked.pop(action_id, None)
+                reason = "" if sent else "the connection broke before it could be sent"
+                self._of(action_id, effects.Unanswered(action_id, "unknown" if sent else "unsent", reason))
+            case Ready():
+                self._log_in(peer, event)
+            case _:
+                self._tell(peer, event)
+
+    def _of(self, action_id: str, item: Input) -> None:
+        owner = self._owners.get(action_id)
+        if owner is not None:
+            self._inputs.append((owner, item))
+
+    def _tell(
+        self, peer: Peer, event: LoggedIn | LoginRefused | ServerShutdown | Stray | Closed | NotConnected
+    ) -> None:
+        match event:
+            case LoggedIn(ami_version=version, plain=plain):
+                self._log.server("info", peer.name, "logged-in", self._welcome(peer, version), ami=version)
+                if plain and peer.link and not peer.link.encrypted and not _is_local(peer.server.host):
+                    text = "the secret was sent in plain text over an unencrypted connection: see `tls` and `auth`"
+                    self._log.server("warn", peer.name, "plain-login", text)
+            case LoginRefused(message=message):
+                self._refused(peer, message)
+            case ServerShutdown(restart=restart):
+                text = "Asterisk restarts" if restart else "Asterisk shuts down"
+                self._log.server("warn", peer.name, "shutdown", text)
+            case Stray(message=message):
+                self._log.server("debug", peer.name, "stray", f"belongs to nothing: {message!r}")
+            case Closed(reason=reason, why=why):
+                self._closed(peer, reason, why)
+            case NotConnected(reason=reason):
+                self._not_connected(peer, reason)
+            case _:
+                assert_never(event)
+
+    # --- connections ---
+
+    def _welcome(self, peer: Peer, version: str) -> str:
+        where = f"{peer.server.host}:{peer.server.port}"
+        secured = " over TLS" if peer.link and peer.link.encrypted else ""
+        return f"logged in to {where}{secured} as {peer.server.username} (manager interface {version or 'unknown'})"
+
+    def _log_in(self, peer: Peer, ready: Ready) -> None:
+        """Ask first what the account may do, where the plans send anything."""
+        self._untried.discard(peer.name)
+        if not self._needs:
+            self._be_ready(peer, ready)
+            return
+        self._questions += 1
+        action_id = f"{self._run_id}q{self._questions}"
+        self._asked[action_id] = (peer, ready)
+        self._heard(peer, peer.submit_own(action_id, (("Action", "ListCommands"),), self._clock.now(), _ASKING))
+
+    def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
+        lacking = missing(self._needs, answered.response)
+        if lacking and peer.times_ready == 1:
+            raise Trouble(f"{peer.name}: {complaint(peer.server.username, lacking)}", grant(lacking[0]))
+        if lacking:
+            self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))
+        self._be_ready(peer, ready)
+
+    def _be_ready(self, peer: Peer, ready: Ready) -> None:
+        self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted)))
+        peer.restarted = False
+        if self._begun:
+            begun, self._begun = self._begun, None
+            begun()
+
+    def _refused(self, peer: Peer, words: str) -> None:
+        if peer.name in self._untried:
+            raise Trouble(
+                f"{peer.name}: login as `{peer.server.username}` refused: {words}",
+                "check username and secret, and `permit`/`deny` of the account in manager.conf",
+            )
+        self._log.server("error", peer.name, "login-refused", f"login refused: {words}")
+
+    def _closed(self, peer: Peer, reason: str, why: str) -> None:
+        if why == "asked":
+            self._log.server("info", peer.name, "logged-off", reason)
+            return
+        if peer.name in self._untried:
+            self._not_connected(peer, reason)
+            return
+        self._inputs.append((None, effects.ServerLost(peer.name, reason)))
+        self._log.server("warn", peer.name, "lost", f"connection lost: {reason}; {self._again(peer)}")
+
+    def _not_connected(self, peer: Peer, reason: str) -> None:
+        where = f"{peer.server.host}:{peer.server.port}"
+        self._untried.discard(peer.name)
+        if not self._untried and not any(one.times_ready or one.phase == "up" for one in self._peers.values()):
+            raise Trouble(f"{peer.name}: no manager interface at {where}: {reason}", _HELP_NO_SERVER)
+        self._log.server("warn", peer.name, "not-connected", f"no connection to {where}: {reason}; {self._again(peer)}")
+
+    def _again(self, peer: Peer) -> str:
+        return f"next attempt in {max(0.0, peer.pause - self._clock.now()):.1f} s"
+
+    # --- acting ---
+
+    def _act(self) -> None:
+        while self._inputs:
+            inputs, self._inputs = self._inputs, []
+            for owner, item in inputs:
+                for runner in self._runners if owner is None else (owner,):
+                    self._hand(runner, item)
+
+    def _hand(self, runner: Runner, item: Input) -> None:
+        if runner.status is not None:
+            return
+        if isinstance(item, effects.Sent):
+            runner.narrator.sent(item.action_id)
+        now, deadline = self._clock.now(), runner.machine.deadline()
+        at = now if deadline is None or isinstance(item, effects.Tick) else min(now, deadline)
+        for effect in runner.machine.handle(item, at, self._clock.wall()):
+            self._bring_about(runner, effect)
+        if isinstance(item, effects.Answered | effects.Unanswered):
+            self._settle(runner, item.action_id)
+
+    def _settle(self, runner: Runner, action_id: str) -> None:
+        self._owners.pop(action_id, None)
+        runner.narrator.settled(action_id)
+
+    def _bring_about(self, runner: Runner, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._send(runner, effect)
+            case Withdraw(server=server, action_id=action_id):
+                if self._peers[server].withdraw(action_id):
+                    self._settle(runner, action_id)
+            case Said() | Noted() | FlowEnded():
+                runner.narrator.tell(effect)
+            case Exit(status=status):
+                runner.status = status
+            case _:
+                assert_never(effect)
+
+    def _send(self, runner: Runner, send: Send) -> None:
+        self._owners[send.action_id] = runner
+        runner.narrator.handed(send)
+        peer = self._peers[send.server]
+        result = peer.submit(send, self._clock.now())
+        if isinstance(result, Refusal):
+            self._of(send.action_id, effects.Unanswered(send.action_id, result.kind, result.reason))
+        else:
+            self._heard(peer, result)
+
+    def _fall_due(self) -> None:
+        now = self._clock.now()
+        for peer in self._peers.values():
+            self._heard(peer, peer.tick(now))
+        self._act()
+        for runner in self._runners:
+            deadline = runner.machine.deadline()
+            if deadline is not None and now >= deadline:
+                self._hand(runner, effects.Tick())
+        self._act()
+
+    def _each_writes(self, first: Callable[[Peer, float], list[PeerEvent]]) -> None:
+        now = self._clock.now()
+        for peer in self._peers.values():
+            self._heard(peer, [*first(peer, now), *peer.write(now)])
+        self._act()
+
+
+_HELP_NO_SERVER = "check host and port, and `enabled = yes`, `port` and `bindaddr` of [general] in manager.conf"
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

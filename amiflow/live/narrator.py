@@ -1,0 +1,163 @@
+"""What a machine does, put into words: its effects become lines of the log, and its counts the summary at the end.
+
+Belongs here: which fact is told at which level, and what helps to understand a failure: the event that led there, the
+last action, its answer. Never here: the form of a line (`log`). There is a narrator for each machine, as instances are
+numbered by machine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from amiflow.ami.message import Message
+from amiflow.engine.effects import FlowEnded, Level, Noted, Said, Send
+from amiflow.live.log import Line, Log
+from amiflow.live.privileges import grant
+from amiflow.plan.model import ActionNeed, Plan
+from amiflow.report.diagnostic import Diagnostic, Label
+from amiflow.report.source import Span
+
+# what people want to see of a run that goes well, though the engine counts it as detail
+_TOLD = frozenset({"flow-started", "match-started", "wait-met", "answer"})
+# what tells most of an event, in this order
+_TELLING = (
+    "UserEvent",
+    "Channel",
+    "DestChannel",
+    "CallerIDNum",
+    "Context",
+    "Exten",
+    "BridgeUniqueid",
+    "Conference",
+    "Queue",
+    "Interface",
+    "Cause-txt",
+    "DialStatus",
+    "Reason",
+)
+_MOST = 4
+
+
+def describe(message: Message) -> str:
+    """An event in few words: its name and what tells most of it."""
+    found = ((name, message.get(name)) for name in _TELLING)
+    return " ".join([message.name, *[f"{name}={value}" for name, value in found if value][:_MOST]])
+
+
+def written(headers: Iterable[tuple[str, str]]) -> str:
+    """An action in one line: its name, and every header."""
+    (_, action), *rest = headers
+    return " ".join([action, *(f"{name}={value}" for name, value in rest)])
+
+
+class Narrator:
+    """Tells of one machine."""
+
+    def __init__(self, log: Log, plan: Plan) -> None:
+        self._log = log
+        self._needs = {need.name: need for need in plan.needs.actions}
+        self._causes: dict[int, Message | None] = {}
+        self._sends: dict[int, Send] = {}
+        self._answers: dict[int, Message] = {}
+        self._of: dict[str, Send] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.actions: Counter[str] = Counter()
+
+    def tell(self, effect: Said | Noted | FlowEnded) -> None:
+        """What the engine says, or says that it did."""
+        match effect:
+            case Said():
+                self._log.line(Line(effect.level, "log", effect.text, None, effect.flow, effect.instance, effect.span))
+            case Noted():
+                self._note(effect)
+            case FlowEnded():
+                self._end(effect)
+
+    def handed(self, send: Send) -> None:
+        """The machine wants this to be sent."""
+        self._of[send.action_id] = send
+
+    def sent(self, action_id: str) -> None:
+        """It is among the bytes to be written."""
+        send = self._of.get(action_id)
+        if send:
+            self.actions[send.headers[0][1]] += 1
+            if send.instance in self._causes:
+                self._sends[send.instance] = send
+                self._answers.pop(send.instance, None)
+            self._log.line(Line("info", "sent", f"sends {written(send.headers)}", send.server, span=send.span))
+
+    def settled(self, action_id: str) -> None:
+        """Nothing more will come of it."""
+        self._of.pop(action_id, None)
+
+    def _note(self, note: Noted) -> None:
+        level: Level = "info" if note.kind in _TOLD else note.level
+        if note.instance is not None:
+            if note.kind == "flow-started":
+                self._causes[note.instance] = note.message
+            elif note.kind == "answer" and note.message is not None:
+                self._answers[note.instance] = note.message
+        if self._log.shows(level):
+            text = self._text(note)
+            self._log.line(Line(level, note.kind, text, None, note.flow, note.instance, note.span, note.facts))
+
+    def _text(self, note: Noted) -> str:
+        match note.kind, note.message:
+            case "flow-started", message:
+                return f"starts: {describe(message)}" if message else "starts"
+            case (("match-started" | "wait-met"), Message() as message):
+                return f"{'sees' if note.kind == 'match-started' else 'has'} {describe(message)}"
+            case "answer", Message() as message:
+                send = self._sends.get(note.instance or 0)
+                action = send.headers[0][1] if send else "the action"
+                words = message.get("Message")
+                return f"{action} was answered: {message.name}" + (f", {words}" if words else "")
+            case "would-send", _:
+                headers = note.facts.get("headers")
+                pairs = headers if isinstance(headers, tuple) else ()
+                return "would send " + written((("Action", note.text), *pairs))
+            case _, Message() as message:
+                return f"{note.text} ({describe(message)})"
+        return note.text
+
+    # --- ends ---
+
+    def _end(self, ended: FlowEnded) -> None:
+        self.outcomes[ended.outcome] += 1
+        failed = ended.outcome == "failed"
+        level: Level = "error" if failed else "info"
+        text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
+        frame = self._frame(ended, ended.span) if failed and ended.span else None
+        self._log.line(Line(level, "flow-ended", text, None, ended.flow, ended.instance, ended.span, frame=frame))
+        for kept in (self._causes, self._sends, self._answers):
+            kept.pop(ended.instance, None)
+
+    def _frame(self, ended: FlowEnded, span: Span) -> Diagnostic:
+        """The failure as a diagnostic: the step in its source, and what led there."""
+        notes = []
+        cause = self._causes.get(ended.instance)
+        if cause:
+            notes.append(f"it began with {_whole(cause)}")
+        send, answer = self._sends.get(ended.instance), self._answers.get(ended.instance)
+        if send:
+            notes.append(f"its last action was {written(send.headers)}")
+        if answer:
+            notes.append(f"the answer was {_whole(answer)}")
+        headline = f"flow `{ended.flow}` failed: {ended.failure}"
+        label = Label(span, "this step", primary=True)
+        return Diagnostic("flow-failed", "error", headline, label, (), tuple(notes), self._help(send, answer))
+
+    def _help(self, send: Send | None, answer: Message | None) -> str | None:
+        if not send or not answer or (answer.get("Message") or "").casefold() != "permission denied":
+            return None
+        action = send.headers[0][1]
+        return grant(self._needs.get(action, ActionNeed(action, ())))
+
+
+def _whole(message: Message) -> str:
+    """All of a message that is short, with the headers that say nothing left out."""
+    dull = {"event", "response", "privilege", "actionid"}
+    pairs = [f"{name}={value}" for name, value in message.headers if name.casefold() not in dull and value]
+    return " ".join([message.name, *pairs[:24]])

@@ -1,0 +1,63 @@
+"""Lines to a descriptor, written beside the loop: a slow terminal, a full pipe or a closed one never holds up a call.
+
+Belongs here: the thread that writes, its bound and what is dropped beyond it. Never here: what a line says (`log`).
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+
+MOST = 10_000
+_BATCH = 1000
+
+
+class Output:
+    """A bounded queue of lines before a descriptor. When it is full, lines are dropped and the number of them is
+    written in their place; when the reader is gone, all are dropped, silently, and the run goes on."""
+
+    def __init__(self, descriptor: int, most: int = MOST) -> None:
+        self._descriptor = descriptor
+        self._most = most
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.dropped = 0
+        self.broken = False
+        self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> None:
+        """Have this text and a line end written; returns at once. Text that the encoding cannot hold is escaped."""
+        if self.broken:
+            return
+        if self._lines.qsize() >= self._most:
+            self.dropped += 1
+            return
+        if self.dropped:
+            self._lines.put(f"... {self.dropped} lines were not written: the reader of this output is too slow")
+            self.dropped = 0
+        self._lines.put(text)
+
+    def close(self, patience: float) -> None:
+        """Write what is due, waiting for at most so many seconds."""
+        self._lines.put(None)
+        self._thread.join(patience)
+
+    def _run(self) -> None:
+        line: str | None = ""
+        while line is not None and not self.broken:
+            batch = []
+            line = self._lines.get()
+            while line is not None:
+                batch.append(line + "\n")
+                if len(batch) >= _BATCH or self._lines.empty():
+                    break
+                line = self._lines.get()
+            self._write_all("".join(batch).encode("utf-8", "backslashreplace"))
+
+    def _write_all(self, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            self.broken = True

@@ -1,0 +1,149 @@
+"""A run put together: plans, servers and log become machines, peers and the loop; at the end, the summary.
+
+Belongs here: composition and what is random (the ids' prefix, the pauses' jitter). Never here: arguments of the command
+line (`cli`), or anything that happens while the run goes on (`loop`).
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from amiflow.ami.session import SessionOptions
+from amiflow.engine.core import Inputs, Options
+from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.machine import Machine
+from amiflow.engine.ours import Named
+from amiflow.live.clock import Clock
+from amiflow.live.config import Server
+from amiflow.live.document import problem
+from amiflow.live.link import Link
+from amiflow.live.log import Line, Log
+from amiflow.live.loop import SOURCE, Loop, Runner
+from amiflow.live.narrator import Narrator
+from amiflow.live.problems import Refused
+from amiflow.live.supervise import Peer
+from amiflow.live.wake import Wake
+from amiflow.plan.model import ActionNeed, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan and what it is given."""
+
+    plan: Plan
+    inputs: Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What makes the servers' events where they are simulated: `begin` is called when the first server is ready, `wait`
+    returns when nothing more will be sent, and is called in a worker."""
+
+    begin: Callable[[], None]
+    wait: Callable[[], None]
+
+
+def machines(jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log) -> list[Runner]:
+    """A machine for each plan. Raises Refused where a constant of a recipe has no value."""
+    named = Named()
+    runners = []
+    for number, job in enumerate(jobs):
+        options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow)
+        runners.append(Runner(_machine(job, options, named), Narrator(log, job.plan)))
+    return runners
+
+
+def _machine(job: Job, options: Options, named: Named) -> Machine:
+    try:
+        return Machine(job.plan, job.inputs, options, named)
+    except EvaluationError as error:
+        wrong = problem("no-value", error.text, error.span, "has no value")
+        raise Refused([wrong], {source.path: source for source in job.plan.sources}) from None
+
+
+def run(
+    jobs: Sequence[Job],
+    servers: Sequence[tuple[Server, str]],
+    log: Log,
+    clock: Clock,
+    shadow: bool = False,
+    source: Source | None = None,
+) -> int:
+    """Run the plans on the servers, each given with its secret; returns the exit status. Raises Trouble, Refused."""
+    run_id = new_run_id()
+    wake: Wake[Link | None] = Wake()
+    mask = event_mask(job.plan for job in jobs)
+    peers = [peer(server, secret, mask, run_id, wake) for server, secret in servers]
+    runners = machines(jobs, [server.name for server, _ in servers], run_id, shadow, log)
+    needs = [] if shadow else _needs(jobs)
+    began = clock.now()
+    with wake.listening():
+        try:
+            return Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(source, wake)).run()
+        finally:
+            wake.close()
+            summarize(runners, log, clock.now() - began)
+
+
+def _beginning(source: Source | None, wake: Wake[Link | None]) -> Callable[[], None] | None:
+    if source is None:
+        return None
+
+    return partial(_begin, source, wake)
+
+
+def _begin(source: Source, wake: Wake[Link | None]) -> None:
+    source.begin()
+    wake.work(SOURCE, source.wait)
+
+
+def new_run_id() -> str:
+    """What the ids of this run begin with; nobody can guess it, so that nobody can forge an answer."""
+    return f"af{secrets.token_hex(6)}"
+
+
+def peer(server: Server, secret: str, mask: str, run_id: str, wake: Wake[Link | None]) -> Peer:
+    """The server made ready to be connected to."""
+    times = server.timeouts
+    options = SessionOptions(
+        server.username,
+        secret,
+        run_id,
+        server.auth,
+        mask,
+        server.outstanding,
+        login_timeout=times.login,
+        keepalive=times.keepalive,
+        keepalive_timeout=times.answer,
+    )
+    return Peer(server, options, wake, random.random)
+
+
+def event_mask(plans: Iterable[Plan]) -> str:
+    """The classes that any of the plans needs, and `system`: FullyBooted and Shutdown tell the server's state."""
+    masks = {plan.needs.mask for plan in plans}
+    if "on" in masks:
+        return "on"
+    classes = {one for mask in masks - {"off"} for one in mask.split(",")}
+    return ",".join(sorted(classes | {"system"}))
+
+
+def _needs(jobs: Sequence[Job]) -> list[ActionNeed]:
+    return list({need.name: need for job in jobs for need in job.plan.needs.actions}.values())
+
+
+def summarize(runners: Sequence[Runner], log: Log, seconds: float) -> None:
+    """One line: how the flows ended, what was sent."""
+    outcomes, actions = Counter[str](), Counter[str]()
+    for runner in runners:
+        outcomes += runner.narrator.outcomes
+        actions += runner.narrator.actions
+    flows = ", ".join(f"{outcomes[word]} {word}" for word in ("done", "failed", "stopped") if outcomes[word])
+    sent = ", ".join(f"{count} {name}" for name, count in sorted(actions.items()))
+    text = f"flows: {flows or 'none'}; actions sent: {sent or 'none'}; {seconds:.1f} s"
+    log.line(Line("info", "summary", text, facts={"flows": dict(outcomes), "actions": dict(actions)}))

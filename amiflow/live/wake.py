@@ -1,0 +1,90 @@
+"""The wake-up pair: how signals and workers reach the loop, which sleeps in `select`.
+
+Belongs here: the pair, the signal handlers that do nothing (a system call that waits is restarted after a handler,
+PEP 475, so that a handler alone would not wake the loop), and workers. Never here: what a signal or a result means.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[Result]):
+    """What a worker came to: its result, or the exception that it raised."""
+
+    name: str
+    result: Result | None
+    error: Exception | None
+
+
+class Wake(Generic[Result]):
+    """A socket pair: a byte in it is a signal's number, or 0 where a worker has left something."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+        self._finished: queue.SimpleQueue[Finished[Result]] = queue.SimpleQueue()
+
+    def fileno(self) -> int:
+        """For `select`."""
+        return self._ours.fileno()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within it, SIGINT and SIGTERM come in here instead of ending the process. For the main thread alone."""
+        before = {number: signal.signal(number, _do_nothing) for number in SIGNALS}
+        descriptor = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(descriptor)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def work(self, name: str, task: Callable[[], Result]) -> None:
+        """Do this in a thread of its own; what it came to will be in `take`."""
+        threading.Thread(target=self._run, args=(name, task), name=name, daemon=True).start()
+
+    def _run(self, name: str, task: Callable[[], Result]) -> None:
+        try:
+            finished = Finished(name, task(), None)
+        except Exception as error:
+            finished = Finished(name, None, error)
+        self._finished.put(finished)
+        try:
+            self._theirs.send(b"\0")
+        except OSError:
+            return  # the pair is full, so that the loop is awake, or closed, so that there is none
+
+    def take(self) -> tuple[list[int], list[Finished[Result]]]:
+        """The signals and results that came since the last time."""
+        try:
+            data = self._ours.recv(4096)
+        except BlockingIOError:
+            data = b""
+        finished = []
+        while not self._finished.empty():
+            finished.append(self._finished.get())
+        return [number for number in data if number], finished
+
+    def close(self) -> None:
+        """Close the pair; a worker still at work is left to end by itself."""
+        self._ours.close()
+        self._theirs.close()
+
+
+def _do_nothing(number: int, frame: object) -> None:
+    """The signal has done its work by being written to the wake-up descriptor."""

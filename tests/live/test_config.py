@@ -1,0 +1,151 @@
+"""The configuration: what it gives, and what it says of mistakes, with their place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from amiflow.live import config
+from amiflow.live.config import Server, Timeouts, Tls
+from amiflow.live.problems import Trouble
+from amiflow.live.secrets import SecretSource
+from amiflow.report.source import Source
+
+WHOLE = """\
+servers:
+  pbx1:
+    host: 192.0.2.1
+    username: robot
+    secret: env:AMI_SECRET
+    tls: {ca: ca.pem, server_name: pbx.example}
+    auth: md5
+    outstanding: 8
+    timeouts: {connect: 500ms, keepalive: 1m}
+  pbx2: {host: "::1", port: 5040, username: 1001, secret: file:pbx2.secret}
+params:
+  room: 0681
+  agents: [a, b]
+secrets: {crm_token: env:CRM}
+log: {format: json, level: debug}
+"""
+
+
+def parsed(text: str, readable: bool = False) -> tuple[config.Config, list[str]]:
+    """The configuration, and `code line: headline` of each diagnostic."""
+    source = Source("etc/amiflow.yaml", text)
+    result, found = config.parse(source, readable)
+    return result, [f"{one.code} {source.position(one.span.start)[0]}: {one.headline}" for one in found]
+
+
+def test_everything_that_can_be_said_is_read() -> None:
+    result, found = parsed(WHOLE)
+    assert found == []
+    assert result.servers["pbx1"] == Server(
+        "pbx1",
+        "192.0.2.1",
+        5039,
+        "robot",
+        SecretSource("env", "AMI_SECRET"),
+        Tls("etc/ca.pem", True, "pbx.example"),
+        "md5",
+        8,
+        Timeouts(connect=0.5, keepalive=60.0),
+    )
+    assert result.servers["pbx2"].username == "1001"
+    assert result.servers["pbx2"].secret == SecretSource("file", "etc/pbx2.secret")
+    assert {name: one.raw for name, one in result.params.items()} == {"room": "0681", "agents": ["a", "b"]}
+    assert result.secrets == {"crm_token": SecretSource("env", "CRM")}
+    assert (result.log_format, result.log_level) == ("json", "debug")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "servers:\nlog:\n"])
+def test_nothing_said_is_the_defaults(text: str) -> None:
+    result, found = parsed(text)
+    assert (found, dict(result.servers), result.log_format) == ([], {}, "text")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("server:\n", "unknown-key 1: the configuration has no key `server`"),
+        ("servers:\n a: {host: x, username: u, secret: env:S, prot: 1}", "unknown-key 2: server `a` has no key `prot`"),
+        ("servers:\n a: {host: x}\n", "missing-key 2: server `a` has no `username` and `secret`"),
+        ("servers:\n a: {host: x, username: u, secret: env:S, port: 70000}", "bad-value 2: `port` of server `a`"),
+        (
+            "servers:\n a: {host: x, username: u, secret: env:S, auth: md6}",
+            "bad-value 2: `auth` of server `a` is one of",
+        ),
+        ("servers:\n a: {host: x, username: u, secret: env:S, tls: maybe}", "bad-value 2: `tls` of server `a`"),
+        (
+            "servers:\n a: {host: x, username: u, secret: env:S, timeouts: {login: soon}}",
+            "bad-value 2: `login` is a dur",
+        ),
+        ("servers:\n a: [host]\n", "bad-value 2: server `a` is a mapping"),
+        ("servers:\n a: {host: x, host: y, username: u, secret: env:S}", "double-key 2: `host` is written twice"),
+        ("log: {level: loud}\n", "bad-value 1: `level` is one of `debug`, `info`, `warn`, `error`"),
+        ("log:\n\tformat: json\n", "bad-value 2: this is not YAML"),
+        ("log: [\n", "bad-value 2: this is not YAML"),
+        ("a: \x07\n", "bad-value 1: this is not YAML"),
+        ("- x\n", "bad-value 1: the configuration is a mapping"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(text: str, complaint: str) -> None:
+    _, found = parsed(text)
+    assert [line for line in found if line.startswith(complaint)], found
+
+
+def test_one_mistake_gives_one_diagnostic() -> None:
+    _, found = parsed("servers:\n a: {host: x, username: u, secret: env:S, port: [1]}\nlogs: {}\n")
+    assert len(found) == 2
+
+
+def test_an_unknown_key_gets_a_suggestion() -> None:
+    _, found = config.parse(Source("c", "sevrers: {}\n"))
+    assert found[0].help == "did you mean `servers` or `secrets`?"
+
+
+def test_a_literal_secret_that_all_can_read_is_warned_of_and_not_shown() -> None:
+    text = "servers:\n  a: {host: x, username: u, secret: hunter2, prot: 1}\n"
+    result, found = config.parse(Source("c", text), readable=True)
+    assert [(one.code, one.severity) for one in found] == [("unknown-key", "error"), ("secret-exposed", "warning")]
+    assert "hunter2" not in result.source.text
+    assert len(result.source.text) == len(text)
+    assert config.parse(Source("c", text), readable=False)[1][0].code == "unknown-key"
+
+
+def test_a_secret_in_what_is_no_yaml_is_not_shown() -> None:
+    result, found = config.parse(Source("c", 'servers: {a: {\n  secret: "hunter2\n'))
+    assert found and "hunter2" not in result.source.text
+
+
+def test_a_file_is_read_with_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "amiflow.yaml"
+    path.write_text("servers: {a: {host: x, username: u, secret: s}}\n")
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    assert config.load(str(path))[1] == []
+    path.chmod(0o644)
+    assert [one.code for one in config.load(str(path))[1]] == ["secret-exposed"]
+
+
+@pytest.mark.parametrize("make", [lambda path: None, os.mkdir, lambda path: Path(path).write_bytes(b"\xff\xfe")])
+def test_what_cannot_be_read_is_trouble(tmp_path: Path, make: object) -> None:
+    path = str(tmp_path / "amiflow.yaml")
+    assert callable(make)
+    make(path)
+    with pytest.raises(Trouble, match=r"amiflow\.yaml"):
+        config.load(path)
+
+
+def test_where_the_configuration_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    assert config.find("given.yaml", environ) == "given.yaml"
+    assert config.find(None, environ) in (None, "/etc/amiflow/amiflow.yaml")
+    (tmp_path / "xdg" / "amiflow").mkdir(parents=True)
+    (tmp_path / "xdg" / "amiflow" / "amiflow.yaml").write_text("")
+    assert config.find(None, environ) == str(tmp_path / "xdg" / "amiflow" / "amiflow.yaml")
+    (tmp_path / "amiflow.yaml").write_text("")
+    assert config.find(None, environ) == "amiflow.yaml"

@@ -1,0 +1,47 @@
+"""Lines are written beside the loop: in order, bounded, and with no harm from a reader that is slow or gone."""
+
+from __future__ import annotations
+
+import os
+
+from amiflow.live.output import Output
+
+
+def test_lines_are_written_in_order_and_odd_characters_escaped() -> None:
+    reading, writing = os.pipe()
+    output = Output(writing)
+    for number in range(2500):
+        output.write(f"line {number}")
+    output.write("caf\udce9 ☎")
+    output.close(10)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        assert file.read() == b"".join(b"line %d\n" % number for number in range(2500)) + b"caf\\udce9 \xe2\x98\x8e\n"
+
+
+def test_a_reader_that_is_gone_does_no_harm() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    output = Output(writing)
+    output.write("x")
+    output.close(10)
+    assert output.broken
+    output.write("y")
+    os.close(writing)
+
+
+def test_a_reader_that_does_not_read_costs_lines_which_are_counted() -> None:
+    reading, writing = os.pipe()
+    output = Output(writing, most=10)
+    written = 0
+    while not output.dropped:
+        output.write("x" * 1000)
+        written += 1
+    drained = b""
+    while drained.count(b"\n") < written - output.dropped:
+        drained += os.read(reading, 1 << 20)
+    output.write("the last")
+    output.close(10)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        assert file.read() == b"... 1 lines were not written: the reader of this output is too slow\nthe last\n"
