@@ -1,4 +1,26 @@
 """What every test shares."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
 # They need real servers (see the Makefile) and run when they are named: pytest tests/asterisk.
 collect_ignore = ["asterisk"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite golden files with what comes out now")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with a file, or write it there with --update."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--update"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
+        assert text == path.read_bytes().decode("utf-8")
+
+    return compare

@@ -24,7 +24,7 @@ from amiflow.lang.expressions import (
     type_of,
 )
 from amiflow.lang.grammar import Branch, Token
-from amiflow.lang.steps import body, count, optional_body, test_steps
+from amiflow.lang.steps import body, optional_body, test_steps
 from amiflow.report.source import Span
 
 
@@ -242,7 +242,7 @@ def _link(reading: Reading, tree: Branch) -> nodes.Then | nodes.Without:
 def _times(reading: Reading, tree: Branch) -> nodes.Times:
     number, within, reset = _children(tree)
     found = None if reset is None else _reset(reading, reset)
-    return nodes.Times(reading.span(tree), count(reading, number), expr(reading, within), found)
+    return nodes.Times(reading.span(tree), expr(reading, number), expr(reading, within), found)
 
 
 def _reset(reading: Reading, tree: Branch) -> nodes.Reset:

@@ -18,14 +18,14 @@ from lark.lexer import ContextualLexer, LexerState, LineCounter
 from lark.parsers.lalr_analysis import Shift
 from lark.utils import TextSlice
 
-Branch: TypeAlias = "Tree[Token]"
-Child: TypeAlias = "Branch | Token | None"
+Branch: TypeAlias = Tree[Token]
 Start = Literal["file", "interpolation"]
 
 END = "$END"
 FOREIGN = "FOREIGN"
 """Type of a token that no terminal of the grammar matches: a sign of another language, half a text, rubbish."""
 
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?![\"A-Za-z0-9_])")
 _FOREIGN = re.compile(r"""r?"[^\n\r]*|'[^'\n\r]*'|&&|\|\||.""", re.DOTALL)
 
 
@@ -58,7 +58,11 @@ class Grammar:
         self.soft = frozenset(rule.expansion[0].name for rule in self._lark.rules if rule.origin.name in ("id", "word"))
         """Terminals that are names as well."""
         patterns = {terminal.name: terminal.pattern for terminal in self._lark.terminals}
-        self._literals = {name: pattern.value for name, pattern in patterns.items() if pattern.type == "str"}
+        self._literals: dict[str, str] = {
+            name: pattern.value for name, pattern in patterns.items() if pattern.type == "str"
+        }
+        self.words = {literal: name for name, literal in self._literals.items() if literal.isalpha()}
+        """Words of the language, each with its terminal."""
         self.text_pattern: str = self._lark.get_terminal("TEXT").pattern.to_regexp()
 
     @property
@@ -113,15 +117,20 @@ class Cursor:
     def peek(self) -> Token:
         """The next token as this place of the grammar reads it, else as any place would, else FOREIGN; or END."""
         lexer = self._grammar.lexer
-        for reader in (lexer.lexers[self._stack[-1]], lexer.root_lexer):
-            try:
-                return reader.next_token(_lexer_state(self.text, self.offset, self.end))
-            except UnexpectedCharacters as error:
-                place = error.pos_in_stream or self.offset
-            except EOFError:
-                return token(END, "", self.end)
-        match = _FOREIGN.match(self.text, place, self.end)
-        return token(FOREIGN, match.group() if match else self.text[place], place)
+        try:
+            return lexer.lexers[self._stack[-1]].next_token(_lexer_state(self.text, self.offset, self.end))
+        except EOFError:
+            return token(END, "", self.end)
+        except UnexpectedCharacters as error:
+            place = error.pos_in_stream or self.offset
+        word = _WORD.match(self.text, place, self.end)
+        if word:
+            return token(self._grammar.words.get(word[0], "NAME"), word[0], place)
+        try:
+            return lexer.root_lexer.next_token(_lexer_state(self.text, place, self.end))
+        except UnexpectedCharacters:
+            match = _FOREIGN.match(self.text, place, self.end)
+            return token(FOREIGN, match[0] if match else self.text[place], place)
 
     def take(self, type_: str) -> bool:
         """Go on by a token of this type; False, with nothing changed, where the grammar has no room for it."""

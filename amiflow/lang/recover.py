@@ -43,6 +43,7 @@ DECLARATION = re.compile(
 """The beginning of a declaration in column 1, from the line end before it."""
 _LINE_END = re.compile(r"[\r\n]|\Z")
 _ASSIGNING = re.compile(r"[ \t]*(?:[-+:]?=)(?!=)")
+_HEADER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\([0-9]+\))?")
 _HEADER_SIGN = re.compile(r"[ \t]*(==?)")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -253,7 +254,13 @@ class Recovery:
             if type_ in _PHRASES:
                 phrase = (*put, *(self._missing(other, place) for other in _PHRASES[type_]))
                 bound = type_ in ("WITHIN", "AFTER")
-                yield Fix("within" if bound else "insert", at, phrase, place, (2 if bound else 6) + 2 * back)
+                yield Fix(
+                    "within" if bound else "insert",
+                    at,
+                    phrase,
+                    place,
+                    (2 if bound else 5 if type_ == "ON" else 6) + 2 * back,
+                )
 
     def _missing(self, type_: str, place: int) -> Token:
         """A token without width: a word or sign as it would be written, or a name, text or number that is empty."""
@@ -262,11 +269,13 @@ class Recovery:
     def _replacements(self, at: int, back: int, first: Token, base: Cursor) -> Iterator[Fix]:
         """One word taken for another: a header without its colon, a keyword as a name, in capitals, or misspelt."""
         word, offset = str(first), _end(first)
+        header = _HEADER.match(self.source.text, first.start_pos or 0, self.end)
+        expected = base.expected()
+        if header and "KEY" in expected:
+            named = Token("NAME", header[0], first.start_pos, 1, 1, 1, 1, header.end())
+            yield Fix("colon", at, (_key(named),), header.end(), 2 * back)
         if not _WORD.fullmatch(word):
             return
-        expected = base.expected()
-        if "KEY" in expected:
-            yield Fix("colon", at, (_key(first),), offset, 2 * back)
         if first.type != "NAME" and "NAME" in expected:
             yield Fix("name", at, (_as(first, "NAME"),), offset, 3 + 2 * back)
         for type_ in _CHOICES.keys() & set(expected):
@@ -333,6 +342,8 @@ class Recovery:
             yield Fix("habit", at, put, _end(last), HABIT, str(last))
         if last.type in ("PLUS", "MINUS") and refused.type == "EQUAL":
             yield Fix("habit", at, (_as(refused, "EQUAL"),), _end(refused), HABIT, str(last) + "=")
+        if self.source.text.startswith("<>", last.start_pos or 0):
+            yield Fix("habit", at, (_as(last, "COMPARE"),), _end(last) + 1, HABIT, "<>")
         assigning = _ASSIGNING.match(self.source.text, _end(last), self.end)
         if last.type == "NAME" and assigning and not _open_inside(self.tokens[self._checkpoint[0] : at]):
             given = (token("LET", "", last.start_pos or 0), last, token("EQUAL", "", assigning.end()))
@@ -361,7 +372,6 @@ _SIGNS: dict[str, tuple[str, ...]] = {
     ";": (),
     "===": ("COMPARE",),
     "=": ("COMPARE",),
-    "<>": ("COMPARE",),
     "+=": ("EQUAL",),
     "-=": ("EQUAL",),
     ":=": ("EQUAL",),

@@ -17,7 +17,6 @@ from amiflow.lang.expressions import (
     ident,
     member_name,
     message,
-    number,
     optional_block,
     optional_expr,
     optional_ident,
@@ -391,9 +390,3 @@ def _expectation(reading: Reading, tree: Branch) -> nodes.TestStep:
             return nodes.ExpectFlow(span, ident(reading, pieces[0]), pieces[1].value)
         case _:
             return nodes.ExpectNothing(span)
-
-
-def count(reading: Reading, tree: Branch) -> nodes.Expr:
-    """The N of `N times`: a number or a name."""
-    token = cast(Token, tree.children[0])
-    return number(reading, token) if token.type == "NUMBER" else expr(reading, token)
