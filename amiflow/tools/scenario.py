@@ -206,7 +206,8 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
 
     def bad(self, path: Path, text: str, help: str | None = None) -> None:
-        self.problems.append(Problem(path, text, help))
+        if not any(one.path == path for one in self.problems):
+            self.problems.append(Problem(path, text, help))
 
     # --- the sections -------------------------------------------------------------------------------------------------
 

@@ -1,100 +1,78 @@
-"""A machine on the bench: inputs in, effects sorted by kind, in virtual time that a test moves on."""
+"""A simulated PBX on the bench: its actions, its events and its time, without a manager session.
+
+Belongs here: driving `amiflow.tools.pbx` and reading what it told. Never here: what a test expects of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from amiflow.tools.pbx.channel import Headers
+from amiflow.tools.pbx.exchange import Event
+from amiflow.tools.pbx.pbx import Pbx
+from amiflow.tools.pbx.request import Answer, Request
+from amiflow.tools.scenario import read_scenario
 
-from amiflow.ami.message import Message
-from amiflow.engine import effects as fx
-from amiflow.engine.core import Inputs, Options
-from amiflow.engine.machine import Machine
-from amiflow.plan.model import Flow, Plan
-from support.plans import plan
-
-START = 1_800_000_000.0  # an epoch for the wall clock
+EPOCH = 1_800_000_000.0
 
 
-def event(name: str, /, **headers: str) -> Message:
-    """An event; `Cause_txt` stands for `Cause-txt`."""
-    return Message.build([("Event", name), *((key.replace("_", "-"), value) for key, value in headers.items())])
+class Told(dict[str, str]):
+    """A message's headers by name; `name` is the event's."""
+
+    def __init__(self, name: str, headers: Headers) -> None:
+        super().__init__(headers)
+        self.name = name
 
 
 class Bench:
-    """A machine that was started (`ready`) unless told otherwise."""
+    """A PBX that has begun its scenario. `events` holds all that was told, `late` what was answered afterwards."""
 
-    def __init__(self, *flows: Flow | Plan, servers: tuple[str, ...] = ("pbx",), ready: bool = True, **options: Any):
-        made = flows[0] if flows and isinstance(flows[0], Plan) else plan(*flows)  # type: ignore[arg-type]
-        inputs = Inputs(options.pop("params", {}), options.pop("secrets", {}))
-        self.machine = Machine(made, inputs, Options("run", servers, **options))
-        self.now = 0.0
-        self.effects: list[fx.Effect] = []
-        if ready:
-            for server in servers:
-                self.ready(server)
+    def __init__(self, **scenario: object) -> None:
+        found, problems = read_scenario({"calls": [], **scenario})
+        assert found is not None, [str(one) for one in problems]
+        self.events: list[Told] = []
+        self.late: list[Answer] = []
+        self.now = EPOCH
+        self.pbx = Pbx(found, self.now, self._take)
+        self.pbx.begin(self.now)
 
-    def give(self, item: fx.Input) -> list[fx.Effect]:
-        new = self.machine.handle(item, self.now, START + self.now)
-        self.effects += new
-        return new
+    def _take(self, event: Event) -> None:
+        self.events.append(Told(event.name, event.headers))
 
-    def ready(self, server: str = "pbx", restarted: bool = False, version: str = "11.0.0") -> None:
-        self.give(fx.ServerReady(server, version, restarted))
+    def ask(self, action: str, **headers: str) -> Answer | None:
+        asked = (("Action", action), ("ActionID", "a1"), *headers.items())
+        return self.pbx.act(Request(asked), self.late.append, self.now)
 
-    def lose(self, server: str = "pbx") -> None:
-        self.give(fx.ServerLost(server, "gone"))
+    def act(self, action: str, seconds: float = 0.0, **headers: str) -> Told:
+        """The response of an action that answers at once, after letting some time pass."""
+        answer = self.ask(action, **headers)
+        assert answer is not None
+        self.pass_time(seconds)
+        return Told("", answer.response)
 
-    def event(self, name: str, /, server: str = "pbx", **headers: str) -> list[fx.Effect]:
-        return self.give(fx.Received(server, event(name, **headers)))
+    def rows(self, action: str, **headers: str) -> list[Told]:
+        """The rows of a list, its last event being the last."""
+        answer = self.ask(action, **headers)
+        assert answer is not None
+        assert dict(answer.response).get("EventList") == "start", answer.response
+        return [Told(row[0][1], row) for row in answer.rows]
 
-    def answer(self, at: int = -1, rows: tuple[Message, ...] = (), **headers: str) -> None:
-        """Sent, and answered, by default with Success: the action at that place among those sent."""
-        action_id = self.sends[at].action_id
-        self.give(fx.Sent(action_id))
-        response = Message.build([("Response", headers.pop("Response", "Success")), *headers.items()])
-        self.give(fx.Answered(action_id, response, rows))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.pbx.advance(self.now)
 
-    def on_wire(self, at: int = -1) -> None:
-        self.give(fx.Sent(self.sends[at].action_id))
+    def originate(self, channel: str, exten: str = "1234", seconds: float = 1.0, **headers: str) -> Told:
+        """Call and connect to an extension, without waiting for the call itself."""
+        given = {"Context": "default", "Exten": exten, "Priority": "1", "Async": "true", **headers}
+        return self.act("Originate", seconds, Channel=channel, **given)
 
-    def unanswered(self, kind: Any, at: int = -1, reason: str = "why") -> None:
-        self.give(fx.Unanswered(self.sends[at].action_id, kind, reason))
+    def told(self, name: str, **headers: str) -> list[Told]:
+        """The events of that name with those headers."""
+        return [one for one in self.events if one.name == name and headers.items() <= one.items()]
 
-    def advance(self, seconds: float) -> None:
-        """Time goes on; the machine is called whenever it asked to be."""
-        end = self.now + seconds
-        while (due := self.machine.deadline()) is not None and due <= end:
-            self.now = max(self.now, due)
-            self.give(fx.Tick())
-        self.now = end
-        self.give(fx.Tick())
+    def names(self, channel: str) -> list[str]:
+        """The names of a channel's events in order, without variables and devices."""
+        return [one.name for one in self.events if one.get("Channel") == channel and one.name != "VarSet"]
 
-    @property
-    def sends(self) -> list[fx.Send]:
-        return [effect for effect in self.effects if isinstance(effect, fx.Send)]
-
-    @property
-    def actions(self) -> list[Mapping[str, str]]:
-        return [dict(send.headers) for send in self.sends]
-
-    @property
-    def said(self) -> list[str]:
-        return [effect.text for effect in self.effects if isinstance(effect, fx.Said)]
-
-    @property
-    def ended(self) -> list[tuple[str, str]]:
-        return [(effect.flow, effect.outcome) for effect in self.effects if isinstance(effect, fx.FlowEnded)]
-
-    @property
-    def failures(self) -> list[str | None]:
-        return [effect.failure for effect in self.effects if isinstance(effect, fx.FlowEnded)]
-
-    @property
-    def exits(self) -> list[int]:
-        return [effect.status for effect in self.effects if isinstance(effect, fx.Exit)]
-
-    def notes(self, kind: str) -> list[fx.Noted]:
-        return [effect for effect in self.effects if isinstance(effect, fx.Noted) and effect.kind == kind]
-
-    def count(self, kind: str, flow: str) -> int:
-        return self.machine.counts().get((kind, flow), 0)
+    def legs(self) -> tuple[str, str]:
+        """The two channels that entered a basic bridge last."""
+        one, two = self.told("BridgeEnter", BridgeType="basic")[-2:]
+        return one["Channel"], two["Channel"]

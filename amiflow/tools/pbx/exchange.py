@@ -208,7 +208,8 @@ class Exchange:
 
     def look_at_device(self, device: str) -> None:
         """Tell a device's state where it has changed."""
-        states = {one.state for one in self.channels.values() if one.device == device}
+        whole = (one for one in self.channels.values() if one.peer is None or not one.peer.gone)
+        states = {one.state for one in whole if one.device == device}
         if not states:
             self.set_device(device, "NOT_INUSE")
         elif states <= {State.RINGING, State.DOWN} and not device.startswith("Local/"):

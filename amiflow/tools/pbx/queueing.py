@@ -107,9 +107,9 @@ def _call(wait: _Wait, member: Member) -> None:
     if leg is None:
         return
     wait.legs[leg] = member
-    tell_dial(wait.exchange, "DialBegin", wait.caller, leg.channel, ("DialString", member.interface))
     leg.channel.exten = wait.caller.exten
     wait.tell("AgentCalled", leg, member)
+    tell_dial(wait.exchange, "DialBegin", wait.caller, leg.channel, ("DialString", member.interface))
 
 
 def _listen(wait: _Wait, until: float) -> Thread:
