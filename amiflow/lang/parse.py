@@ -103,19 +103,20 @@ def _scan(source: Source, grammar: Grammar) -> tuple[tuple[nodes.Comment, ...], 
     """One pass over brackets and comments, texts passed over: the comments, and where nesting goes beyond the bound."""
     comments: list[nodes.Comment] = []
     too_deep: list[int] = []
-    depth = 0
+    depth, told = 0, False
     for match in _scanner(grammar.text_pattern).finditer(source.text):
         piece, start = match[0], match.start()
         if piece[0] == "#":
             comments.append(nodes.Comment(Span(source.path, start, match.end()), piece[1:].strip()))
         elif piece in _OPEN:
             depth += 1
-            if depth == MAX_NESTING + 1:
+            if depth > MAX_NESTING and not told:
+                told = True
                 too_deep.append(start)
         elif piece in ")]}":
             depth = max(0, depth - 1)
-        elif piece.startswith("\n"):
-            depth = 0
+        elif piece[0] != '"' and piece[0] != "r":
+            depth, told = 0, False
     return tuple(comments), too_deep
 
 
