@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from amiflow.ami.codec import encode
+from amiflow.ami.errors import LocalError
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
@@ -26,7 +28,6 @@ from amiflow.report.source import Span
 
 _WITHIN = 5.0  # seconds, where the step says nothing
 _CLEANUP = 30.0  # seconds in which a call that nobody wants any more is to be hung up
-_UNSENDABLE = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 
 
 @dataclass(slots=True, eq=False)
@@ -316,6 +317,8 @@ class Actions:
 
 
 def _check(name: str, text: str, span: Span) -> None:
-    for character in _UNSENDABLE:
-        if character in text:
-            raise EvaluationError(f"`{name}` holds a {_UNSENDABLE[character]}, which no header can carry", span)
+    """Say at once, and where, that a header cannot be sent; the session would refuse it too."""
+    try:
+        encode(((name, text),))
+    except LocalError as error:
+        raise EvaluationError(str(error), span) from error

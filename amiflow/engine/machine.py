@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from amiflow.ami.message import Message
+from amiflow.ami.versions import escapes
 from amiflow.engine.actions import Actions, Hangup
 from amiflow.engine.admission import Admission
 from amiflow.engine.core import Core, Inputs, Options
@@ -37,7 +38,7 @@ from amiflow.engine.instance import Instance, Pausing, State
 from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Moments, Period
 from amiflow.engine.ours import Named, is_from_run
-from amiflow.engine.server import Server, has_escapes
+from amiflow.engine.server import Server
 from amiflow.engine.steps import Steps
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
@@ -167,12 +168,12 @@ class Machine:
 
     def _ready(self, server: Server, item: ServerReady) -> None:
         core = self._core
-        back = server.lost is not None and not server.ready
+        gap = core.now - server.lost if server.lost is not None and not server.ready else None
         server.ready, server.back = True, core.now
-        server.escapes = has_escapes(item.ami_version)
-        if back:
+        server.escapes = escapes(item.ami_version)
+        if gap is not None:
             text = f"{server.name} is back: the events of the gap were not seen"
-            core.note("gap", "warn", text, server=server.name, seconds=core.now - (server.lost or core.now))
+            core.note("gap", "warn", text, server=server.name, seconds=gap)
         if item.restarted:
             self._end_of_before(server)
         self._actions.connected(server)

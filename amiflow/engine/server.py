@@ -5,7 +5,6 @@ Belongs here: the state of a server as the inputs tell it. Never here: the conne
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from amiflow.engine.dispatch import Index
@@ -30,9 +29,3 @@ class Server:
         if self.lost is None:
             return False
         return not self.ready or (self.back is not None and self.back > when)
-
-
-def has_escapes(ami_version: str) -> bool:
-    """Whether a server with this AMI version makes C-escapes: from 2.8.0 on, Asterisk 13.5 and 14.0."""
-    numbers = re.findall(r"\d+", ami_version)
-    return tuple(map(int, numbers[:2])) >= (2, 8)

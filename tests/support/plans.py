@@ -10,7 +10,7 @@ from typing import Any
 from amiflow.plan import expressions as ir
 from amiflow.plan import model as m
 from amiflow.plan.optimize import optimize
-from amiflow.plan.types import OPEN, PLAIN
+from amiflow.plan.types import OPEN, PLAIN, UNKNOWN
 from amiflow.report.source import Span
 
 _offsets = count()
@@ -195,7 +195,7 @@ def plan(
     made = m.Plan(
         m.VERSION,
         (),
-        tuple(m.Param(name, m_type(value), expr(value), "", span()) for name, value in (params or {}).items()),
+        tuple(m.Param(name, UNKNOWN, expr(value), "", span()) for name, value in (params or {}).items()),
         tuple(m.Secret(name, span()) for name in secrets),
         (),
         flows,
@@ -205,7 +205,18 @@ def plan(
     return optimize(made) if indexed else made
 
 
-def m_type(_value: Any) -> Any:
-    from amiflow.plan.types import UNKNOWN
+def stop() -> m.Stop:
+    return m.Stop(span())
 
-    return UNKNOWN
+
+def field(name: str, member: str) -> ir.Field:
+    return ir.Field(local(name), member, span())
+
+
+def list_of(*items: Any) -> ir.ListExpr:
+    return ir.ListExpr(tuple(map(expr, items)), span())
+
+
+def each_row(name: str, row: str, header: str) -> ir.Each:
+    """`[row.header for row in name.row]`."""
+    return ir.Each(expr(f"item.{header}"), "item", field(name, row), None, span())
