@@ -1,0 +1,178 @@
+"""How long a flow can take at most, from its own waits: its default lifetime, and whether a written one is enough.
+
+Belongs here: bounds as terms that are known now or when the flow starts. Never here: the engine's own bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+from amiflow.lang import nodes
+from amiflow.lang.constants import Constants
+from amiflow.report.source import Span
+
+ZERO = timedelta(0)
+ACTION = timedelta(seconds=5)
+"""The default bound of an action."""
+RINGING = timedelta(seconds=30)
+"""How long an Originate rings without a Timeout (Asterisk's own default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A duration so many times, of which a part is known only when the run begins."""
+
+    duration: nodes.Expr | timedelta
+    counts: tuple[nodes.Expr, ...]
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A sum: what is known, what the inputs of the run will tell, and the places that cannot be known beforehand."""
+
+    known: timedelta = ZERO
+    later: tuple[Product, ...] = ()
+    endless: tuple[Span, ...] = ()
+
+    def __add__(self, other: Bound) -> Bound:
+        return Bound(
+            _sum(self.known, other.known),
+            (*self.later, *other.later),
+            (*self.endless, *other.endless),
+        )
+
+
+NONE = Bound()
+Steps: TypeAlias = tuple[nodes.Step, ...]
+
+
+class Bounds:
+    """Adds up bounds; with `waits_only` those that the recipe writes itself, without actions' defaults and `or`s."""
+
+    __slots__ = ("_constants", "_waits_only")
+
+    def __init__(self, constants: Constants, waits_only: bool = False) -> None:
+        self._constants = constants
+        self._waits_only = waits_only
+
+    def flow(self, flow: nodes.FlowDecl) -> Bound:
+        """The bound of a flow's body."""
+        return self._steps(flow.body.steps)
+
+    def _steps(self, steps: Steps) -> Bound:
+        total = NONE
+        for step in steps:
+            total += self._step(step)
+        return total
+
+    def _step(self, step: nodes.Step) -> Bound:
+        match step:
+            case nodes.Do(operation=operation, tail=tail):
+                return self._operation(operation, tail)
+            case nodes.Let(value=nodes.Action() | nodes.Raw() as operation, tail=tail):
+                return self._operation(operation, tail)
+            case nodes.Pause(duration=duration):
+                return self.one(duration)
+            case nodes.WaitEvent(within=within, handler=handler) | nodes.WaitAll(within=within, handler=handler):
+                return self.one(within) + self._handler(handler)
+            case nodes.WaitAny(branches=branches, after=after, otherwise=otherwise):
+                bodies = [branch.body for branch in branches]
+                return self.one(after) + self._longest([*bodies, otherwise])
+            case nodes.If(branches=branches, otherwise=otherwise):
+                bodies = [branch.body for branch in branches]
+                return self._longest([*bodies, otherwise] if otherwise else bodies)
+            case nodes.Repeat():
+                return self._repeat(step)
+            case nodes.For(body=body):
+                return self._for(step, self._steps(body.steps))
+        return NONE
+
+    def one(self, duration: nodes.Expr) -> Bound:
+        """The bound that one duration is."""
+        known = self._constants.duration(duration)
+        if known is not None:
+            return Bound(known)
+        if self._constants.known_at_start(duration):
+            return Bound(later=(Product(duration, (), 1),))
+        return Bound(endless=(duration.span,))
+
+    def _handler(self, handler: nodes.Handler | None) -> Bound:
+        if self._waits_only or not isinstance(handler, nodes.OrSteps):
+            return NONE
+        return self._steps(handler.body.steps)
+
+    def _operation(self, operation: nodes.Operation, tail: nodes.Tail) -> Bound:
+        if tail.within is not None:
+            once = self.one(tail.within)
+        elif self._waits_only:
+            once = NONE
+        else:
+            once = _default(operation, self)
+        if tail.retry is not None:
+            again = once + self.one(tail.retry.every)
+            once += self._times(again, tail.retry.count)
+        return once + self._handler(tail.handler)
+
+    def _longest(self, bodies: list[nodes.Body]) -> Bound:
+        """Of alternatives one runs: the longest known one, and all that is not known yet."""
+        bounds = [self._steps(body.steps) for body in bodies]
+        longest = max((bound.known for bound in bounds), default=ZERO)
+        later = tuple(product for bound in bounds for product in bound.later)
+        endless = tuple(loop for bound in bounds for loop in bound.endless)
+        return Bound(longest, later, endless)
+
+    def _repeat(self, step: nodes.Repeat) -> Bound:
+        body = self._steps(step.body.steps)
+        # A round begins `every` after the one before, or when that is over, whichever is later.
+        period = self.one(step.every) if step.every is not None else NONE
+        once = Bound(max(body.known, period.known), (*body.later, *period.later), body.endless)
+        if self._constants.number(step.count) is None and self._waits(step):
+            return Bound(endless=(step.count.span,))
+        return self._times(once, step.count)
+
+    def _for(self, step: nodes.For, once: Bound) -> Bound:
+        return Bound(once.known, once.later, (step.source.span,)) if self._waits(step) else once
+
+    def _waits(self, step: nodes.For | nodes.Repeat) -> bool:
+        """Whether a round takes its time by the recipe's own will: an action's answer comes in milliseconds."""
+        body = Bounds(self._constants, waits_only=True)._steps(step.body.steps)
+        return body != NONE or (isinstance(step, nodes.Repeat) and step.every is not None)
+
+    def _times(self, once: Bound, count: nodes.Expr) -> Bound:
+        times = self._constants.number(count)
+        if times is not None:
+            factor = max(times, 0)
+            later = tuple(Product(one.duration, one.counts, one.times * factor) for one in once.later)
+            return Bound(_product(once.known, factor), later, once.endless)
+        if not self._constants.known_at_start(count):
+            return once
+        known = (Product(once.known, (count,), 1),) if once.known else ()
+        later = tuple(Product(one.duration, (*one.counts, count), one.times) for one in once.later)
+        return Bound(ZERO, (*known, *later), once.endless)
+
+
+def _default(operation: nodes.Operation, bounds: Bounds) -> Bound:
+    if not isinstance(operation, nodes.Action) or operation.message.name.text.casefold() != "originate":
+        return Bound(ACTION) if isinstance(operation, nodes.Action | nodes.Raw) else NONE
+    entries = {entry.key.text.casefold(): entry.value for entry in operation.block.headers}
+    if "async" in entries:
+        return Bound(ACTION)
+    ringing = entries.get("timeout")
+    return Bound(ACTION) + (bounds.one(ringing) if ringing is not None else Bound(RINGING))
+
+
+def _sum(first: timedelta, second: timedelta) -> timedelta:
+    try:
+        return first + second
+    except OverflowError:
+        return timedelta.max
+
+
+def _product(duration: timedelta, factor: int) -> timedelta:
+    try:
+        return duration * factor
+    except OverflowError:
+        return timedelta.max

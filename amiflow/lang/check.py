@@ -1,0 +1,225 @@
+"""Types and rules of a whole file: declarations, triggers, clauses, and the order in which everything is looked at.
+
+Belongs here: the entry of the phase. Never here: steps (`check_steps`), tests (`check_tests`), expressions (`infer`).
+"""
+
+from __future__ import annotations
+
+from amiflow.ami.catalog import Catalog
+from amiflow.lang import nodes, problems, rules
+from amiflow.lang.bounds import Bounds
+from amiflow.lang.check_steps import Steps
+from amiflow.lang.check_tests import check_test
+from amiflow.lang.constants import Constants
+from amiflow.lang.infer import Inference
+from amiflow.lang.narrow import NOTHING
+from amiflow.lang.scope import Bindings, Checked, Symbol, descendants
+from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
+from amiflow.plan.types import NONE, TEXT, UNKNOWN, Coding, Maybe, RecordOf, Scalar, Type, maybe
+from amiflow.report.codes import CODES
+from amiflow.report.diagnostic import Diagnostic
+
+USEREVENT_TYPES = ("text", "int", "number", "bool")
+
+
+def vocabulary_of(bindings: Bindings, catalog: Catalog) -> Vocabulary:
+    """The catalogue together with the file's userevents."""
+    declared = {
+        key: (decl.name.text, tuple(_userevent_header(field) for field in decl.fields if field.name.text))
+        for key, decl in bindings.userevents.items()
+    }
+    return Vocabulary(catalog, declared)
+
+
+def _userevent_header(field: nodes.Field) -> HeaderInfo:
+    kind = type_written(field.type)
+    scalar = kind.of if isinstance(kind, Maybe) else kind
+    optional = field.type.optional
+    match scalar:
+        case Scalar(name="int" | "number" | "bool" as name):
+            return HeaderInfo(field.name.text, Coding(name, optional=optional), caller=True)
+    return HeaderInfo(field.name.text, Coding(optional=optional), caller=True)
+
+
+def type_written(written: nodes.TypeExpr) -> Type:
+    """The type that a recipe writes; unknown where its name is none."""
+    kind: Type
+    match written:
+        case nodes.NamedType(name=name):
+            kind = rules.TYPE_NAMES.get(name.text, UNKNOWN)
+        case nodes.RecordType(fields=fields):
+            kind = RecordOf(tuple((field.name.text, type_written(field.type)) for field in fields))
+    return maybe(kind) if written.optional else kind
+
+
+def check(file: nodes.File, bindings: Bindings, catalog: Catalog) -> tuple[Checked, list[Diagnostic]]:
+    """What is known of every expression, symbol and header of the file, and what is wrong with it."""
+    vocabulary = vocabulary_of(bindings, catalog)
+    inference = Inference(bindings, vocabulary)
+    constants = Constants(file, bindings.declared, bindings.uses)
+    checker = _Checker(inference, constants)
+    for decl in file.decls:
+        checker.declaration(decl)
+    for decl in file.decls:
+        if isinstance(decl, nodes.FlowDecl):
+            checker.flow(decl)
+    params = {decl.name.text: decl for decl in file.decls if isinstance(decl, nodes.ParamDecl)}
+    for decl in file.decls:
+        if isinstance(decl, nodes.TestDecl):
+            check_test(checker.steps, decl, params)
+    checker.file(file)
+    tables = Checked(inference.types, inference.symbols, inference.proofs, inference.written, inference.read)
+    return tables, inference.findings.found
+
+
+class _Checker:
+    def __init__(self, inference: Inference, constants: Constants) -> None:
+        self.inference = inference
+        self.constants = constants
+        self.steps = Steps(inference, constants)
+        self.say = inference.findings.say
+
+    # --- declarations
+
+    def declaration(self, decl: nodes.Decl) -> None:
+        match decl:
+            case nodes.ParamDecl():
+                self._param(decl)
+            case nodes.SecretDecl(name=name):
+                self._give(name, TEXT)
+            case nodes.LetDecl(name=name, value=value):
+                self._give(name, self.inference.infer(value))
+            case nodes.UserEventDecl(fields=fields):
+                self._fields(fields, USEREVENT_TYPES)
+
+    def _give(self, name: nodes.Ident, kind: Type) -> None:
+        symbol = self.inference.bindings.declared.get(name)
+        if symbol is not None:
+            self.inference.symbols[symbol] = kind
+
+    def _param(self, param: nodes.ParamDecl) -> None:
+        written = None
+        if param.type is not None:
+            self._known_type(param.type, tuple(rules.TYPE_NAMES))
+            written = type_written(param.type)
+        given = self.inference.infer(param.default) if param.default is not None else None
+        if param.default is not None:
+            self._only_params(param.default)
+        if written is not None and given is not None and param.default is not None and not rules.fits(given, written):
+            self.say(problems.type_mismatch(param.default, given, written, "the default"))
+        kind = written if written is not None else (given if given is not None else TEXT)
+        self._give(param.name, maybe(TEXT) if kind == NONE else kind)
+
+    def _only_params(self, default: nodes.Expr) -> None:
+        """Params are inputs: they are known before anything else of the file is."""
+        for name in descendants(default):
+            if isinstance(name, nodes.Name):
+                symbol = self.inference.bindings.uses.get(name)
+                if symbol is not None and symbol.kind not in ("param", "item", "unbuilt"):
+                    self.say(problems.default_uses(name, symbol))
+
+    def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...]) -> None:
+        seen: dict[str, nodes.Ident] = {}
+        for field in fields:
+            key = field.name.text.casefold()
+            if key in seen and key:
+                self.say(problems.duplicate_key(field.name, seen[key]))
+            seen.setdefault(key, field.name)
+            self._known_type(field.type, allowed)
+
+    def _known_type(self, written: nodes.TypeExpr, allowed: tuple[str, ...]) -> None:
+        if isinstance(written, nodes.RecordType):
+            self.say(problems.unknown_type(written.span, None, allowed))
+        elif written.name.text and written.name.text not in allowed:
+            self.say(problems.unknown_type(written.span, written.name.text, allowed))
+
+    def file(self, file: nodes.File) -> None:
+        if not any(isinstance(decl, nodes.FlowDecl | nodes.TaskDecl) for decl in file.decls):
+            self.say(problems.no_flows(file.span))
+
+    # --- flows
+
+    def flow(self, flow: nodes.FlowDecl) -> None:
+        inference = self.inference
+        inference.facts = NOTHING
+        self._trigger(flow.trigger)
+        self._clauses(flow.clauses)
+        at_start = inference.facts
+        if not flow.body.steps:
+            self.say(problems.empty_flow(flow.name, flow.body))
+        self.steps.body(flow.body.steps)
+        if flow.cleanup is not None:
+            inference.facts = at_start
+            inference.softened = self._declared_in(flow.body)
+            self.steps.body(flow.cleanup.steps)
+            inference.softened = set()
+        self._lifetime(flow)
+        inference.facts = NOTHING
+
+    def _declared_in(self, body: nodes.Body) -> set[Symbol]:
+        declared = self.inference.bindings.declared
+        idents = (node for node in descendants(body) if isinstance(node, nodes.Ident))
+        return {declared[ident] for ident in idents if ident in declared}
+
+    def _trigger(self, trigger: nodes.Trigger) -> None:
+        match trigger:
+            case nodes.EventTrigger(first=first, links=links, times=times):
+                self.inference.assume(self.steps.pattern(first))
+                for link in links:
+                    self._link(link)
+                if times is not None:
+                    self.steps.duration(times.within, "`within`")
+            case nodes.EveryTrigger(period=period):
+                self.steps.duration(period, "`every`")
+
+    def _link(self, link: nodes.Then | nodes.Without) -> None:
+        self.steps.duration(link.within, "`within`")
+        if isinstance(link, nodes.Then):
+            if link.unless is not None:
+                self.steps.pattern(link.unless)
+            self.inference.assume(self.steps.pattern(link.pattern))
+        else:
+            self.steps.pattern(link.pattern)
+
+    def _clauses(self, clauses: tuple[nodes.Clause, ...]) -> None:
+        seen: dict[type, nodes.Clause] = {}
+        for clause in clauses:
+            if not isinstance(clause, nodes.AllowClause) and type(clause) in seen:
+                self.say(problems.duplicate_clause(clause, seen[type(clause)]))
+            seen.setdefault(type(clause), clause)
+            self._clause(clause)
+
+    def _clause(self, clause: nodes.Clause) -> None:
+        match clause:
+            case nodes.PerClause(key=key):
+                self._key(key)
+            case nodes.MaxClause(bound=bound):
+                self.steps.count(bound, "`max`")
+            case nodes.CooldownClause(period=period):
+                self.steps.duration(period, "`cooldown`")
+            case nodes.LastingClause(period=period):
+                self.steps.duration(period, "`lasting`")
+            case nodes.UntilClause(pattern=pattern):
+                self.steps.pattern(pattern)
+            case nodes.AllowClause(what=what):
+                warnings = [code.name for code in CODES.values() if code.severity == "warning"]
+                if what.text and what.text not in warnings:
+                    self.say(problems.bad_allow(what, warnings))
+
+    def _key(self, key: nodes.Expr) -> None:
+        kind = self.inference.infer(key)
+        parts = kind.item if isinstance(key, nodes.ListOf) and hasattr(kind, "item") else kind
+        inner = parts.of if isinstance(parts, Maybe) else parts
+        if inner != UNKNOWN and not rules.is_scalar(inner):
+            self.say(problems.bad_key(key, kind))
+
+    def _lifetime(self, flow: nodes.FlowDecl) -> None:
+        written = next((clause for clause in flow.clauses if isinstance(clause, nodes.LastingClause)), None)
+        if written is None:
+            for place in Bounds(self.constants).flow(flow).endless[:1]:
+                self.say(problems.missing_bound(flow.name, place))
+            return
+        lasting = self.constants.duration(written.period)
+        waits = Bounds(self.constants, waits_only=True).flow(flow).known
+        if lasting is not None and lasting < waits:
+            self.say(problems.outlived(written.period, flow.name.text, lasting, waits))

@@ -1,0 +1,25 @@
+"""A bound on how deep a tree is, so that the phases behind the parser, which recurse, need no guard of their own.
+
+Never here: brackets, whose depth the parser bounds; `a and b and …` is deep without any.
+"""
+
+from __future__ import annotations
+
+from amiflow.lang import nodes, problems
+from amiflow.lang.scope import children
+from amiflow.report.diagnostic import Diagnostic
+
+MOST_OPERANDS = 64
+"""How many operators may stand in a row."""
+
+
+def too_deep(file: nodes.File) -> Diagnostic | None:
+    """What to say about the first expression that is too long, if there is one."""
+    todo: list[tuple[object, int]] = [(file, 0)]
+    while todo:
+        node, depth = todo.pop()
+        inner = depth + 1 if isinstance(node, nodes.Binary | nodes.Unary | nodes.Member | nodes.Index) else depth
+        if inner > MOST_OPERANDS and isinstance(node, nodes.Binary | nodes.Unary | nodes.Member | nodes.Index):
+            return problems.too_long(node.span, MOST_OPERANDS)
+        todo.extend((child, inner) for child in children(node))
+    return None

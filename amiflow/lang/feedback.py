@@ -1,0 +1,94 @@
+"""Flows whose own actions raise the event that starts them.
+
+Belongs here: the look at the catalogue's `causes` and at what a trigger excludes. Never here: what the dialplan does
+later (the run-time loop guard's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from amiflow.lang import nodes, problems
+from amiflow.lang.scope import Bindings, descendants
+from amiflow.lang.vocabulary import Vocabulary
+from amiflow.report.diagnostic import Diagnostic
+
+
+def feedback(flow: nodes.FlowDecl, bindings: Bindings, vocabulary: Vocabulary) -> list[Diagnostic]:
+    """A warning for the first action that can, by itself, make the whole trigger true again."""
+    if not isinstance(flow.trigger, nodes.EventTrigger) or flow.trigger.times is not None:
+        return []
+    patterns = [flow.trigger.first, *(link.pattern for link in flow.trigger.links if isinstance(link, nodes.Then))]
+    for action in descendants(flow.body):
+        if isinstance(action, nodes.Action):
+            caused = [_caused(pattern, action, bindings, vocabulary) for pattern in patterns]
+            if all(caused) and caused[0] is not None:
+                known = vocabulary.catalog.action(action.message.name.text)
+                spelling = known.name if known else action.message.name.text
+                return [problems.feedback_loop(flow.trigger.first.span, action.message.name, spelling, caused[0])]
+    return []
+
+
+def _caused(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings, vocabulary: Vocabulary) -> str | None:
+    """The pattern's event that the action raises, unless the pattern excludes it."""
+    known = vocabulary.catalog.action(action.message.name.text)
+    events = {name.casefold() for name in known.causes} if known else set()
+    mine = [message for message in pattern.events if message.name.text.casefold() in events]
+    if not mine or _excluded(pattern, action, bindings):
+        return None
+    message = mine[0]
+    if message.userevent is not None and _other_userevent(message.userevent.text, action):
+        return None
+    event = vocabulary.catalog.event(message.name.text)
+    return event.name if event else None
+
+
+def _other_userevent(name: str, action: nodes.Action) -> bool:
+    own = action.message.userevent
+    if own is not None:
+        return own.text.casefold() != name.casefold()
+    written = _plain_values(action).get("userevent")
+    return written is not None and written.casefold() != name.casefold()
+
+
+def _excluded(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings) -> bool:
+    """`not ours(e)`, or an equality with another value than the one that the action writes."""
+    if pattern.where is None or pattern.name is None:
+        return False
+    symbol = bindings.declared.get(pattern.name)
+    written = _plain_values(action)
+    for part in _conjuncts(pattern.where):
+        match part:
+            case nodes.Unary(op="not", operand=nodes.Call(name=nodes.Ident(text="ours"))):
+                return True
+            case nodes.Binary(op="==", left=nodes.Member(base=nodes.Name() as name, name=header), right=right) if (
+                bindings.uses.get(name) is symbol
+            ):
+                mine, tested = written.get(header.text.casefold()), _plain(right)
+                if mine is not None and tested is not None and mine != tested:
+                    return True
+    return False
+
+
+def _conjuncts(expr: nodes.Expr) -> Iterator[nodes.Expr]:
+    if isinstance(expr, nodes.Binary) and expr.op == "and":
+        yield from _conjuncts(expr.left)
+        yield from _conjuncts(expr.right)
+    else:
+        yield expr
+
+
+def _plain_values(action: nodes.Action) -> dict[str, str]:
+    values = {entry.key.text.casefold(): _plain(entry.value) for entry in action.block.headers}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _plain(value: nodes.Expr) -> str | None:
+    match value:
+        case nodes.Text(parts=()):
+            return ""
+        case nodes.Text(parts=(str() as text,)):
+            return text
+        case nodes.Int(value=number):
+            return str(number)
+    return None

@@ -1,0 +1,508 @@
+"""Types of expressions: each gets one, or a diagnostic and the unknown type.
+
+Belongs here: expressions, with the facts that hold where they stand. Never here: steps and declarations (`check_steps`,
+`check`), the rules of types (`rules`), wording (`problems`).
+"""
+
+from __future__ import annotations
+
+import re2
+
+from amiflow.lang import nodes, problems, rules
+from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
+from amiflow.lang.scope import Bindings, Findings, Groups, Symbol
+from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header
+from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
+from amiflow.plan.types import (
+    BOOL,
+    DATA,
+    DURATION,
+    INT,
+    NONE,
+    NUMBER,
+    REGEX,
+    TEXT,
+    UNKNOWN,
+    Data,
+    ListOf,
+    Maybe,
+    MessageOf,
+    RecordOf,
+    Type,
+    Unknown,
+    definite,
+    maybe,
+)
+
+TRUST = "trust"
+LIVE_PICTURE = frozenset({"channel", "peer", "bridge_of", "call", "device", "queue", "conference"})
+
+
+class Inference:
+    """The tables under construction, and `facts`: what is known at the place that is being looked at."""
+
+    def __init__(self, bindings: Bindings, vocabulary: Vocabulary) -> None:
+        self.bindings = bindings
+        self.vocabulary = vocabulary
+        self.findings = Findings()
+        self.types: dict[nodes.Expr, Type] = {}
+        self.symbols: dict[Symbol, Type] = {}
+        self.proofs: dict[nodes.Expr, Groups] = {}
+        self.written: dict[nodes.HeaderEntry, HeaderInfo] = {}
+        self.read: dict[nodes.Expr, HeaderInfo] = {}
+        self.softened: set[Symbol] = set()
+        self.facts: Facts = NOTHING
+        self.narrowing = Narrowing(bindings.uses, lambda expr: self.types.get(expr, UNKNOWN))
+        self._prints = False
+
+    # --- what callers ask for
+
+    def infer(self, expr: nodes.Expr) -> Type:
+        """The expression's type, perhaps one that may be none."""
+        kind = self._kind(expr)
+        path = path_of(expr, self.bindings.uses)
+        fact = self.facts.get(path) if path is not None else None
+        if fact is not None:
+            kind = definite(kind) if fact.present else kind
+            self.proofs[expr] = fact.proofs
+        self.types[expr] = kind
+        return kind
+
+    def value(self, expr: nodes.Expr) -> Type:
+        """The type of an expression that stands where a value is needed."""
+        kind = self.infer(expr)
+        if isinstance(kind, Maybe) or kind == NONE:
+            self.findings.say(problems.maybe_none(expr, kind, self._reason_for_none(expr)))
+            return definite(kind) if isinstance(kind, Maybe) else UNKNOWN
+        return kind
+
+    def expect(self, expr: nodes.Expr, wanted: Type, what: str) -> Type:
+        """As `value`, and it fits the wanted type; `what` names the place for people."""
+        kind = self.value(expr)
+        if not rules.fits(kind, wanted):
+            self.findings.say(problems.type_mismatch(expr, kind, wanted, what))
+            return UNKNOWN
+        return kind
+
+    def condition(self, expr: nodes.Expr) -> Both:
+        """Check a condition; what is known where it holds, and where it does not."""
+        self.expect(expr, BOOL, "a condition")
+        constant = self._constant_truth(expr)
+        if constant is not None:
+            self.findings.say(problems.const_condition(expr, constant))
+        return self.narrowing.of(expr)
+
+    def printed(self, expr: nodes.Expr) -> None:
+        """A text for people (`log`, `fail`), in which none prints as `-`."""
+        before, self._prints = self._prints, True
+        kind = self.infer(expr)
+        self._prints = before
+        if not rules.fits(definite(kind), TEXT) and kind != NONE:
+            self.findings.say(problems.type_mismatch(expr, kind, TEXT, "a message"))
+
+    def assume(self, facts: Facts) -> None:
+        """From here on these hold as well."""
+        self.facts = joined(self.facts, facts)
+
+    # --- one function a kind of expression
+
+    def _kind(self, expr: nodes.Expr) -> Type:
+        match expr:
+            case nodes.Text():
+                return self._text(expr)
+            case nodes.Int():
+                return INT
+            case nodes.Number():
+                return NUMBER
+            case nodes.Duration():
+                return DURATION
+            case nodes.Bool():
+                return BOOL
+            case nodes.Nothing():
+                return NONE
+            case nodes.Regex():
+                return self._regex(expr)
+            case nodes.ListOf(items=items):
+                return self._list(expr, [self.infer(item) for item in items])
+            case nodes.Record():
+                return self._record(expr)
+            case nodes.Comprehension():
+                return self._comprehension(expr)
+            case nodes.Name():
+                return self._name(expr)
+            case nodes.Member():
+                return self._member(expr)
+            case nodes.Index():
+                return self._index(expr)
+            case nodes.Call():
+                return self._call(expr)
+            case nodes.Unary():
+                return self._unary(expr)
+            case nodes.Binary():
+                return self._binary(expr)
+            case nodes.Hole():
+                return UNKNOWN
+
+    def _text(self, text: nodes.Text) -> Type:
+        for part in text.parts:
+            if isinstance(part, str):
+                continue
+            kind = self.infer(part) if self._prints else self.value(part)
+            if isinstance(definite(kind), MessageOf):
+                self.findings.say(problems.whole_message(part, kind))
+            elif kind == REGEX:
+                self.findings.say(problems.type_mismatch(part, kind, TEXT, "a text"))
+        return TEXT
+
+    def _regex(self, regex: nodes.Regex) -> Type:
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            re2.compile(regex.pattern.encode("utf-8", "replace"), options)
+        except re2.error as error:
+            self.findings.say(problems.bad_regex(regex, str(error)))
+        return REGEX
+
+    def _list(self, expr: nodes.ListOf, kinds: list[Type]) -> Type:
+        item = rules.unified(kinds)
+        if item is None:
+            self.findings.say(problems.mixed_list(expr, kinds))
+        return ListOf(UNKNOWN if item is None else item)
+
+    def _record(self, record: nodes.Record) -> Type:
+        seen: dict[str, nodes.Ident] = {}
+        for entry in record.entries:
+            if entry.key.text in seen:
+                self.findings.say(problems.duplicate_key(entry.key, seen[entry.key.text]))
+            seen.setdefault(entry.key.text, entry.key)
+        return RecordOf(tuple((entry.key.text, self.infer(entry.value)) for entry in record.entries))
+
+    def _comprehension(self, each: nodes.Comprehension) -> Type:
+        self.bind_item(each.name, each.source)
+        before = self.facts
+        if each.where is not None:
+            self.assume(self.condition(each.where)[0])
+        item = self.infer(each.item)
+        self.facts = before
+        return ListOf(item)
+
+    def bind_item(self, name: nodes.Ident, source: nodes.Expr) -> None:
+        """Give a loop's name the type of the items of what it goes through."""
+        held = self.value(source)
+        if not isinstance(held, ListOf | Unknown):
+            self.findings.say(problems.not_a_list(source, held))
+        symbol = self.bindings.declared.get(name)
+        if symbol is not None:
+            self.symbols[symbol] = held.item if isinstance(held, ListOf) else UNKNOWN
+
+    def _name(self, name: nodes.Name) -> Type:
+        symbol = self.bindings.uses.get(name)
+        if symbol is None:
+            return UNKNOWN
+        kind = self.symbols.get(symbol, UNKNOWN)
+        return maybe(kind) if symbol in self.softened else kind
+
+    def _needed(self, expr: nodes.Expr) -> Type:
+        """The base of a member or index: none has neither."""
+        return self.value(expr)
+
+    def _member(self, member: nodes.Member) -> Type:
+        base = self._needed(member.base)
+        name = member.name.text
+        if not name:
+            return UNKNOWN
+        match base:
+            case Unknown() | Data():
+                return base
+            case RecordOf(fields=fields):
+                return self._field(dict(fields), member.name, base)
+            case MessageOf():
+                found = self._message_part(base, name)
+                if found is not None:
+                    return found
+                return self._header(member, base, member.name, named=True)
+        self.findings.say(problems.no_parts(member, base))
+        return UNKNOWN
+
+    def _field(self, fields: dict[str, Type], name: nodes.Ident, base: Type) -> Type:
+        if name.text not in fields:
+            self.findings.say(problems.unknown_field(name, list(fields)))
+            return UNKNOWN
+        return fields[name.text]
+
+    def _message_part(self, base: MessageOf, name: str) -> Type | None:
+        """Members that are no headers: of an error, and the rows of a list action's answer."""
+        if base.kind == "error":
+            return TEXT if name in ("kind", "Message") else None
+        if base.kind != "response" or not base.names:
+            return None
+        action = self.vocabulary.action(base.names[0])
+        rows = action.list.rows if action and action.list else ()
+        if name == "rows" and len(rows) == 1:
+            return ListOf(MessageOf("row", rows))
+        found = [row for row in rows if row.casefold() == name.casefold()]
+        return ListOf(MessageOf("row", tuple(found))) if found else None
+
+    def _header(self, expr: nodes.Member | nodes.Index, base: MessageOf, name: nodes.Ident, named: bool) -> Type:
+        info = self.vocabulary.header(base, name.text)
+        if info is None and not named and self.vocabulary.open(base):
+            info = open_header(name.text, caller=True)
+        if info is None:
+            path = path_of(expr.base, self.bindings.uses)
+            owner = path[0] if path is not None and isinstance(path[0], Symbol) and len(path) == 1 else None
+            self.findings.say(problems.unknown_header(name, base, self.vocabulary, owner))
+            return UNKNOWN
+        self.read[expr] = info
+        return info.type
+
+    def _index(self, index: nodes.Index) -> Type:
+        base = self._needed(index.base)
+        match base:
+            case ListOf(item=item):
+                self.expect(index.index, INT, "a position in a list")
+                return maybe(item)
+            case RecordOf(fields=fields) if isinstance(index.index, nodes.Text):
+                self.infer(index.index)
+                return self._field(dict(fields), _key(index.index), base)
+            case MessageOf():
+                self.expect(index.index, TEXT, "a header's name")
+                if isinstance(index.index, nodes.Text) and plain_text(index.index) is not None:
+                    return self._header(index, base, _key(index.index), named=False)
+                return maybe(TEXT)
+            case Data() | Unknown():
+                self.value(index.index)
+                return base
+            case RecordOf():
+                self.expect(index.index, TEXT, "a field's name")
+                return DATA
+        self.findings.say(problems.no_parts(index, base))
+        return UNKNOWN
+
+    # --- calls
+
+    def _call(self, call: nodes.Call) -> Type:
+        if call.module is not None:
+            self._arguments(call)
+            return UNKNOWN
+        name = call.name.text
+        if name == TRUST:
+            return self._trust(call)
+        row = BUILTINS.get(name)
+        if row is None:
+            self._arguments(call)
+            return self._unknown_call(call)
+        return self._builtin(call, row)
+
+    def _arguments(self, call: nodes.Call) -> list[Type]:
+        return [self.infer(arg) for arg in call.args]
+
+    def _trust(self, call: nodes.Call) -> Type:
+        kinds = self._arguments(call)
+        if len(kinds) != 1:
+            self.findings.say(problems.wrong_count(call, TRUST, 1, 1))
+            return UNKNOWN
+        return kinds[0]
+
+    def _unknown_call(self, call: nodes.Call) -> Type:
+        declared = {symbol.name for symbol in self.bindings.declared.values() if symbol.kind == "unbuilt"}
+        if call.name.text not in declared | LIVE_PICTURE and call.name.text:
+            self.findings.say(problems.unknown_function(call.name, [*BUILTINS, TRUST, *sorted(declared)]))
+        return UNKNOWN
+
+    def _builtin(self, call: nodes.Call, row: Builtin) -> Type:
+        least = sum(not parameter.optional for parameter in row.parameters)
+        most = None if row.variadic else len(row.parameters)
+        if len(call.args) < least or (most is not None and len(call.args) > most):
+            self._arguments(call)
+            self.findings.say(problems.wrong_count(call, row.name, least, most))
+            return UNKNOWN
+        if row.name == "choose":
+            return self._choose(call)
+        last = len(row.parameters) - 1
+        kinds = [self._argument(call, row.parameters[min(at, last)], arg) for at, arg in enumerate(call.args)]
+        if any(isinstance(kind, Unknown) for kind in kinds) and row.result.startswith(("first", "item")):
+            return UNKNOWN
+        self._known_header_asked(call, row, kinds)
+        return result_type(row, tuple(kinds))
+
+    def _argument(self, call: nodes.Call, parameter: Parameter, arg: nodes.Expr) -> Type:
+        kind = self.value(arg)
+        if not any(rules.accepts(how, kind) for how in parameter.accepts):
+            self.findings.say(problems.wrong_argument(call, arg, kind, parameter))
+            return UNKNOWN
+        return kind
+
+    def _choose(self, call: nodes.Call) -> Type:
+        """Lazy, so each value is seen with what the condition shows."""
+        condition, *values = call.args
+        branches = self.condition(condition)
+        before = self.facts
+        kinds = []
+        for value, facts in zip(values, branches, strict=True):
+            self.assume(facts)
+            kinds.append(self.infer(value))
+            self.facts = before
+        kind = rules.unified(kinds)
+        if kind is None:
+            self.findings.say(problems.uneven_choice(call, kinds[0], kinds[1]))
+        return UNKNOWN if kind is None else kind
+
+    def _known_header_asked(self, call: nodes.Call, row: Builtin, kinds: list[Type]) -> None:
+        """`all(e, "Variable")`: a header that the message cannot carry is a misspelling here too."""
+        if row.name != "all" or not isinstance(kinds[0], MessageOf):
+            return
+        asked = call.args[1]
+        if isinstance(asked, nodes.Text) and (name := plain_text(asked)) is not None:
+            known = self.vocabulary.header(kinds[0], name)
+            if known is None and not self.vocabulary.open(kinds[0]):
+                self.findings.say(problems.unknown_header(_key(asked), kinds[0], self.vocabulary))
+
+    # --- operators
+
+    def _unary(self, unary: nodes.Unary) -> Type:
+        if unary.op == "not":
+            self.expect(unary.operand, BOOL, "`not`")
+            return BOOL
+        kind = self.value(unary.operand)
+        if isinstance(kind, Unknown) or kind in rules.NUMERIC or kind == DURATION:
+            return kind
+        self.findings.say(problems.type_mismatch(unary.operand, kind, NUMBER, "`-`"))
+        return UNKNOWN
+
+    def _binary(self, binary: nodes.Binary) -> Type:
+        match binary.op:
+            case "and" | "or":
+                return self._junction(binary)
+            case "==" | "!=":
+                return self._equality(binary)
+            case "<" | "<=" | ">" | ">=":
+                return self._ordering(binary)
+            case "in" | "not in":
+                return self._membership(binary)
+            case "like" | "matches":
+                return self._likeness(binary)
+            case "??":
+                return self._default(binary)
+        left, right = self.value(binary.left), self.value(binary.right)
+        if binary.op_span.start == binary.op_span.end:  # the operator is missing, and the parser has said so
+            return UNKNOWN
+        kind = rules.arithmetic(binary.op, left, right)
+        if kind is None:
+            self.findings.say(problems.bad_operands(binary, left, right))
+        return UNKNOWN if kind is None else kind
+
+    def _junction(self, binary: nodes.Binary) -> Type:
+        word = f"`{binary.op}`"
+        self.expect(binary.left, BOOL, word)
+        holds, fails = self.narrowing.of(binary.left)
+        before = self.facts
+        self.assume(holds if binary.op == "and" else fails)
+        self.expect(binary.right, BOOL, word)
+        self.facts = before
+        return BOOL
+
+    def _equality(self, binary: nodes.Binary) -> Type:
+        left, right = self.infer(binary.left), self.infer(binary.right)
+        if not rules.comparable(left, right):
+            self.findings.say(problems.incomparable(binary, left, right))
+        elif NONE in (left, right):
+            self._none_test(binary, right if left == NONE else left)
+        else:
+            self._known_value(binary.left, binary.right)
+            self._known_value(binary.right, binary.left)
+        return BOOL
+
+    def _none_test(self, binary: nodes.Binary, kind: Type) -> None:
+        if not isinstance(kind, Maybe | Data | Unknown) and kind != NONE:
+            self.findings.say(problems.never_none(binary))
+
+    def _known_value(self, side: nodes.Expr, other: nodes.Expr) -> None:
+        """A text that the header's enumeration does not have; the lists are not complete, so it is a warning."""
+        texts = other.items if isinstance(other, nodes.ListOf) else (other,)
+        values = self._values_of(side)
+        for text in texts:
+            literal = plain_text(text)
+            if literal is not None and values and literal not in values:
+                self.findings.say(problems.unknown_value(text.span, literal, values))
+
+    def _values_of(self, expr: nodes.Expr) -> tuple[str, ...]:
+        if expr in self.read:
+            return self.read[expr].values
+        if isinstance(expr, nodes.Member) and expr.name.text == "kind":
+            base = self.types.get(expr.base, UNKNOWN)
+            return FAILURE_KINDS if isinstance(base, MessageOf) and base.kind == "error" else ()
+        return ()
+
+    def _ordering(self, binary: nodes.Binary) -> Type:
+        left, right = self.infer(binary.left), self.infer(binary.right)
+        if not rules.orderable(left, right):
+            self.findings.say(problems.incomparable(binary, left, right))
+        return BOOL
+
+    def _membership(self, binary: nodes.Binary) -> Type:
+        item, holder = self.infer(binary.left), self.infer(binary.right)
+        match definite(holder):
+            case ListOf(item=kind):
+                if not rules.comparable(item, kind):
+                    self.findings.say(problems.incomparable(binary, item, kind))
+                else:
+                    self._known_value(binary.left, binary.right)
+            case RecordOf() | Data() | Unknown():
+                pass
+            case other:
+                self.findings.say(problems.not_a_holder(binary, other))
+        return BOOL
+
+    def _likeness(self, binary: nodes.Binary) -> Type:
+        wanted = TEXT if binary.op == "like" else REGEX
+        kind = definite(self.infer(binary.left))
+        if not rules.fits(kind, TEXT):
+            self.findings.say(problems.type_mismatch(binary.left, kind, TEXT, f"`{binary.op}`"))
+        pattern = self.value(binary.right)
+        if not rules.fits(pattern, wanted) or (wanted == REGEX and not isinstance(binary.right, nodes.Regex)):
+            self.findings.say(problems.bad_pattern(binary, pattern))
+        return BOOL
+
+    def _default(self, binary: nodes.Binary) -> Type:
+        left, right = self.infer(binary.left), self.infer(binary.right)
+        if not isinstance(left, Maybe | Data | Unknown) and left != NONE:
+            self.findings.say(problems.needless_default(binary))
+        kind = rules.unified((definite(left), right))
+        if isinstance(left, Data):
+            return right
+        if kind is None:
+            self.findings.say(problems.incomparable(binary, left, right))
+            return UNKNOWN
+        return right if left == NONE else kind
+
+    # --- conditions that decide nothing, values that may be missing
+
+    def _constant_truth(self, expr: nodes.Expr) -> bool | None:
+        """What a condition always is; none where it depends on something."""
+        match expr:
+            case nodes.Bool(value=value):
+                return value
+            case nodes.Unary(op="not", operand=operand):
+                inner = self._constant_truth(operand)
+                return None if inner is None else not inner
+            case nodes.Binary(op="==" | "<=" | ">=" | "!=" | "<" | ">" as op, left=left, right=right):
+                path = path_of(left, self.bindings.uses)
+                if path is not None and path == path_of(right, self.bindings.uses):
+                    return op in ("==", "<=", ">=")
+        return None
+
+    def _reason_for_none(self, expr: nodes.Expr) -> str | None:
+        """The header that may be absent, by the catalogue's name."""
+        info = self.read.get(expr)
+        return info.name if info is not None else None
+
+
+def plain_text(expr: nodes.Expr) -> str | None:
+    """What a text without interpolation says; none for every other expression."""
+    if isinstance(expr, nodes.Text) and all(isinstance(part, str) for part in expr.parts):
+        return "".join(str(part) for part in expr.parts)
+    return None
+
+
+def _key(text: nodes.Text) -> nodes.Ident:
+    return nodes.Ident(text.span, "".join(part for part in text.parts if isinstance(part, str)))

@@ -1,0 +1,243 @@
+"""Expressions of the tree become expressions of the plan: names resolved, headers with their codings.
+
+Belongs here: one rule for each kind of expression, patterns with the keys that dispatch is indexed by, headers that are
+written. Never here: steps (`lower_steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from typing import cast
+
+from amiflow.lang import nodes
+from amiflow.lang.infer import TRUST
+from amiflow.lang.scope import FILE_LEVEL, Bindings, Checked
+from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, Vocabulary
+from amiflow.plan import expressions as ir
+from amiflow.plan.model import HeaderValue, Key, Pattern, Trust
+from amiflow.plan.types import OPEN, PLAIN, Maybe, MessageOf, definite
+from amiflow.report.source import Source, Span
+
+_UNITS = {"us": "microseconds", "ms": "milliseconds", "s": "seconds", "min": "minutes"}
+_TRUE = frozenset({"1", "yes", "true", "on"})
+
+
+class Lowering:
+    """What lowering needs of the phases before; it collects each `trust` on its way."""
+
+    def __init__(self, source: Source, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> None:
+        self.source = source
+        self.bindings = bindings
+        self.checked = checked
+        self.vocabulary = vocabulary
+        self.trusts: dict[Span, Trust] = {}
+        self._hidden = 0
+
+    def hidden(self, what: str) -> str:
+        """A name that no recipe can write."""
+        self._hidden += 1
+        return f"%{what}{self._hidden}"
+
+    # --- expressions
+
+    def expr(self, expr: nodes.Expr) -> ir.Expr:
+        """The plan's form of a checked expression."""
+        span = expr.span
+        match expr:
+            case nodes.Int(value=value) | nodes.Number(value=value) | nodes.Bool(value=value):
+                return ir.Const(value, span)
+            case nodes.Duration(ms=ms):
+                return ir.Const(timedelta(milliseconds=ms), span)
+            case nodes.Nothing() | nodes.Hole():
+                return ir.Const(None, span)
+            case nodes.Regex(pattern=pattern):
+                return ir.Const(pattern, span)
+            case nodes.Text():
+                return self._text(expr)
+            case nodes.ListOf(items=items):
+                return ir.ListExpr(tuple(map(self.expr, items)), span)
+            case nodes.Record(entries=entries):
+                return ir.RecordExpr(tuple((entry.key.text, self.expr(entry.value)) for entry in entries), span)
+            case nodes.Comprehension(item=item, name=name, source=source, where=where):
+                test = self.expr(where) if where is not None else None
+                return ir.Each(self.expr(item), name.text, self.expr(source), test, span)
+            case nodes.Name(text=text):
+                kind = self.bindings.uses[expr].kind
+                return ir.Global(text, span) if kind in FILE_LEVEL else ir.Local(text, span)
+            case nodes.Member() | nodes.Index():
+                return self._part(expr)
+            case nodes.Call():
+                return self._call(expr)
+            case nodes.Unary(op=op, operand=operand):
+                inner = self.expr(operand)
+                return ir.Not(inner, span) if op == "not" else _negated(inner, span)
+            case nodes.Binary():
+                return self._binary(expr)
+
+    def _text(self, text: nodes.Text) -> ir.Expr:
+        if all(isinstance(part, str) for part in text.parts):
+            return ir.Const("".join(str(part) for part in text.parts), text.span)
+        parts = [ir.Const(part, text.span) if isinstance(part, str) else self.expr(part) for part in text.parts]
+        return ir.Join(tuple(parts), text.span)
+
+    def _part(self, expr: nodes.Member | nodes.Index) -> ir.Expr:
+        base = self.expr(expr.base)
+        info = self.checked.read.get(expr)
+        if info is not None:
+            return ir.Header(base, info.name, info.coding, expr.span)
+        if isinstance(expr, nodes.Index):
+            return ir.Index(base, self.expr(expr.index), expr.span)
+        return ir.Field(base, self._field_name(expr), expr.span)
+
+    def _field_name(self, member: nodes.Member) -> str:
+        """Rows of a list are named as the catalogue spells their event."""
+        kind = definite(self.checked.type_of(member.base))
+        if isinstance(kind, MessageOf) and kind.kind == "response":
+            event = self.vocabulary.event(member.name.text)
+            return event.name if event is not None else member.name.text
+        return member.name.text
+
+    def _call(self, call: nodes.Call) -> ir.Expr:
+        if call.name.text == TRUST:
+            span = call.span
+            self.trusts[span] = Trust(self.source.slice(call.args[0].span), span)
+            return self.expr(call.args[0])
+        return ir.Apply(call.name.text, tuple(map(self.expr, call.args)), call.span)
+
+    def _binary(self, binary: nodes.Binary) -> ir.Expr:
+        left, right, span = self.expr(binary.left), self.expr(binary.right), binary.span
+        match binary.op:
+            case "and":
+                return both((left, right), span)
+            case "or":
+                parts = [
+                    part for side in (left, right) for part in (side.parts if isinstance(side, ir.Either) else (side,))
+                ]
+                return ir.Either(tuple(parts), span)
+            case "==" | "!=":
+                return self._equality(binary, left, right)
+            case "matches":
+                return ir.Matches(left, cast("nodes.Regex", binary.right).pattern, span)
+            case "??":
+                return ir.Default(left, right, span)
+            case "+" | "-" | "*" | "/" | "%":
+                return ir.Binary(binary.op, left, right, span)
+        return ir.Compare(binary.op, left, right, span)
+
+    def _equality(self, binary: nodes.Binary, left: ir.Expr, right: ir.Expr) -> ir.Expr:
+        """None equals only a written none, so where both sides may be none that is tested as well."""
+        span = binary.span
+        written = isinstance(binary.left, nodes.Nothing) or isinstance(binary.right, nodes.Nothing)
+        unsure = all(isinstance(self.checked.type_of(side), Maybe) for side in (binary.left, binary.right))
+        if written or not unsure:
+            return ir.Compare("==" if binary.op == "==" else "!=", left, right, span)
+        present = ir.Compare("!=", left, ir.Const(None, span), span)
+        equal = both((ir.Compare("==", left, right, span), present), span)
+        return equal if binary.op == "==" else ir.Not(equal, span)
+
+    # --- headers that are written
+
+    def headers(self, block: nodes.Block, message: nodes.MessageName | None) -> tuple[HeaderValue, ...]:
+        """The block's headers, behind the name of a declared userevent."""
+        first: list[HeaderValue] = []
+        if message is not None and message.userevent is not None:
+            span = message.userevent.span
+            name = self.userevent_name(message.userevent)
+            first.append(HeaderValue(USER_EVENT, ir.Const(name, span), PLAIN, span))
+        return (*first, *(self._header(entry) for entry in block.headers))
+
+    def _header(self, entry: nodes.HeaderEntry) -> HeaderValue:
+        info = self.checked.written[entry]
+        return HeaderValue(info.name, _as_typed(self.expr(entry.value), info), info.coding, entry.span)
+
+    def userevent_name(self, ident: nodes.Ident) -> str:
+        """A userevent's name as it was declared."""
+        return self.bindings.userevents[ident.text.casefold()].name.text
+
+    # --- patterns
+
+    def pattern(self, pattern: nodes.Pattern) -> Pattern:
+        """A pattern with its wire names, its whole condition and the equalities that single its events out."""
+        name = pattern.name.text if pattern.name is not None else None
+        own = [message for message in pattern.events if message.userevent is not None]
+        if own and name is None:
+            name = self.hidden("event")
+        tests = [self._is_userevent(own, pattern, name)] if own and name is not None else []
+        if pattern.where is not None:
+            tests.append(self.expr(pattern.where))
+        where = both(tuple(tests), pattern.span) if tests else None
+        events = tuple(dict.fromkeys(self._event_name(message) for message in pattern.events))
+        return Pattern(events, name, where, tuple(_keys(where, name)), pattern.span)
+
+    def _event_name(self, message: nodes.MessageName) -> str:
+        event = self.vocabulary.event(message.name.text)
+        return event.name if event is not None else message.name.text
+
+    def _is_userevent(self, own: list[nodes.MessageName], pattern: nodes.Pattern, name: str) -> ir.Expr:
+        span = own[0].span
+        names = [ir.Const(self.userevent_name(message.userevent), span) for message in own if message.userevent]
+        carried = ir.Header(ir.Local(name, span), USER_EVENT, OPEN, span)
+        if len(names) == 1:
+            test: ir.Expr = ir.Compare("==", carried, names[0], span)
+        else:
+            test = ir.Compare("in", carried, ir.ListExpr(tuple(names), span), span)
+        if len(own) == len(pattern.events):
+            return test
+        kind = ir.Header(ir.Local(name, span), "Event", OPEN, span)
+        return ir.Either((ir.Compare("!=", kind, ir.Const(USER_EVENT, span), span), test), span)
+
+
+def both(parts: tuple[ir.Expr, ...], span: Span) -> ir.Expr:
+    """`and` of the parts, without another inside it."""
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, ir.Both) else (part,))]
+    return flat[0] if len(flat) == 1 else ir.Both(tuple(flat), span)
+
+
+def _negated(inner: ir.Expr, span: Span) -> ir.Expr:
+    if isinstance(inner, ir.Const) and isinstance(inner.value, int | float | timedelta):
+        return ir.Const(-inner.value, span)
+    return ir.Negate(inner, span)
+
+
+def _as_typed(value: ir.Expr, info: HeaderInfo) -> ir.Expr:
+    """A text that is written for a typed header is the value it spells, so that values compare by type."""
+    if isinstance(value, ir.ListExpr):
+        return ir.ListExpr(tuple(_as_typed(item, info) for item in value.items), value.span)
+    if not isinstance(value, ir.Const) or not isinstance(value.value, str):
+        return value
+    text = value.value
+    match info.coding.type:
+        case "int":
+            return ir.Const(int(text), value.span)
+        case "number":
+            return ir.Const(float(text), value.span)
+        case "bool":
+            return ir.Const(text.casefold() in _TRUE, value.span)
+        case "duration" if info.coding.unit in _UNITS:
+            return ir.Const(timedelta(**{_UNITS[info.coding.unit or "s"]: float(text)}), value.span)
+    return value
+
+
+def _keys(where: ir.Expr | None, name: str | None) -> Iterator[Key]:
+    """Top-level equalities of a header of the message itself with a value that does not depend on it."""
+    parts = where.parts if isinstance(where, ir.Both) else (where,)
+    for part in parts:
+        if not isinstance(part, ir.Compare) or part.op != "==":
+            continue
+        for header, value in ((part.left, part.right), (part.right, part.left)):
+            match header:
+                case ir.Header(of=ir.Local(name=owner)) if owner == name and not _mentions(value, owner):
+                    yield Key(header.name, header.coding, value)
+                    break
+
+
+def _mentions(expr: object, name: str) -> bool:
+    if isinstance(expr, ir.Local):
+        return expr.name == name
+    if isinstance(expr, tuple):
+        return any(_mentions(item, name) for item in expr)
+    if not is_dataclass(expr):
+        return False
+    return any(_mentions(getattr(expr, field.name), name) for field in fields(expr))

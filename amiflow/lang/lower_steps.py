@@ -1,0 +1,282 @@
+"""Steps become code: a flat tuple of instructions with jump targets, as `plan.model` describes them.
+
+Belongs here: one rule for each kind of step, labels and their places. Never here: flows and declarations (`lower`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from amiflow.lang import nodes
+from amiflow.lang.lower_expr import Lowering
+from amiflow.plan import model
+from amiflow.plan.expressions import Const, Local
+from amiflow.report.source import Span
+
+Label: TypeAlias = int
+_Resolve: TypeAlias = Callable[[Label], int]
+_Make: TypeAlias = Callable[[_Resolve], model.Instruction]
+
+
+class _Code:
+    """Instructions under construction; a label may be used before it is placed."""
+
+    def __init__(self) -> None:
+        self._made: list[_Make] = []
+        self._places: list[int] = []
+
+    def label(self) -> Label:
+        self._places.append(-1)
+        return len(self._places) - 1
+
+    def place(self, label: Label) -> None:
+        self._places[label] = len(self._made)
+
+    def emit(self, make: _Make) -> None:
+        self._made.append(make)
+
+    def finished(self) -> model.Code:
+        return tuple(make(self._places.__getitem__) for make in self._made)
+
+
+def lower_body(lowering: Lowering, body: nodes.Body) -> model.Code:
+    """The code of a flow's body or of its `finally`; it ends with Stop."""
+    steps = _Steps(lowering)
+    steps.body(body)
+    end = Span(body.span.path, max(body.span.start, body.span.end - 1), body.span.end)
+    steps.code.emit(lambda _: model.Stop(end))
+    return steps.code.finished()
+
+
+class _Steps:
+    def __init__(self, lowering: Lowering) -> None:
+        self.code = _Code()
+        self._lowering = lowering
+        self._loops: list[tuple[Label, Label]] = []
+
+    def body(self, body: nodes.Body) -> None:
+        for step in body.steps:
+            self._step(step)
+
+    def _step(self, step: nodes.Step) -> None:
+        code, expr, span = self.code, self._lowering.expr, step.span
+        match step:
+            case nodes.Do(operation=nodes.Action() | nodes.Raw() as operation, tail=tail):
+                self._act(operation, tail, None, span)
+            case nodes.Let(name=name, value=nodes.Action() | nodes.Raw() as operation, tail=tail):
+                self._act(operation, tail, name.text, span)
+            case nodes.Let(name=name, value=value) | nodes.Var(name=name, value=value):
+                # An operation that is not built has been refused before any code is made.
+                assert not isinstance(
+                    value, nodes.Http | nodes.Exec | nodes.Append | nodes.Signal | nodes.Action | nodes.Raw
+                )
+                self._set(name.text, value, span)
+            case nodes.Set(target=nodes.Name(text=text), value=value):
+                self._set(text, value, span)
+            case nodes.Pause(duration=duration):
+                code.emit(lambda _: model.Pause(expr(duration), span))
+            case nodes.WaitEvent() | nodes.WaitAll() | nodes.WaitAny():
+                self._wait(step)
+            case nodes.If():
+                self._if(step)
+            case nodes.For():
+                self._for(step)
+            case nodes.Repeat():
+                self._repeat(step)
+            case _:
+                self._end(step)
+
+    def _end(self, step: nodes.Step) -> None:
+        """Steps of one instruction that say something or go elsewhere."""
+        expr, span = self._lowering.expr, step.span
+        match step:
+            case nodes.Break():
+                self._jump(self._loops[-1][1], span)
+            case nodes.Continue():
+                self._jump(self._loops[-1][0], span)
+            case nodes.Log(level=level, text=text):
+                self.code.emit(lambda _: model.Log(level or "info", expr(text), span))
+            case nodes.Stop():
+                self.code.emit(lambda _: model.Stop(span))
+            case nodes.Fail(reason=reason):
+                self.code.emit(lambda _: model.Fail(expr(reason), span))
+
+    def _set(self, name: str, value: nodes.Expr, span: Span) -> None:
+        lowered = self._lowering.expr(value)
+        self.code.emit(lambda _: model.Set(name, lowered, span))
+
+    def _jump(self, label: Label, span: Span) -> None:
+        self.code.emit(lambda at: model.Jump(at(label), span))
+
+    # --- actions and their `or`
+
+    def _act(self, operation: nodes.Action | nodes.Raw, tail: nodes.Tail, into: str | None, span: Span) -> None:
+        lowering, after = self._lowering, self.code.label()
+        target, error = self._target(tail.handler, after)
+        message = operation.message if isinstance(operation, nodes.Action) else None
+        known = lowering.vocabulary.catalog.action(message.name.text) if message is not None else None
+        headers = lowering.headers(operation.block, message)
+        within = lowering.expr(tail.within) if tail.within is not None else None
+        retry = self._retry(tail.retry)
+        name = known.name if known is not None else operation.name.value if isinstance(operation, nodes.Raw) else ""
+        awaits = name == "Originate" and all(header.name != "Async" for header in headers)
+        rows = known.list if known is not None else None
+        self.code.emit(
+            lambda at: model.Act(
+                action=name,
+                headers=headers,
+                into=into,
+                within=within,
+                retry=retry,
+                handler=None if target is None else model.Handler(at(target), error),
+                reads=known is not None and known.reads,
+                awaits_call=awaits,
+                event_list=model.EventList(rows.rows, rows.end) if rows is not None else None,
+                privileges=known.privileges if known is not None else (),
+                span=span,
+            )
+        )
+        self._handler(tail.handler, target, after)
+
+    def _retry(self, retry: nodes.Retry | None) -> model.Retry | None:
+        if retry is None:
+            return None
+        return model.Retry(self._lowering.expr(retry.count), self._lowering.expr(retry.every))
+
+    def _target(self, handler: nodes.Handler | None, after: Label) -> tuple[Label | None, str | None]:
+        """Where the `or` goes on, and the name of its error."""
+        match handler:
+            case None:
+                return None, None
+            case nodes.OrWord(word="ignore"):
+                return after, None
+            case nodes.OrWord(word="continue"):
+                return self._loops[-1][0], None
+            case nodes.OrSteps(name=name):
+                return self.code.label(), name.text if name is not None else None
+        return self.code.label(), None
+
+    def _handler(self, handler: nodes.Handler | None, target: Label | None, after: Label) -> None:
+        """The code of the `or` out of the way of the step's success, then the place behind both."""
+        if target is not None and (isinstance(handler, nodes.OrSteps | nodes.OrFail) or _stops(handler)):
+            assert handler is not None
+            self._jump(after, handler.span)
+            self.code.place(target)
+            self._handling(handler)
+        self.code.place(after)
+
+    def _handling(self, handler: nodes.Handler) -> None:
+        span = handler.span
+        match handler:
+            case nodes.OrSteps(body=body):
+                self.body(body)
+            case nodes.OrFail(reason=reason):
+                text = self._lowering.expr(reason)
+                self.code.emit(lambda _: model.Fail(text, span))
+            case nodes.OrWord():
+                self.code.emit(lambda _: model.Stop(span))
+
+    # --- waits
+
+    def _wait(self, step: nodes.WaitEvent | nodes.WaitAll | nodes.WaitAny) -> None:
+        match step:
+            case nodes.WaitEvent(pattern=pattern):
+                self._await("one", (pattern,), step)
+            case nodes.WaitAll(patterns=patterns):
+                self._await("all", patterns, step)
+            case nodes.WaitAny():
+                self._await_any(step)
+
+    def _await(self, mode: str, patterns: Iterable[nodes.Pattern], step: nodes.WaitEvent | nodes.WaitAll) -> None:
+        after = self.code.label()
+        target, error = self._target(step.handler, after)
+        entries = tuple(model.Entry(self._lowering.pattern(pattern), None) for pattern in patterns)
+        within = self._lowering.expr(step.within)
+        self.code.emit(
+            lambda at: model.Await(
+                mode="one" if mode == "one" else "all",
+                entries=entries,
+                within=within,
+                timeout_target=None,
+                handler=None if target is None else model.Handler(at(target), error),
+                span=step.span,
+            )
+        )
+        self._handler(step.handler, target, after)
+
+    def _await_any(self, step: nodes.WaitAny) -> None:
+        labels = [self.code.label() for _ in step.branches]
+        otherwise, done = self.code.label(), self.code.label()
+        patterns = [self._lowering.pattern(branch.pattern) for branch in step.branches]
+        within = self._lowering.expr(step.after)
+        self.code.emit(
+            lambda at: model.Await(
+                mode="any",
+                entries=tuple(model.Entry(pattern, at(label)) for pattern, label in zip(patterns, labels, strict=True)),
+                within=within,
+                timeout_target=at(otherwise),
+                handler=None,
+                span=step.span,
+            )
+        )
+        for branch, label in zip(step.branches, labels, strict=True):
+            self.code.place(label)
+            self.body(branch.body)
+            self._jump(done, branch.span)
+        self.code.place(otherwise)
+        self.body(step.otherwise)
+        self.code.place(done)
+
+    # --- branches and loops
+
+    def _if(self, step: nodes.If) -> None:
+        done = self.code.label()
+        for position, branch in enumerate(step.branches):
+            other = self.code.label()
+            self._unless(branch.condition, other)
+            self.body(branch.body)
+            if step.otherwise is not None or position + 1 < len(step.branches):
+                self._jump(done, branch.span)
+            self.code.place(other)
+        if step.otherwise is not None:
+            self.body(step.otherwise)
+        self.code.place(done)
+
+    def _unless(self, condition: nodes.Expr, target: Label) -> None:
+        lowered = self._lowering.expr(condition)
+        self.code.emit(lambda at: model.JumpUnless(lowered, at(target), condition.span))
+
+    def _for(self, step: nodes.For) -> None:
+        code, head, done = self.code, self.code.label(), self.code.label()
+        items, position = self._lowering.hidden("items"), self._lowering.hidden("position")
+        self._set(items, step.source, step.source.span)
+        code.emit(lambda _: model.Set(position, Const(0, step.span), step.span))
+        code.place(head)
+        code.emit(lambda at: model.Next(items, position, step.name.text, at(done), step.span))
+        if step.where is not None:
+            self._unless(step.where, head)
+        self._looped(step.body, head, done, step.span)
+
+    def _repeat(self, step: nodes.Repeat) -> None:
+        code, head, done = self.code, self.code.label(), self.code.label()
+        position, times = self._lowering.hidden("round"), self._lowering.hidden("times")
+        every = self._lowering.expr(step.every) if step.every is not None else None
+        name = step.name.text if step.name is not None else None
+        self._set(times, step.count, step.count.span)
+        code.emit(lambda _: model.Set(position, Const(0, step.span), step.span))
+        code.place(head)
+        count = Local(times, step.count.span)
+        code.emit(lambda at: model.Again(position, count, every, name, at(done), step.span))
+        self._looped(step.body, head, done, step.span)
+
+    def _looped(self, body: nodes.Body, head: Label, done: Label, span: Span) -> None:
+        self._loops.append((head, done))
+        self.body(body)
+        self._loops.pop()
+        self._jump(head, span)
+        self.code.place(done)
+
+
+def _stops(handler: nodes.Handler | None) -> bool:
+    return isinstance(handler, nodes.OrWord) and handler.word == "stop"

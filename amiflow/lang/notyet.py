@@ -1,0 +1,99 @@
+"""What the language has and this version cannot run: one diagnostic each, and everything else is still checked.
+
+Belongs here: the list. A construct that is built loses its row here and gets its rule in `check` and `lower`.
+"""
+
+from __future__ import annotations
+
+from amiflow.lang import nodes, problems
+from amiflow.lang.infer import LIVE_PICTURE
+from amiflow.lang.scope import Bindings, Symbol, children
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Span
+
+_CONSTRUCTS: dict[type, str] = {
+    nodes.ImportDecl: "`import`",
+    nodes.TableDecl: "`table`",
+    nodes.MapDecl: "`map`",
+    nodes.CounterDecl: "`counter`",
+    nodes.SeriesDecl: "`series`",
+    nodes.PoolDecl: "`pool`",
+    nodes.LimitDecl: "`limit`",
+    nodes.HoursDecl: "`hours`",
+    nodes.TaskDecl: "`task`",
+    nodes.Times: "`times`",
+    nodes.HoursTrigger: "a trigger by `hours`",
+    nodes.SignalTrigger: "`on signal`",
+    nodes.AtTrigger: "`at`",
+    nodes.CronTrigger: "`cron`",
+    nodes.UrgentClause: "`urgent`",
+    nodes.RestartClause: "`after restart`",
+    nodes.Http: "`http`",
+    nodes.Exec: "`exec`",
+    nodes.Append: "`append`",
+    nodes.Signal: "`signal`",
+    nodes.Delete: "`delete`",
+    nodes.Add: "`add`",
+    nodes.WaitUntil: "`wait until`",
+    nodes.Parallel: "`parallel`",
+    nodes.With: "`with`",
+    nodes.GivenTable: "`given table`",
+    nodes.TestSignal: "`signal`",
+    nodes.ReplyHttp: "`reply http`",
+    nodes.ReplyExec: "`reply exec`",
+    nodes.Connection: "a change of the connection",
+    nodes.ExpectHttp: "`expect http`",
+    nodes.ExpectExec: "`expect exec`",
+    nodes.ExpectAppend: "`expect append`",
+    nodes.ExpectSignal: "`expect signal`",
+    nodes.ExpectReturn: "`expect return`",
+}
+_HEADED = (nodes.TaskDecl, nodes.Parallel, nodes.With, nodes.HoursDecl, nodes.WaitUntil)
+_FIRST_LINE = 12  # of a construct that holds others only its beginning is marked
+
+
+def not_yet(file: nodes.File, bindings: Bindings) -> list[Diagnostic]:
+    """One diagnostic for each construct that is not there yet."""
+    unbuilt = {symbol.name for symbol in bindings.declared.values() if symbol.kind == "unbuilt"}
+    found: list[Diagnostic] = []
+    todo: list[object] = list(file.decls)
+    while todo:
+        node = todo.pop()
+        what = _what(node, unbuilt, bindings)
+        if what is not None:
+            found.append(problems.not_yet(_where(node), what))
+        todo.extend(children(node))
+    return found
+
+
+def _what(node: object, unbuilt: set[str], bindings: Bindings) -> str | None:
+    match node:
+        case nodes.LifecycleTrigger(moment="reconnect"):
+            return "`on reconnect`"
+        case nodes.CooldownClause(latest=True):
+            return "`latest`"
+        case nodes.For(parallel=parallel) if parallel is not None:
+            return "a parallel `for`"
+        case nodes.Call(module=None, name=name) if name.text in LIVE_PICTURE and name.text not in unbuilt:
+            return f"the live picture (`{name.text}`)"
+        case nodes.Set(target=nodes.Index(base=base)) if not _of_unbuilt(base, bindings):
+            return "setting a part of a value"
+    return _CONSTRUCTS.get(type(node))
+
+
+def _of_unbuilt(base: nodes.Expr, bindings: Bindings) -> bool:
+    """Whether the store was complained about at its declaration, or its name as unknown."""
+    symbol: Symbol | None = bindings.uses.get(base) if isinstance(base, nodes.Name) else None
+    return symbol is None or symbol.kind == "unbuilt"
+
+
+def _where(node: object) -> Span:
+    match node:
+        case nodes.For(parallel=parallel) if parallel is not None:
+            return parallel.span
+        case nodes.CooldownClause(span=whole):
+            return Span(whole.path, whole.end - len("latest"), whole.end)
+        case nodes.Call(name=name):
+            return name.span
+    span: Span = getattr(node, "span")  # noqa: B009 - every node of the table has one
+    return Span(span.path, span.start, min(span.end, span.start + _FIRST_LINE)) if isinstance(node, _HEADED) else span

@@ -1,0 +1,953 @@
+"""All wording of the compiler behind the parser: one function a mistake, facts in, a diagnostic out.
+
+Belongs here: headlines, labels, notes and helps. Never here: finding a mistake, drawing it (`report.render`), a kind's
+rule and examples (`report.codes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from amiflow.ami.catalog import Catalog
+from amiflow.lang import nodes
+from amiflow.lang.scope import SYMBOL_WORDS, Symbol
+from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
+from amiflow.plan.builtins import Parameter
+from amiflow.plan.durations import duration_text
+from amiflow.plan.types import DURATION, INT, NONE, NUMBER, TEXT, ListOf, Maybe, MessageOf, Type, definite, type_name
+from amiflow.report.codes import CODES
+from amiflow.report.diagnostic import Diagnostic, Edit, Label
+from amiflow.report.source import Span
+from amiflow.report.suggest import near
+
+_FEW = 12  # as many names as people read; a longer list is left out
+
+
+def _problem(
+    code: str,
+    headline: str,
+    span: Span,
+    label: str,
+    *,
+    secondary: Iterable[tuple[Span, str]] = (),
+    notes: Iterable[str] = (),
+    help: str | None = None,
+    edit: Edit | None = None,
+) -> Diagnostic:
+    others = tuple(Label(place, text) for place, text in secondary)
+    return Diagnostic(code, CODES[code].severity, headline, Label(span, label, True), others, tuple(notes), help, edit)
+
+
+def _listed(names: Iterable[str], word: str = "and") -> str:
+    quoted = [f"`{name}`" for name in names]
+    return f" {word} ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+def _did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    found = near(word, candidates)
+    return f"did you mean {_listed(found, 'or')}?" if found else None
+
+
+def _choices(candidates: Sequence[str], what: str) -> tuple[str, ...]:
+    """The whole list, where it is short enough to be read."""
+    return (f"{what} {_listed(candidates)}",) if 0 < len(candidates) <= _FEW else ()
+
+
+def _replaced(span: Span, word: str, candidates: Iterable[str]) -> Edit | None:
+    found = near(word, candidates)
+    return Edit(span, found[0], "likely") if found else None
+
+
+def _an(word: str) -> str:
+    return f"an {word}" if word[:1] in "aeiou" else f"a {word}"
+
+
+def _of(message: MessageOf) -> str:
+    names = " or ".join(message.names)
+    match message.kind:
+        case "row":
+            return f"the row {names}"
+        case "response":
+            return f"the response to {names}" if names else "this response"
+        case "call":
+            return "a call"
+        case "error":
+            return "the error of a step"
+    return names or "this action"
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def unknown_name(name: nodes.Name, visible: Sequence[str], messages: Sequence[Symbol]) -> Diagnostic:
+    help = _did_you_mean(name.text, visible)
+    if help is None and messages and name.text[:1].isupper():
+        help = f"headers are reached through their message: `{messages[0].name}.{name.text}`"
+    edit = _replaced(name.span, name.text, visible)
+    return _problem("unknown-name", f"nothing is called `{name.text}`", name.span, "unknown", help=help, edit=edit)
+
+
+def used_before(name: nodes.Name, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "unknown-name",
+        f"`{name.text}` is used before it is declared",
+        name.span,
+        "not known yet",
+        secondary=((symbol.span, "declared here"),),
+        help="move the declaration up",
+    )
+
+
+def duplicate_name(symbol: Symbol, earlier: Symbol) -> Diagnostic:
+    return _problem(
+        "duplicate-name",
+        f"`{symbol.name}` is declared twice",
+        symbol.span,
+        "again here",
+        secondary=((earlier.span, "first here"),),
+        help="give one of them another name",
+    )
+
+
+def duplicate_declaration(what: str, name: nodes.Ident, earlier: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "duplicate-name",
+        f"the {what} `{name.text}` is declared twice",
+        name.span,
+        "again here",
+        secondary=((earlier.span, "first here"),),
+        help="give one of them another name",
+    )
+
+
+def shadowed(symbol: Symbol, earlier: Symbol) -> Diagnostic:
+    return _problem(
+        "shadowed",
+        f"`{symbol.name}` hides a name that is in use here",
+        symbol.span,
+        "the same name again",
+        secondary=((earlier.span, f"{SYMBOL_WORDS[earlier.kind]}"),),
+        help="give it another name",
+    )
+
+
+def unused_name(symbol: Symbol) -> Diagnostic:
+    what = {"param": "the param ", "secret": "the secret "}.get(symbol.kind, "")
+    return _problem("unused-name", f"{what}`{symbol.name}` is never used", symbol.span, "never read")
+
+
+def unused_userevent(name: nodes.Ident) -> Diagnostic:
+    return _problem("unused-name", f"the userevent `{name.text}` is never used", name.span, "never named again")
+
+
+def unknown_param(name: nodes.Ident, params: Sequence[str], symbol: Symbol | None) -> Diagnostic:
+    headline = f"there is no param `{name.text}`"
+    if symbol is not None:
+        headline = f"`{name.text}` is {SYMBOL_WORDS[symbol.kind]}, and only params can be given"
+    return _problem(
+        "unknown-param",
+        headline,
+        name.span,
+        "no param",
+        notes=() if near(name.text, params) else _choices(params, "the params are"),
+        help=_did_you_mean(name.text, params),
+        edit=_replaced(name.span, name.text, params),
+    )
+
+
+def unknown_flow(name: nodes.Ident, flows: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-flow",
+        f"there is no flow `{name.text}`",
+        name.span,
+        "no such flow",
+        notes=() if near(name.text, flows) else _choices(flows, "the flows are"),
+        help=_did_you_mean(name.text, flows),
+        edit=_replaced(name.span, name.text, flows),
+    )
+
+
+def not_a_var(target: nodes.Name, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "not-settable",
+        f"`{target.text}` cannot be set",
+        target.span,
+        "no `var`",
+        secondary=((symbol.span, SYMBOL_WORDS[symbol.kind]),),
+        help=f"introduce it by `var {target.text} = …`" if symbol.kind == "let" else "use a `var` of its own",
+    )
+
+
+# --- events, actions, headers -----------------------------------------------------------------------------------------
+
+
+def unknown_event(name: nodes.Ident, catalog: Catalog) -> Diagnostic:
+    known = [event.name for event in catalog.events]
+    note = (f"`{name.text}` is an action",) if catalog.action(name.text) else ()
+    return _problem(
+        "unknown-event",
+        f"Asterisk has no event `{name.text}`",
+        name.span,
+        "no such event",
+        notes=note,
+        help=_did_you_mean(name.text, known),
+        edit=_replaced(name.span, name.text, known),
+    )
+
+
+def unknown_userevent(name: nodes.Ident, known: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-event",
+        f"no userevent `{name.text}` is declared",
+        name.span,
+        "not declared",
+        notes=() if near(name.text, known) else _choices(known, "declared are"),
+        help=_did_you_mean(name.text, known) or f"declare it: `userevent {name.text} {{ Header: text }}`",
+    )
+
+
+def row_event(name: nodes.Ident, spelling: str) -> Diagnostic:
+    return _problem(
+        "row-event",
+        f"`{spelling}` only comes as part of an action's answer",
+        name.span,
+        "never comes by itself",
+        help="send the action and read its rows",
+    )
+
+
+def unknown_action(name: nodes.Ident, catalog: Catalog) -> Diagnostic:
+    known = [action.name for action in catalog.actions]
+    note = (f"`{name.text}` is an event",) if catalog.event(name.text) else ()
+    help = _did_you_mean(name.text, known) or f'an action of your own module: `raw "{name.text}" {{ … }}`'
+    return _problem(
+        "unknown-action",
+        f"Asterisk has no action `{name.text}`",
+        name.span,
+        "no such action",
+        notes=note,
+        help=help,
+        edit=_replaced(name.span, name.text, known),
+    )
+
+
+def refused_action(name: nodes.Ident, spelling: str, reason: str) -> Diagnostic:
+    return _problem(
+        "refused-action", f"a recipe cannot send `{spelling}`", name.span, "never sent", notes=(reason.rstrip("."),)
+    )
+
+
+def needless_raw(name: nodes.PlainText, known: str) -> Diagnostic:
+    return _problem(
+        "needless-raw",
+        f"`{known}` is an action that Asterisk's documentation describes",
+        name.span,
+        "needs no `raw`",
+        help=f"write `{known} {{ … }}`, so that its headers are checked",
+    )
+
+
+def unknown_header(
+    name: nodes.Ident, message: MessageOf, vocabulary: Vocabulary, owner: Symbol | None = None
+) -> Diagnostic:
+    known = ["kind", "Message"] if message.kind == "error" else vocabulary.headers(message)
+    help = _did_you_mean(name.text, known)
+    notes = () if help else _where_it_is(name.text, message, vocabulary, known)
+    if help is None and vocabulary.open(message) and owner is not None:
+        help = f'a header that is not described is read as text: `{owner.name}["{name.text}"]`'
+    secondary = ((owner.span, f"`{owner.name}` is {_what_it_is(message)}"),) if owner is not None else ()
+    return _problem(
+        "unknown-header",
+        f"{_of(message)} has no header `{name.text}`",
+        name.span,
+        "no such header",
+        secondary=secondary,
+        notes=notes,
+        help=help,
+        edit=_replaced(name.span, name.text, known),
+    )
+
+
+def _what_it_is(message: MessageOf) -> str:
+    return {"event": "this event", "call": "this call", "error": "this error"}.get(message.kind, f"{_of(message)}")
+
+
+def _where_it_is(name: str, message: MessageOf, vocabulary: Vocabulary, known: Sequence[str]) -> tuple[str, ...]:
+    with_it = [one for one in message.names if vocabulary.header(MessageOf(message.kind, (one,)), name)]
+    if with_it and len(message.names) > 1:
+        return (f"only {' and '.join(with_it)} has it; of alternatives the headers common to all are known",)
+    if message.kind == "event":
+        events = vocabulary.events_with(name)
+        if events:
+            more = ", …" if len(events) > 4 else ""
+            return (f"`{name}` is a header of {', '.join(events[:4])}{more}",)
+    return _choices(known, "there are")
+
+
+def missing_header(block: nodes.Block, action: str, missing: Sequence[str]) -> Diagnostic:
+    word = "header" if len(missing) == 1 else "headers"
+    return _problem(
+        "missing-header",
+        f"{action} needs the {word} {_listed(missing)}",
+        block.span,
+        f"without {_listed(missing)}",
+    )
+
+
+def missing_group(
+    block: nodes.Block, action: str, complete: Sequence[Sequence[str]], missing: Sequence[Sequence[str]]
+) -> Diagnostic:
+    nearest = min(range(len(missing)), key=lambda at: len(missing[at]) - len(complete[at]))
+    ways = ", or ".join(_listed(way) for way in complete)
+    return _problem(
+        "missing-header",
+        f"{action} does not say enough: {_listed(missing[nearest])} is missing",
+        block.span,
+        f"without {_listed(missing[nearest])}",
+        notes=(f"it needs {ways}",),
+    )
+
+
+def duplicate_header(key: nodes.Ident, earlier: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "duplicate-header",
+        f"the header `{key.text}` is written twice",
+        key.span,
+        "again here",
+        secondary=((earlier.span, "first here"),),
+        help=f"a repeated header is given a list: `{key.text}: [a, b]`",
+    )
+
+
+def duplicate_key(key: nodes.Ident, earlier: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "duplicate-key",
+        f"`{key.text}` is written twice",
+        key.span,
+        "again here",
+        secondary=((earlier.span, "first here"),),
+    )
+
+
+def not_writable(key: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "not-writable",
+        f"`{key.text}` is set by the runner",
+        key.span,
+        "not to be written",
+        help="leave it out",
+    )
+
+
+def wrong_header_value(entry: nodes.HeaderEntry, value: nodes.Expr, kind: Type, info: HeaderInfo) -> Diagnostic:
+    wanted = info.scalar
+    help: str | None = None
+    if wanted == DURATION and kind in (INT, NUMBER):
+        help = f"write it with its unit, such as `{_with_unit(value, info)}`; it is sent in {_UNITS[info.coding.unit]}"
+    elif wanted == TEXT and kind == DURATION:
+        help = "nothing is known of this header's unit: write the number"
+    elif wanted == TEXT and type_name(kind) == "bool":
+        help = "nothing is known of this header's way to say yes: write it as a text"
+    else:
+        help = _conversion(kind, wanted)
+    return _problem(
+        "type-mismatch",
+        f"`{info.name}` takes {_an(type_name(wanted))}, not {_an(type_name(kind))}",
+        value.span,
+        f"this is {_an(type_name(kind))}",
+        secondary=((entry.key.span, f"takes {_an(type_name(wanted))}"),),
+        help=help,
+    )
+
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "us": "microseconds", None: "seconds"}
+_SUFFIXES = {"ms": "ms", "s": "s", "min": "m"}
+
+
+def _with_unit(value: nodes.Expr, info: HeaderInfo) -> str:
+    if not isinstance(value, nodes.Int):
+        return "30s"
+    if info.coding.unit == "ms" and value.value % 1000 == 0:
+        return f"{value.value // 1000}s"
+    return f"{value.value}{_SUFFIXES.get(info.coding.unit or 's', 's')}"
+
+
+def unknown_value(span: Span, text: str, values: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-value",
+        f"`{text}` is not among the values that are known here",
+        span,
+        "perhaps misspelt",
+        notes=_choices(values, "known are"),
+        help=_did_you_mean(text, values),
+    )
+
+
+# --- types ------------------------------------------------------------------------------------------------------------
+
+
+def _conversion(kind: Type, wanted: Type) -> str | None:
+    if kind == TEXT and wanted in (INT, NUMBER):
+        name = type_name(wanted)
+        return f"`{name}(x)` reads a text as {_an(name)}, and gives none where it is none: `{name}(x) ?? 0`"
+    if wanted == TEXT and not isinstance(kind, ListOf | MessageOf):
+        return 'write it into a text: `"${x}"`'
+    if wanted == DURATION and kind in (INT, NUMBER):
+        return "write the unit: `5s`, `10m`, `250ms`"
+    return None
+
+
+def type_mismatch(expr: nodes.Expr, kind: Type, wanted: Type, what: str) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"{what} takes {_an(type_name(wanted))}, not {_an(type_name(kind))}",
+        expr.span,
+        f"this is {_an(type_name(kind))}",
+        help=_conversion(kind, wanted),
+    )
+
+
+def incomparable(binary: nodes.Binary, left: Type, right: Type) -> Diagnostic:
+    one, other = type_name(definite(left)), type_name(definite(right))
+    kinds = {one, other}
+    help: str | None = None
+    if kinds == {"text", "int"} or kinds == {"text", "number"}:
+        name = "int" if "int" in kinds else "number"
+        help = f"`{name}(x)` reads a text as {_an(name)}"
+    elif kinds == {"duration", "int"}:
+        help = "write the duration with its unit: `5s`"
+    return _problem(
+        "type-mismatch",
+        f"{_an(one)} and {_an(other)} cannot be compared by `{binary.op}`",
+        binary.op_span,
+        "never sensible",
+        secondary=((binary.left.span, _an(one)), (binary.right.span, _an(other))),
+        help=help,
+    )
+
+
+def bad_operands(binary: nodes.Binary, left: Type, right: Type) -> Diagnostic:
+    help = 'write both into one text: `"${a}${b}"`' if binary.op == "+" and TEXT in (left, right) else None
+    return _problem(
+        "type-mismatch",
+        f"`{binary.op}` cannot join {_an(type_name(left))} and {_an(type_name(right))}",
+        binary.op_span,
+        "no such operation",
+        secondary=((binary.left.span, _an(type_name(left))), (binary.right.span, _an(type_name(right)))),
+        help=help,
+    )
+
+
+def bad_pattern(binary: nodes.Binary, kind: Type) -> Diagnostic:
+    help = 'write a regular expression: `matches r"…"`' if binary.op == "matches" else 'write a text: `like "PJSIP/*"`'
+    return _problem(
+        "type-mismatch",
+        f"`{binary.op}` takes no {type_name(kind)}",
+        binary.right.span,
+        f"this is {_an(type_name(kind))}",
+        help=help,
+    )
+
+
+def not_a_holder(binary: nodes.Binary, kind: Type) -> Diagnostic:
+    help = "`contains(text, part)` looks into a text" if kind == TEXT else None
+    return _problem(
+        "type-mismatch",
+        f"`{binary.op}` looks into a list, not into {_an(type_name(kind))}",
+        binary.right.span,
+        f"this is {_an(type_name(kind))}",
+        help=help,
+    )
+
+
+def not_a_list(source: nodes.Expr, kind: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`for` goes through a list, not through {_an(type_name(kind))}",
+        source.span,
+        f"this is {_an(type_name(kind))}",
+    )
+
+
+def mixed_list(expr: nodes.ListOf, kinds: Sequence[Type]) -> Diagnostic:
+    names = list(dict.fromkeys(_an(type_name(kind)) for kind in kinds))
+    return _problem("type-mismatch", f"a list cannot hold {' and '.join(names)}", expr.span, "items of several types")
+
+
+def uneven_choice(call: nodes.Call, first: Type, second: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`choose` cannot give {_an(type_name(first))} or {_an(type_name(second))}",
+        call.span,
+        "two types",
+        secondary=((call.args[1].span, _an(type_name(first))), (call.args[2].span, _an(type_name(second)))),
+    )
+
+
+def whole_message(expr: nodes.Expr, kind: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        "a text takes single values, not a whole message",
+        expr.span,
+        f"this is {_an(type_name(definite(kind)))}",
+        help="name one of its headers: `e.Channel`",
+    )
+
+
+def wrong_set(step: nodes.Set, kind: Type, held: Type, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`{symbol.name}` holds {_an(type_name(held))}, not {_an(type_name(kind))}",
+        step.value.span,
+        f"this is {_an(type_name(kind))}",
+        secondary=((symbol.span, f"begins as {_an(type_name(held))}"),),
+    )
+
+
+def bad_key(key: nodes.Expr, kind: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"a key is a text or a list of texts, not {_an(type_name(kind))}",
+        key.span,
+        f"this is {_an(type_name(kind))}",
+        help="name a header, such as `per e.Uniqueid`",
+    )
+
+
+def no_parts(expr: nodes.Member | nodes.Index, kind: Type) -> Diagnostic:
+    what = f"`.{expr.name.text}`" if isinstance(expr, nodes.Member) else "`[…]`"
+    span = expr.name.span if isinstance(expr, nodes.Member) else expr.index.span
+    held = kind.item if isinstance(kind, ListOf) else None
+    help = "take one of its items: `first(xs)`, `xs[0]`, `for x in xs`" if isinstance(held, MessageOf) else None
+    return _problem(
+        "unknown-field",
+        f"{_an(type_name(kind))} has no {what}",
+        span,
+        "nothing to take",
+        secondary=((expr.base.span, _an(type_name(kind))),),
+        help=help,
+    )
+
+
+def unknown_field(name: nodes.Ident, fields: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-field",
+        f"the record has no field `{name.text}`",
+        name.span,
+        "no such field",
+        notes=() if near(name.text, fields) else _choices(fields, "it has"),
+        help=_did_you_mean(name.text, fields),
+        edit=_replaced(name.span, name.text, fields),
+    )
+
+
+def maybe_none(expr: nodes.Expr, kind: Type, header: str | None) -> Diagnostic:
+    if kind == NONE:
+        return _problem("maybe-none", "a value is needed here, and this is none", expr.span, "none")
+    wanted = kind.of if isinstance(kind, Maybe) else kind
+    defaults: dict[Type, str] = {TEXT: '""', INT: "0", NUMBER: "0", DURATION: "0s"}
+    default = defaults.get(wanted)
+    help = f"give a default (`x ?? {default}`)" if default is not None else "give a default (`x ?? y`)"
+    return _problem(
+        "maybe-none",
+        f"the header `{header}` may be absent" if header else "a value is needed here, and this may be none",
+        expr.span,
+        f"{type_name(kind)}: may be none",
+        help=f"{help}, or test it first (`if x != none`, or in the `where`)",
+    )
+
+
+def const_condition(expr: nodes.Expr, value: bool) -> Diagnostic:
+    word = "true" if value else "false"
+    return _problem("const-condition", f"this condition is always {word}", expr.span, f"always {word}")
+
+
+def never_none(binary: nodes.Binary) -> Diagnostic:
+    word = "false" if binary.op == "==" else "true"
+    return _problem(
+        "const-condition",
+        f"this comparison is always {word}: the value is never none",
+        binary.span,
+        f"always {word}",
+    )
+
+
+def needless_default(binary: nodes.Binary) -> Diagnostic:
+    return _problem(
+        "const-condition",
+        "the default is never used: the value is never none",
+        binary.right.span,
+        "never used",
+        secondary=((binary.left.span, "never none"),),
+    )
+
+
+def unknown_type(span: Span, name: str | None, allowed: Sequence[str]) -> Diagnostic:
+    headline = f"there is no type `{name}` here" if name else "a record cannot stand here"
+    return _problem(
+        "unknown-type",
+        headline,
+        span,
+        "no type for this",
+        notes=_choices(allowed, "the types are"),
+        help=_did_you_mean(name, allowed) if name else None,
+    )
+
+
+def bad_regex(regex: nodes.Regex, reason: str) -> Diagnostic:
+    return _problem(
+        "bad-regex",
+        "the regular expression cannot be read",
+        regex.span,
+        "not understood",
+        notes=(f"the reason: {reason}",) if reason else (),
+    )
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def unknown_function(name: nodes.Ident, known: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-function",
+        f"there is no function `{name.text}`",
+        name.span,
+        "no such function",
+        help=_did_you_mean(name.text, known),
+        edit=_replaced(name.span, name.text, known),
+    )
+
+
+def wrong_count(call: nodes.Call, name: str, least: int, most: int | None) -> Diagnostic:
+    if most is None:
+        wanted = f"at least {_values(least)}"
+    else:
+        wanted = _values(least) if least == most else f"{least} to {_values(most)}"
+    return _problem(
+        "wrong-argument",
+        f"`{name}` takes {wanted}, not {len(call.args)}",
+        call.span,
+        f"{_values(len(call.args))} given",
+    )
+
+
+def _values(count: int) -> str:
+    return "no value" if count == 0 else f"{count} value{'s' if count > 1 else ''}"
+
+
+_ACCEPTS = {
+    "texts": "a list of texts",
+    "ordered": "a number, duration, time or text",
+    "sizable": "a text, list or record",
+    "keyed": "a record",
+    "message": "an event or a response",
+    "regex": 'a regular expression `r"…"`',
+    "searchable": "a text or a list",
+    "data": "data",
+    "text": "a text",
+    "list": "a list",
+}
+
+
+def wrong_argument(call: nodes.Call, arg: nodes.Expr, kind: Type, parameter: Parameter) -> Diagnostic:
+    wanted = " or ".join(_ACCEPTS.get(how, _an(how)) for how in parameter.accepts)
+    help = _conversion(kind, TEXT) if parameter.accepts == ("text",) else None
+    if type_name(kind) == "data":
+        help = "convert it: `text(x)`, `int(x)`, `list(x)`"
+    return _problem(
+        "wrong-argument",
+        f"`{call.name.text}` takes {wanted} as `{parameter.name}`, not {_an(type_name(kind))}",
+        arg.span,
+        f"this is {_an(type_name(kind))}",
+        help=help,
+    )
+
+
+def useless_call(call: nodes.Call) -> Diagnostic:
+    return _problem(
+        "useless-call",
+        f"calling `{call.name.text}` does nothing by itself",
+        call.span,
+        "the result is lost",
+        help=f"keep it: `let x = {call.name.text}(…)`",
+    )
+
+
+# --- bounds -----------------------------------------------------------------------------------------------------------
+
+
+def bad_duration(expr: nodes.Expr, what: str) -> Diagnostic:
+    help = "write the unit: `5s`, `10m`, `250ms`"
+    edit = Edit(expr.span, f"{expr.value}s", "likely") if isinstance(expr, nodes.Int) else None
+    return _problem(
+        "bad-duration",
+        f"{what} takes a duration, and a number has no unit",
+        expr.span,
+        "of what?",
+        help=f"write `{expr.value}s` or `{expr.value}ms`" if isinstance(expr, nodes.Int) else help,
+        edit=edit,
+    )
+
+
+def bad_bound(expr: nodes.Expr, what: str) -> Diagnostic:
+    return _problem("bad-bound", f"{what} needs more than zero", expr.span, "not above zero")
+
+
+def missing_bound(flow: nodes.Ident, place: Span) -> Diagnostic:
+    return _problem(
+        "missing-bound",
+        f"how long `{flow.text}` may run cannot be known from its steps",
+        place,
+        "only the run will tell",
+        secondary=((flow.span, "this flow"),),
+        help="write the flow's lifetime as a clause: `lasting 2h`",
+    )
+
+
+def outlived(period: nodes.Expr, flow: str, lasting: timedelta, waits: timedelta) -> Diagnostic:
+    return _problem(
+        "outlived",
+        f"`{flow}` would end before its own waits do",
+        period.span,
+        f"only {duration_text(lasting)}",
+        notes=(f"its waits can take {duration_text(waits)}",),
+        help=f"write at least `lasting {duration_text(waits)}`, or shorten the waits",
+    )
+
+
+# --- flows and steps --------------------------------------------------------------------------------------------------
+
+
+def unreachable_step(step: nodes.Step) -> Diagnostic:
+    return _problem(
+        "unreachable-step",
+        "this step is never reached",
+        step.span,
+        "never reached",
+        notes=("every way through the steps before it has ended",),
+    )
+
+
+def misplaced(span: Span, word: str) -> Diagnostic:
+    return _problem("misplaced", f"`{word}` stands outside a loop", span, "no `for` or `repeat` around it")
+
+
+def misplaced_return(span: Span) -> Diagnostic:
+    return _problem(
+        "misplaced",
+        "nobody takes what this flow returns",
+        span,
+        "`return` in a flow",
+        help="end the flow with `stop` or `fail`",
+    )
+
+
+def needless_tail(step: nodes.Let) -> Diagnostic:
+    return _problem(
+        "misplaced",
+        "`within`, `retry` and `or` belong to an action, not to a value",
+        step.value.span,
+        "a plain value",
+        help="for a default write `x ?? y`",
+    )
+
+
+def two_destinations(application: nodes.Ident, exten: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "originate-rule",
+        "an Originate goes to an extension or to an application, not to both",
+        application.span,
+        "an application",
+        secondary=((exten.span, "an extension"),),
+        help="leave one of them out",
+    )
+
+
+def originate_async(entry: nodes.HeaderEntry) -> Diagnostic:
+    return _problem(
+        "originate-rule",
+        "`Async` is `true` or is not written",
+        entry.value.span,
+        "neither",
+        notes=("an Originate is always sent asynchronously; without `Async` the step waits for its outcome",),
+        help="leave the header out, or write `Async: true` to go on at once",
+    )
+
+
+def empty_wait(span: Span) -> Diagnostic:
+    return _problem("empty-flow", "this wait names no event", span, "nothing to wait for")
+
+
+def empty_flow(name: nodes.Ident, body: nodes.Body) -> Diagnostic:
+    return _problem("empty-flow", f"the flow `{name.text}` has no steps", body.span, "nothing is done")
+
+
+def no_flows(span: Span) -> Diagnostic:
+    return _problem("no-flows", "this recipe has no flow: it does nothing", span.head(), "no `flow` in this file")
+
+
+def duplicate_clause(clause: nodes.Clause, earlier: nodes.Clause) -> Diagnostic:
+    return _problem(
+        "duplicate-clause",
+        "a clause is written at most once",
+        clause.span,
+        "again here",
+        secondary=((earlier.span, "first here"),),
+    )
+
+
+def bad_allow(what: nodes.Ident, warnings: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "bad-allow",
+        f"`{what.text}` is no warning that can be allowed",
+        what.span,
+        "no such warning",
+        notes=() if near(what.text, warnings) else _choices(warnings, "the warnings are"),
+        help=_did_you_mean(what.text, warnings),
+    )
+
+
+def default_uses(name: nodes.Name, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "param-default",
+        f"the default of a param cannot use `{name.text}`",
+        name.span,
+        SYMBOL_WORDS[symbol.kind],
+        notes=("params are known before anything else of the file; a default may use the params above it",),
+    )
+
+
+def not_yet(span: Span, what: str) -> Diagnostic:
+    return _problem(
+        "not-yet",
+        f"{what} is not there yet",
+        span,
+        "not there yet",
+        notes=("it belongs to the language, and this version of amiflow cannot run it",),
+    )
+
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+
+def expects_nothing(name: nodes.PlainText) -> Diagnostic:
+    return _problem(
+        "wrong-test",
+        "this test expects nothing, so it cannot fail",
+        name.span,
+        "no `expect` in it",
+        help="say what should happen: `expect Action { … }`, or `expect nothing more`",
+    )
+
+
+def param_not_given(test: nodes.PlainText, name: str, declared: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "wrong-test",
+        f"this test gives no value to the param `{name}`",
+        test.span,
+        f"no `given {name} = …`",
+        secondary=((declared.span, "has no default"),),
+    )
+
+
+def late_step(span: Span, word: str, started: Span) -> Diagnostic:
+    return _problem(
+        "wrong-test",
+        f"`{word}` comes too late: the run has begun",
+        span,
+        "too late",
+        secondary=((started, "the run begins here"),),
+        help="move it up",
+    )
+
+
+def bad_moment(time: nodes.PlainText) -> Diagnostic:
+    return _problem(
+        "bad-moment",
+        f"`{time.value}` is no date and time",
+        time.span,
+        "cannot be read",
+        help='write it as `"2026-03-02 07:59"`',
+    )
+
+
+def unknown_zone(zone: nodes.PlainText, known: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "bad-moment",
+        f"there is no time zone `{zone.value}`",
+        zone.span,
+        "no such zone",
+        help=_did_you_mean(zone.value, known) or 'zones are written as `"Europe/Berlin"` or `"UTC"`',
+    )
+
+
+def dial_reply(action: nodes.Ident, outcome: str) -> Diagnostic:
+    return _problem(
+        "wrong-test",
+        f"only an Originate can be `{outcome}`",
+        action.span,
+        "no call",
+        help='for a refusal write `{ Response: "Error" Message: "…" }`',
+    )
+
+
+def no_list(action: nodes.Ident, name: str) -> Diagnostic:
+    return _problem("wrong-test", f"{name} answers with no rows", action.span, "no list action")
+
+
+def foreign_row(event: nodes.Ident, action: str, rows: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "wrong-test",
+        f"{action} has no rows `{event.text}`",
+        event.span,
+        "no row of this list",
+        notes=_choices(rows, "its rows are"),
+    )
+
+
+# --- safety -----------------------------------------------------------------------------------------------------------
+
+
+def unsafe_value(value: nodes.Expr, header: str, source: Span, what: str) -> Diagnostic:
+    aimed = f"`{header}`" if header else "this action"
+    return _problem(
+        "unsafe-value",
+        f"{what} reaches {aimed}, where text becomes code or aim",
+        value.span,
+        "can be anything",
+        secondary=((source, what),) if source != value.span else (),
+        help='clean it (`digits(x)`, `only(x, "0-9")`, `one_of(x, […])`), test it for equality, or say `trust(x)`',
+    )
+
+
+def secret_shown(expr: nodes.Expr, secret: Symbol) -> Diagnostic:
+    return _problem(
+        "secret-shown",
+        f"the secret `{secret.name}` would be shown",
+        expr.span,
+        "printed here",
+        secondary=((secret.span, "declared as a secret"),),
+        help="leave it out of texts for people",
+    )
+
+
+def feedback_loop(trigger: Span, action: nodes.Ident, spelling: str, event: str) -> Diagnostic:
+    return _problem(
+        "feedback-loop",
+        f"{spelling} causes {event}, which starts this flow again",
+        action.span,
+        f"causes {event}",
+        secondary=((trigger, f"starts at {event}"),),
+        help='exclude its own events (`where not ours(e)`), or say `allow feedback-loop "reason"`',
+    )
+
+
+def too_long(span: Span, most: int) -> Diagnostic:
+    return _problem(
+        "nested-too-deep",
+        f"an expression has at most {most} operators in a row",
+        span,
+        "too long",
+        help="write `x in [a, b, c]`, or name parts of it by `let`",
+    )

@@ -1,0 +1,170 @@
+"""The rules of types as functions of types alone: what fits where, what compares, what an operator gives.
+
+Never here: trees, diagnostics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from amiflow.plan.builtins import Accepts
+from amiflow.plan.types import (
+    BOOL,
+    DATA,
+    DURATION,
+    INT,
+    NONE,
+    NUMBER,
+    REGEX,
+    TEXT,
+    TIME,
+    UNKNOWN,
+    Data,
+    ListOf,
+    Maybe,
+    MessageOf,
+    RecordOf,
+    Scalar,
+    Type,
+    Unknown,
+    definite,
+    maybe,
+)
+
+NUMERIC = frozenset({INT, NUMBER})
+ORDERED = frozenset({INT, NUMBER, DURATION, TIME, TEXT})
+
+TYPE_NAMES: Mapping[str, Type] = {
+    "text": TEXT,
+    "int": INT,
+    "number": NUMBER,
+    "bool": BOOL,
+    "duration": DURATION,
+    "time": TIME,
+    "list": ListOf(TEXT),
+    "data": DATA,
+}
+
+
+def fits(given: Type, wanted: Type) -> bool:
+    """Whether a value of the one type can stand where the other is wanted."""
+    match given, wanted:
+        case (Unknown(), _) | (_, Unknown()):
+            return True
+        case _ if given == wanted:
+            return True
+        case (_, Maybe(of=of)):
+            return given == NONE or fits(definite(given), of)
+        case (ListOf(item=item), ListOf(item=other)):
+            return fits(item, other)
+        case (RecordOf(fields=fields), RecordOf(fields=others)):
+            named = dict(fields)
+            return named.keys() == dict(others).keys() and all(fits(named[key], kind) for key, kind in others)
+        case (_, Data()):
+            return not isinstance(given, MessageOf) and given != REGEX
+    return given == INT and wanted == NUMBER
+
+
+def unified(types: Iterable[Type]) -> Type | None:
+    """The one type of several values, such as a list's items; none where there is no such type."""
+    result: Type = UNKNOWN
+    for kind in types:
+        joint = _joint(result, kind)
+        if joint is None:
+            return None
+        result = joint
+    return result
+
+
+def _joint(first: Type, second: Type) -> Type | None:
+    if isinstance(first, Unknown) or isinstance(second, Unknown):
+        return second if isinstance(first, Unknown) else first
+    if first == NONE or second == NONE:
+        return maybe(second if first == NONE else first)
+    if isinstance(first, Maybe) or isinstance(second, Maybe):
+        joint = _joint(definite(first), definite(second))
+        return None if joint is None else maybe(joint)
+    if fits(first, second):
+        return second
+    return first if fits(second, first) else None
+
+
+def comparable(first: Type, second: Type) -> bool:
+    """Whether `==` between the two can ever be true for a reason other than a mistake."""
+    one, other = definite(first), definite(second)
+    if NONE in (one, other) or isinstance(one, Data) or isinstance(other, Data):
+        return True
+    if isinstance(one, ListOf) and isinstance(other, ListOf):
+        return comparable(one.item, other.item)
+    return fits(one, other) or fits(other, one)
+
+
+def orderable(first: Type, second: Type) -> bool:
+    """Whether `<` and its kin make sense between the two."""
+    one, other = definite(first), definite(second)
+    if isinstance(one, Unknown | Data) or isinstance(other, Unknown | Data):
+        return True
+    return (one in NUMERIC and other in NUMERIC) or (one == other and one in ORDERED)
+
+
+_ARITHMETIC: Mapping[tuple[str, Type, Type], Type] = {
+    ("+", TEXT, TEXT): TEXT,
+    ("+", DURATION, DURATION): DURATION,
+    ("+", TIME, DURATION): TIME,
+    ("+", DURATION, TIME): TIME,
+    ("-", DURATION, DURATION): DURATION,
+    ("-", TIME, DURATION): TIME,
+    ("-", TIME, TIME): DURATION,
+    ("/", DURATION, DURATION): NUMBER,
+    ("%", DURATION, DURATION): DURATION,
+}
+
+
+def arithmetic(op: str, left: Type, right: Type) -> Type | None:
+    """What `left op right` gives; none where it makes no sense. Both are definite types."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if left in NUMERIC and right in NUMERIC:
+        return INT if left == right == INT and op != "/" else NUMBER
+    if op == "+" and isinstance(left, ListOf) and isinstance(right, ListOf):
+        return unified((left, right))
+    if op in "*/" and left == DURATION and right in NUMERIC:
+        return DURATION
+    if op == "*" and left in NUMERIC and right == DURATION:
+        return DURATION
+    return _ARITHMETIC.get((op, left, right))
+
+
+_ACCEPTED: Mapping[Accepts, frozenset[Type]] = {
+    "text": frozenset({TEXT}),
+    "int": frozenset({INT}),
+    "number": NUMERIC,
+    "bool": frozenset({BOOL}),
+    "duration": frozenset({DURATION}),
+    "time": frozenset({TIME}),
+    "ordered": ORDERED,
+    "data": frozenset({DATA}),
+    "regex": frozenset({REGEX}),
+    "sizable": frozenset({TEXT, DATA}),
+    "keyed": frozenset({DATA}),
+    "searchable": frozenset({TEXT}),
+}
+
+
+def accepts(how: Accepts, given: Type) -> bool:
+    """Whether a builtin's parameter takes a value of this definite type."""
+    if isinstance(given, Unknown) or given in _ACCEPTED.get(how, ()):
+        return True
+    match given:
+        case ListOf(item=item):
+            return how in ("list", "any", "sizable", "searchable") or (how == "texts" and fits(item, TEXT))
+        case RecordOf():
+            return how in ("any", "sizable", "keyed")
+        case MessageOf():
+            return how == "message"
+    return how == "any" and given != REGEX
+
+
+def is_scalar(kind: Type) -> bool:
+    """Whether the value is one piece of text on the wire."""
+    return isinstance(kind, Scalar) and kind not in (NONE, REGEX)

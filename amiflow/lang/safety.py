@@ -1,0 +1,208 @@
+"""Where text that a stranger controls, or a secret, goes where it must not; and flows that start themselves.
+
+Belongs here: following values through `let`, interpolation and functions, and what makes them harmless. Never here:
+which headers are sources or targets (the catalogue says), wording (`problems`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amiflow.lang import nodes, problems
+from amiflow.lang.feedback import feedback
+from amiflow.lang.infer import TRUST
+from amiflow.lang.scope import Bindings, Checked, Findings, Symbol, children, descendants
+from amiflow.lang.vocabulary import Vocabulary
+from amiflow.plan.builtins import BUILTINS
+from amiflow.plan.types import TEXT, Data, ListOf, MessageOf, RecordOf, Type, Unknown, definite
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Span
+
+_KEEPS_CHANNEL = frozenset({"lower", "upper", "trim"})
+_OF_CHANNEL = frozenset({"tech_of", "peer_of"})
+_CHANNEL_CUT = "a piece of a channel name"
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """What a value may be: anything at all (`unsafe`, with where that comes from), or a channel name in one piece."""
+
+    unsafe: bool
+    span: Span
+    what: str
+
+
+def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> list[Diagnostic]:
+    """Every unsafe value, shown secret and feedback loop of the file."""
+    walk = _Walk(bindings, checked, vocabulary)
+    for decl in file.decls:
+        if isinstance(decl, nodes.LetDecl):
+            walk.names(decl)
+    for decl in file.decls:
+        if isinstance(decl, nodes.FlowDecl):
+            walk.flow(decl)
+            walk.findings.found += feedback(decl, bindings, vocabulary)
+    return walk.findings.found
+
+
+class _Walk:
+    def __init__(self, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> None:
+        self.findings = Findings()
+        self._bindings = bindings
+        self._checked = checked
+        self._vocabulary = vocabulary
+        self._taints: dict[Symbol, Taint] = {}
+        self._secrets: dict[Symbol, Symbol] = {}
+        self._found: dict[nodes.Expr, Taint | None] = {}  # else a chain of equalities would be followed 2^n times
+
+    # --- what names hold, in the order in which they get it
+
+    def flow(self, flow: nodes.FlowDecl) -> None:
+        assignments = [node for node in descendants(flow) if isinstance(node, nodes.Set)]
+        for _ in range(len(assignments) + 1):  # a loop can carry a value from one variable to the next, once a round
+            before = dict(self._taints)
+            for node in descendants(flow):
+                self.names(node)
+            if before == self._taints:
+                break
+        for node in descendants(flow):
+            self._step(node)
+
+    def names(self, node: object) -> None:
+        """Learn what the names that this node introduces or sets may hold."""
+        match node:
+            case nodes.LetDecl(name=name, value=value) | nodes.Var(name=name, value=value):
+                self._learn(self._bindings.declared.get(name), value)
+            case nodes.Let(name=name, value=value):
+                if not isinstance(
+                    value, nodes.Action | nodes.Raw | nodes.Http | nodes.Exec | nodes.Append | nodes.Signal
+                ):
+                    self._learn(self._bindings.declared.get(name), value)
+            case nodes.Set(target=nodes.Name() as target, value=value):
+                self._learn(self._bindings.uses.get(target), value)
+            case nodes.For(name=name, source=source) | nodes.Comprehension(name=name, source=source):
+                self._learn(self._bindings.declared.get(name), source)
+
+    def _learn(self, symbol: Symbol | None, value: nodes.Expr) -> None:
+        if symbol is None:
+            return
+        taint = self.taint(value)
+        known = self._taints.get(symbol)
+        if taint is not None and (known is None or (taint.unsafe and not known.unsafe)):
+            self._taints[symbol] = taint
+            self._found.clear()
+        secret = self._secret_in(value)
+        if secret is not None:
+            self._secrets[symbol] = secret
+
+    # --- where values go
+
+    def _step(self, node: object) -> None:
+        match node:
+            case nodes.Action(block=block) | nodes.Raw(block=block):
+                for entry in block.headers:
+                    self._header(entry, raw=isinstance(node, nodes.Raw))
+            case nodes.Log(text=text) | nodes.Fail(reason=text) | nodes.OrFail(reason=text):
+                secret = self._secret_in(text)
+                if secret is not None:
+                    self.findings.say(problems.secret_shown(text, secret))
+
+    def _header(self, entry: nodes.HeaderEntry, raw: bool) -> None:
+        info = self._checked.written.get(entry)
+        if info is None or not (info.code or raw):
+            return
+        taint = self.taint(entry.value)
+        if taint is not None and taint.unsafe:
+            self.findings.say(problems.unsafe_value(entry.value, info.name, taint.span, taint.what))
+
+    # --- what an expression may be
+
+    def taint(self, expr: nodes.Expr) -> Taint | None:
+        """None for what is harmless: numbers, times, constants, params, and what was compared with such."""
+        if expr not in self._found:
+            self._found[expr] = self._taint(expr)
+        return self._found[expr]
+
+    def _taint(self, expr: nodes.Expr) -> Taint | None:
+        if not _can_carry(self._checked.type_of(expr)) or self._proven(expr):
+            return None
+        match expr:
+            case nodes.Text(parts=parts):
+                return self._worst([part for part in parts if not isinstance(part, str)])
+            case nodes.ListOf(items=items):
+                return self._worst(items)
+            case nodes.Record(entries=entries):
+                return self._worst([entry.value for entry in entries])
+            case nodes.Comprehension(item=item):
+                return self.taint(item)
+            case nodes.Name():
+                symbol = self._bindings.uses.get(expr)
+                return self._taints.get(symbol) if symbol is not None else None
+            case nodes.Member(base=base) | nodes.Index(base=base):
+                return self._part(expr, base)
+            case nodes.Call():
+                return self._call(expr)
+            case nodes.Binary(left=left, right=right):
+                return self._worst((left, right))
+        return None
+
+    def _worst(self, parts: list[nodes.Expr] | tuple[nodes.Expr, ...]) -> Taint | None:
+        found = [taint for part in parts if (taint := self.taint(part)) is not None]
+        return next((taint for taint in found if taint.unsafe), found[0] if found else None)
+
+    def _part(self, expr: nodes.Member | nodes.Index, base: nodes.Expr) -> Taint | None:
+        kind = definite(self._checked.type_of(base))
+        if not isinstance(kind, MessageOf):
+            return self.taint(base)
+        info = self._checked.read.get(expr)
+        if info is None:
+            unnamed = isinstance(expr, nodes.Index) or kind.kind == "error"
+            return Taint(True, expr.span, "text of unknown origin") if unnamed else None
+        if info.caller:
+            return Taint(True, expr.span, f"`{info.name}`, which a caller controls,")
+        return Taint(False, expr.span, info.name) if info.channel else None
+
+    def _call(self, call: nodes.Call) -> Taint | None:
+        name = call.name.text
+        row = BUILTINS.get(name)
+        if call.module is not None or name == TRUST or (row is not None and row.cleans):
+            return None
+        if name in ("chanvar", "all"):
+            return Taint(True, call.span, f"what `{name}` reads from a message")
+        args = call.args[1:] if name == "choose" else call.args
+        worst = self._worst(args)
+        if worst is None or worst.unsafe or name in _KEEPS_CHANNEL or name == "choose":
+            return worst
+        return None if name in _OF_CHANNEL else Taint(True, call.span, _CHANNEL_CUT)
+
+    def _proven(self, expr: nodes.Expr) -> bool:
+        """Whether it was compared, with success, with something harmless."""
+        groups = self._checked.proofs.get(expr, ())
+        return any(all(self._is_harmless(other) for other in group) for group in groups)
+
+    def _is_harmless(self, expr: nodes.Expr) -> bool:
+        taint = self.taint(expr)
+        return taint is None and not isinstance(definite(self._checked.type_of(expr)), MessageOf | Unknown)
+
+    def _secret_in(self, expr: object) -> Symbol | None:
+        if isinstance(expr, nodes.Name):
+            symbol = self._bindings.uses.get(expr)
+            if symbol is None:
+                return None
+            return symbol if symbol.kind == "secret" else self._secrets.get(symbol)
+        if isinstance(expr, nodes.Call) and expr.name.text in ("hash", "len"):
+            return None
+        return next((secret for part in children(expr) if (secret := self._secret_in(part)) is not None), None)
+
+
+def _can_carry(kind: Type) -> bool:
+    """Whether a value of the type can hold text of a stranger's."""
+    match definite(kind):
+        case ListOf(item=item):
+            return _can_carry(item)
+        case RecordOf(fields=fields):
+            return any(_can_carry(field) for _, field in fields)
+        case MessageOf() | Data() | Unknown():
+            return True
+        case other:
+            return other == TEXT

@@ -1,0 +1,107 @@
+"""What the phases find out about a tree, kept beside it: side tables keyed by the nodes themselves.
+
+Belongs here: symbols and the tables that one phase hands to the next, as frozen data. Never here: how they are found
+(`bind`, `check`), or what is said about a mistake (`problems`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Literal, TypeAlias
+
+from amiflow.lang import nodes
+from amiflow.lang.vocabulary import HeaderInfo
+from amiflow.plan.types import UNKNOWN, Type
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Span
+
+SymbolKind: TypeAlias = Literal[
+    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "unbuilt"
+]
+
+SYMBOL_WORDS: Mapping[SymbolKind, str] = {
+    "param": "a param",
+    "secret": "a secret",
+    "constant": "a constant of the file",
+    "let": "a `let`",
+    "var": "a `var`",
+    "message": "an event",
+    "result": "the result of an action",
+    "error": "an error",
+    "item": "a loop's item",
+    "round": "a loop's round",
+    "unbuilt": "a declaration",
+}
+FILE_LEVEL: frozenset[SymbolKind] = frozenset({"param", "secret", "constant"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Symbol:
+    """One name where it is introduced; two symbols may be spelt alike, so identity is what counts."""
+
+    name: str
+    kind: SymbolKind
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """Which symbol each name is; userevents by their name in lower case, flows by name."""
+
+    declared: Mapping[nodes.Ident, Symbol]
+    uses: Mapping[nodes.Name, Symbol]
+    userevents: Mapping[str, nodes.UserEventDecl]
+    flows: Mapping[str, nodes.FlowDecl]
+
+
+Groups: TypeAlias = tuple[tuple[nodes.Expr, ...], ...]
+"""What a value was compared with: any one group shows that it is safe, if every expression in it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is known of the tree once types are: of each expression its type and what proves it harmless, of each
+    symbol its type, of each header that is written or read what the catalogue says."""
+
+    types: Mapping[nodes.Expr, Type]
+    symbols: Mapping[Symbol, Type]
+    proofs: Mapping[nodes.Expr, Groups]
+    written: Mapping[nodes.HeaderEntry, HeaderInfo]
+    read: Mapping[nodes.Expr, HeaderInfo]
+
+    def type_of(self, expr: nodes.Expr) -> Type:
+        """The expression's type; unknown where something was complained about."""
+        return self.types.get(expr, UNKNOWN)
+
+
+class Findings:
+    """Where the phases put diagnostics while they walk."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: list[Diagnostic] = []
+
+    def say(self, problem: Diagnostic) -> None:
+        self.found.append(problem)
+
+
+def children(node: object) -> Iterator[object]:
+    """The nodes directly in a node, in the order of its fields; tuples are looked into."""
+    if not is_dataclass(node):
+        return
+    for field in fields(node):
+        value = getattr(node, field.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(item) and not isinstance(item, Span):
+                yield item
+
+
+def descendants(node: object) -> Iterator[object]:
+    """The node and everything in it, outer before inner, left before right."""
+    todo = [node]
+    while todo:
+        here = todo.pop()
+        yield here
+        todo.extend(reversed(list(children(here))))
