@@ -100,13 +100,18 @@ def pattern(what: model.Pattern) -> str:
 
 
 def _code(code: model.Code, sources: Mapping[str, Source]) -> list[str]:
-    rows = [(number, instruction(step), step.span) for number, step in enumerate(code)]
-    width = min(88, max((len(text) for _, text, _ in rows), default=0))
-    return [f"  {number:4}  {text:<{width}}  {_place(span, sources)}" for number, text, span in rows]
+    lines = []
+    for number, step in enumerate(code):
+        source = sources.get(step.span.path)
+        line = f":{source.position(step.span.start)[0]}" if source else ""
+        first, *more = instruction(step).split("\n")
+        lines.append(f"  {number:4}  {line:<6} {first}")
+        lines += [f"               {text}" for text in more]
+    return lines
 
 
 def instruction(step: model.Instruction) -> str:
-    """One step on one line, with the numbers of the steps where it may go on."""
+    """One step, with the numbers of the steps where it may go on; the entries of a wait have lines of their own."""
     match step:
         case model.Act():
             return _act(step)
@@ -158,7 +163,8 @@ def _await(step: model.Await) -> str:
     if step.mode == "one":
         return f"wait {entries[0]} {within}{_handler(step.handler)}"
     timeout = f" go to {step.timeout_target}" if step.timeout_target is not None else ""
-    return f"wait {step.mode} {{ {'; '.join(entries)} }} {within}{timeout}{_handler(step.handler)}"
+    lines = [f"wait {step.mode} {{", *(f"  {entry}" for entry in entries), f"}} {within}{timeout}"]
+    return "\n".join(lines) + _handler(step.handler)
 
 
 # How tightly each kind of expression binds; an operand that binds less than its place wants is put in parentheses.

@@ -50,7 +50,7 @@ def load(text: str) -> Plan:
 
 def _encode(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | {f.name: _encode(getattr(value, f.name)) for f in fields(value)}
+        return {"is": type(value).__name__} | {f.name: _encode(getattr(value, f.name)) for f in fields(value) if f.init}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     if isinstance(value, timedelta):
@@ -60,7 +60,8 @@ def _encode(value: Any) -> Any:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+    given = {f.name for f in fields(kind) if f.init}
+    return {name: hint for name, hint in get_type_hints(kind).items() if name in given}
 
 
 def _decode(data: Any, hint: Any, place: str) -> Any:
