@@ -1,11 +1,11 @@
 """Keys are found where an equality does not depend on the message itself."""
 
 from amiflow.plan import expressions as ir
-from amiflow.plan.model import Key, Needs, OnEvents, Pattern, Plan, Stage
+from amiflow.plan.model import Key, OnEvents
 from amiflow.plan.optimize import index_equalities
 from amiflow.plan.types import PLAIN
 from amiflow.report.source import Span
-from support.plans import flow_of
+from support.plans import flow, on, plan
 
 AT = Span("t.flow", 0, 1)
 
@@ -15,10 +15,7 @@ def header(of: str, name: str) -> ir.Header:
 
 
 def keys_of(where: ir.Expr | None) -> tuple[Key, ...]:
-    pattern = Pattern(("Hangup",), "e", where, (), AT)
-    flow = flow_of(OnEvents((Stage("first", pattern, None, None),), AT))
-    plan = index_equalities(Plan(1, (), (), (), (), (flow,), Needs((), (), "off"), ()))
-    trigger = plan.flows[0].trigger
+    trigger = index_equalities(plan(flow("f", on("Hangup", "e", where)))).flows[0].trigger
     assert isinstance(trigger, OnEvents)
     return trigger.stages[0].pattern.keys
 

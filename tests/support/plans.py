@@ -26,7 +26,7 @@ def seconds(number: float) -> ir.Const:
     return ir.Const(timedelta(seconds=number), span())
 
 
-def const(value: ir.Literal_) -> ir.Const:
+def const(value: ir.LiteralValue) -> ir.Const:
     return ir.Const(value, span())
 
 
