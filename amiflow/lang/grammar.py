@@ -7,15 +7,18 @@ it would take next, and fed what is not in the text. Never: nodes, wording, or w
 from __future__ import annotations
 
 import re
+from array import array
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from lark import Lark, Tree
 from lark import Token as Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
+from lark.grammar import Rule
 from lark.lexer import ContextualLexer, LexerState, LineCounter
-from lark.parsers.lalr_analysis import Shift
+from lark.parsers.lalr_analysis import IntParseTable, Reduce, Shift
+from lark.parsers.lalr_parser import LALR_Parser, _Parser
 from lark.utils import TextSlice
 
 Branch: TypeAlias = Tree[Token]
@@ -37,6 +40,52 @@ def grammar_text() -> str:
     return path.read_text(encoding="utf-8")
 
 
+class _CompactParser(LALR_Parser):
+    """Lark's parser with its table put away compactly: a warm start is mostly the loading of 26,000 entries.
+
+    A state is two strings of 16-bit numbers, of symbols and of actions: a shift's state, or behind all states a rule.
+    """
+
+    def serialize(self, memo: Any = None) -> dict[str, Any]:
+        table = self._parse_table
+        symbols = sorted({symbol for actions in table.states.values() for symbol in actions})
+        rules = list({arg: None for row in table.states.values() for action, arg in row.values() if action is Reduce})
+        index = {symbol: number for number, symbol in enumerate(symbols)}
+        codes = {rule: len(table.states) + number for number, rule in enumerate(rules)}
+        rows = [
+            (
+                array("H", (index[symbol] for symbol in row)).tobytes(),
+                array("H", (codes[arg] if action is Reduce else arg for action, arg in row.values())).tobytes(),
+            )
+            for _, row in sorted(table.states.items())
+        ]
+        ends = (table.start_states, table.end_states)
+        return {"symbols": symbols, "rules": [rule.serialize(memo) for rule in rules], "rows": rows, "ends": ends}
+
+    @classmethod
+    def deserialize(  # type: ignore[override]
+        cls, data: dict[str, Any], memo: dict[int, Any], callbacks: Any, debug: bool = False
+    ) -> _CompactParser:
+        symbols, rows = data["symbols"], data["rows"]
+        actions: list[tuple[Any, Any]] = [(Shift, number) for number in range(len(rows))]
+        actions += [(Reduce, Rule.deserialize(rule, memo)) for rule in data["rules"]]
+        states = {
+            number: dict(
+                zip(
+                    map(symbols.__getitem__, array("H", keys)),
+                    map(actions.__getitem__, array("H", codes)),
+                    strict=True,
+                )
+            )
+            for number, (keys, codes) in enumerate(rows)
+        }
+        parser = cls.__new__(cls)
+        table: Any = IntParseTable(states, *data["ends"])  # type: ignore[no-untyped-call]
+        parser._parse_table = table
+        parser.parser = _Parser(table, callbacks, debug)
+        return parser
+
+
 class Grammar:
     """The parser made from the grammar's text. `cache` is a file that Lark may keep the parse table in, or None."""
 
@@ -49,6 +98,7 @@ class Grammar:
             propagate_positions=True,
             maybe_placeholders=True,
             cache=cache or False,
+            _plugins={"LALR_Parser": _CompactParser},
         )
         fresh = self._lark.parse_interactive("", "file")
         lexer = fresh.lexer_thread.lexer
