@@ -57,6 +57,9 @@ def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock) -
 def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
     decoder, lists, greeted = Decoder(), set[str](), False
     for piece in capture.pieces:
+        if greeted and piece.data.startswith(b"Asterisk Call Manager"):
+            yield piece.at, effects.ServerLost(capture.server, "the recorder lost the connection")
+            decoder, lists, greeted = Decoder(), set(), False
         for item in decoder.feed(piece.data):
             if isinstance(item, Malformed):
                 raise Trouble(f"the recording cannot be read: {item.reason}")

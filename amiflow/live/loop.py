@@ -100,15 +100,22 @@ class Loop:
         try:
             for peer in self._peers.values():
                 peer.begin()
-            while not self._cut and any(runner.status is None for runner in self._runners):
+            while not self._cut and self._goes_on():
                 self._turn()
             return self._end()
         finally:
             for peer in self._peers.values():
                 peer.cut()
 
+    def _goes_on(self) -> bool:
+        """Without a machine, as in a recording, until a signal comes."""
+        if not self._runners:
+            return self._stopped_by is None
+        return any(runner.status is None for runner in self._runners)
+
     def _end(self) -> int:
-        self._each_writes(lambda peer, now: peer.leave(now))
+        if not self._cut:
+            self._each_writes(lambda peer, now: peer.leave(now))
         until = self._clock.now() + _FAREWELL
         while not self._cut and any(peer.phase == "up" for peer in self._peers.values()) and self._clock.now() < until:
             self._turn(until)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from amiflow.ami.session import SessionOptions
 from amiflow.engine.core import Inputs, Options
@@ -26,6 +27,7 @@ from amiflow.live.log import Line, Log
 from amiflow.live.loop import SOURCE, Loop, Runner
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused
+from amiflow.live.record import Writer
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
 from amiflow.plan.model import ActionNeed, Plan
@@ -33,10 +35,11 @@ from amiflow.plan.model import ActionNeed, Plan
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A plan and what it is given."""
+    """A plan and what it is given: values of params by name, and every secret."""
 
     plan: Plan
-    inputs: Inputs
+    params: Mapping[str, Any]
+    secrets: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def machines(jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: b
 
 def _machine(job: Job, options: Options, named: Named) -> Machine:
     try:
-        return Machine(job.plan, job.inputs, options, named)
+        return Machine(job.plan, Inputs(job.params, job.secrets), options, named)
     except EvaluationError as error:
         wrong = problem("no-value", error.text, error.span, "has no value")
         raise Refused([wrong], {source.path: source for source in job.plan.sources}) from None
@@ -100,6 +103,21 @@ def _beginning(source: Source | None, wake: Wake[Link | None]) -> Callable[[], N
 def _begin(source: Source, wake: Wake[Link | None]) -> None:
     source.begin()
     wake.work(SOURCE, source.wait)
+
+
+def record(server: Server, secret: str, writer: Writer, log: Log, clock: Clock) -> int:
+    """Write down what a server sends, every event the account may read, until a signal comes. Raises Trouble."""
+    run_id = new_run_id()
+    wake: Wake[Link | None] = Wake()
+    source = peer(server, secret, "on", run_id, wake)
+    source.tap = lambda data: writer.add(data, clock.now())
+    with wake.listening():
+        try:
+            Loop([source], [], [], log, clock, wake, run_id).run()
+        finally:
+            wake.close()
+    log.server("info", server.name, "recorded", f"{writer.size} bytes in {writer.pieces} pieces")
+    return 0
 
 
 def new_run_id() -> str:

@@ -1,0 +1,213 @@
+"""The runner over real sockets, against a scripted server on loopback."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from amiflow.live.config import Tls
+from amiflow.live.problems import Trouble
+from support.runs import Ran, answering, go, server_of, stop_with
+from support.scripted_ami import Action, Connection, scripted
+
+ON_START = """
+flow asks on start {
+  let r = Getvar { Variable: "ROOM" }
+  log "the room is ${r.Value}"
+}
+"""
+ON_EVENT = """
+userevent Go { Key: text }
+flow moves on UserEvent Go as u per u.Key {
+  Redirect { Channel: "PJSIP/a-1" Context: "default" Exten: "680" Priority: 1 } or as e { log "outcome ${e.kind}" }
+  Hangup { Channel: "PJSIP/a-1" }
+}
+"""
+WAITS = """
+flow waits on start {
+  wait Shutdown within 10m
+} finally {
+  log "tidied up"
+}
+"""
+
+
+def value(connection: Connection, action: Action) -> None:
+    connection.answer(action, "Success", f"Variable: {action['Variable']}", "Value: 680")
+
+
+def go_event(connection: Connection, _: Action) -> None:
+    connection.say("Event: UserEvent", "Privilege: user,all", "UserEvent: Go", "Key: 1")
+
+
+def refuse(connection: Connection, action: Action) -> None:
+    connection.answer(action, "Error", "Message: Permission denied")
+
+
+def test_a_run_logs_in_acts_and_logs_off() -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=value)) as ami:
+        go(ON_START, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 0
+    assert ami.names() == ["Challenge", "Login", "ListCommands", "Getvar", "Logoff"]
+    assert ran.said("logged in to 127.0.0.1") and ran.said("the room is 680")
+    assert ran.said("flows: 1 done; actions sent: 1 Getvar")
+    assert not ran.said("hunter2")
+
+
+def test_an_answer_that_denies_permission_is_explained() -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=refuse)) as ami:
+        go(ON_START, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 1
+    (frame,) = [line for line in ran.lines if "error[flow-failed]" in line]
+    assert "recipe.flow:3" in frame and 'Getvar { Variable: "ROOM" }' in frame
+    assert "its last action was Getvar Variable=ROOM" in frame
+    assert "the answer was Error Message=Permission denied" in frame
+    assert "help: Getvar needs `write = " in frame
+
+
+def test_a_wrong_secret_is_trouble_that_says_so() -> None:
+    with scripted(answering(), secret="another") as ami, pytest.raises(Trouble, match="login as `robot` refused: Auth"):
+        go(ON_START, [(server_of(ami), "hunter2")], Ran())
+
+
+def test_no_server_is_trouble_that_names_it() -> None:
+    with scripted(answering()) as ami:
+        server = server_of(ami)
+    with pytest.raises(Trouble, match=rf"no manager interface at 127\.0\.0\.1:{server.port}: connection refused"):
+        go(ON_START, [(server, "hunter2")], Ran())
+
+
+def test_a_server_of_another_kind_is_trouble() -> None:
+    with scripted(answering(), banner="SSH-2.0-OpenSSH_9.6") as ami, pytest.raises(Trouble, match=r"it says `SSH-2\.0"):
+        go(ON_START, [(server_of(ami), "hunter2")], Ran())
+
+
+def test_a_missing_privilege_is_named_before_anything_is_done() -> None:
+    ran = Ran()
+    with (
+        scripted(answering(login=go_event), commands=("Ping", "Hangup")) as ami,
+        pytest.raises(Trouble, match="may not send Redirect, which needs the class call") as trouble,
+    ):
+        go(ON_EVENT, [(server_of(ami), "hunter2")], ran)
+    assert trouble.value.help == "Redirect needs `write = call` for this account in manager.conf"
+    assert "Redirect" not in ami.names()
+
+
+def test_a_broken_line_leaves_the_outcome_unknown_and_the_run_comes_back() -> None:
+    def cut(connection: Connection, _: Action) -> None:
+        connection.cut()
+
+    def first_login_only(connection: Connection, action: Action) -> None:
+        if len(ami.connections) == 1:
+            go_event(connection, action)
+
+    ran = Ran()
+    with scripted(answering(login=first_login_only, Redirect=cut)) as ami:
+        go(ON_EVENT, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 0
+    assert ran.said("outcome unknown") and ran.said("connection lost")
+    assert (len(ami.connections), ami.names().count("Redirect"), ami.names().count("Hangup")) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_the_run_in_order(number: int, status: int) -> None:
+    def stop(connection: Connection, action: Action) -> None:
+        connection.answer(action, "Success", "Value: x", "Variable: x")
+        stop_with(number)
+
+    ran = Ran()
+    recipe = ON_START + WAITS
+    with scripted(answering(Getvar=stop)) as ami:
+        go(recipe, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == status
+    assert ran.said("tidied up") and ami.names()[-1] == "Logoff"
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    def stop(connection: Connection, action: Action) -> None:
+        if action["Variable"] == "first":
+            connection.answer(action, "Success", "Variable: first", "Value: x")
+        stop_with(signal.SIGTERM)
+
+    ran = Ran()
+    recipe = 'flow f on start { Getvar { Variable: "first" } wait 10m } finally { Getvar { Variable: "last" } }'
+    with scripted(answering(Getvar=stop)) as ami:
+        go(recipe, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 130
+    assert "Logoff" not in ami.names()
+
+
+def test_shadow_sends_only_what_reads() -> None:
+    ran = Ran()
+    recipe = ON_START.replace("let r", 'Hangup { Channel: "PJSIP/a-1" }\n  let r')
+    with scripted(answering(Getvar=value), commands=("Ping",)) as ami:
+        go(recipe, [(server_of(ami), "hunter2")], ran, shadow=True)
+    assert ran.status == 0
+    assert ran.said("would send Hangup Channel=PJSIP/a-1") and ran.said("the room is 680")
+    assert "Hangup" not in ami.names() and "Getvar" in ami.names()
+
+
+def test_two_servers_each_have_their_own_flow() -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=value)) as one, scripted(answering(Getvar=value)) as two:
+        go(ON_START, [(server_of(one, "one"), "hunter2"), (server_of(two, "two"), "hunter2")], ran)
+    assert ran.status == 0
+    assert one.names().count("Getvar") == two.names().count("Getvar") == 1
+    assert ran.said("flows: 2 done")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for `pbx.example`, which is its own authority."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs the program openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=pbx.example"
+    extra = ["-addext", "subjectAltName=DNS:pbx.example"]
+    subprocess.run([*command.split(), *extra], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def context_of(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    return context
+
+
+def test_tls_with_a_known_authority_works(certificate: Path) -> None:
+    ran = Ran()
+    tls = Tls(str(certificate / "cert.pem"), True, "pbx.example")
+    with scripted(answering(Getvar=value), context=context_of(certificate)) as ami:
+        go(ON_START, [(server_of(ami, tls=tls), "hunter2")], ran)
+    assert ran.status == 0
+    assert ran.said("over TLS")
+
+
+@pytest.mark.parametrize(
+    ("authority", "name", "reason"),
+    [(False, "pbx.example", "self-signed certificate"), (True, "other.example", "Hostname mismatch")],
+)
+def test_a_certificate_that_does_not_verify_is_refused(
+    certificate: Path, authority: bool, name: str, reason: str
+) -> None:
+    tls = Tls(str(certificate / "cert.pem") if authority else None, True, name)
+    with (
+        scripted(answering(), context=context_of(certificate)) as ami,
+        pytest.raises(Trouble, match=f"its certificate does not verify: {reason}"),
+    ):
+        go(ON_START, [(server_of(ami, tls=tls), "hunter2")], Ran())
+    assert ami.seen == []
+
+
+def test_a_certificate_need_not_verify_where_that_is_asked_for(certificate: Path) -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=value), context=context_of(certificate)) as ami:
+        go(ON_START, [(server_of(ami, tls=Tls(verify=False)), "hunter2")], ran)
+    assert ran.status == 0
