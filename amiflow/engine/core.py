@@ -41,7 +41,7 @@ class Options:
     some Asterisk versions cut ActionIDs off at 67. `run` is what the prefixes of all machines of the run begin with.
 
     `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
-    `shadow` only actions that merely read are sent.
+    `shadow` only actions that merely read are sent; with `cover` the steps that were reached are remembered.
     """
 
     prefix: str
@@ -51,6 +51,7 @@ class Options:
     max_kept: int = 1_000
     shadow: bool = False
     zone: str = "UTC"
+    cover: bool = False
 
 
 class Core:
@@ -69,6 +70,7 @@ class Core:
         self.yielded: list[Instance] = []
         self.over: deque[Instance] = deque()
         self.counters: Counter[tuple[str, str]] = Counter()
+        self.reached: set[Span] | None = set() if options.cover else None
         self._effects: list[Effect] = []
         self._evaluators: dict[int, Evaluator] = {}
         self._complained: dict[Span, float] = {}

@@ -34,6 +34,7 @@ from amiflow.engine.effects import (
     Tick,
     Unanswered,
 )
+from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance, Pausing, State
 from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Moments, Period
@@ -108,6 +109,16 @@ class Machine:
     def counts(self) -> dict[tuple[str, str], int]:
         """How often what happened to which flow: (`started`, `done`, `failed`, `refused`, …; the flow's name)."""
         return dict(self._core.counters)
+
+    @property
+    def world(self) -> World:
+        """What expressions of this plan read besides the names of a flow."""
+        return self._core.world
+
+    @property
+    def reached(self) -> frozenset[Span]:
+        """The spans of the steps that were reached, where the options ask for it."""
+        return frozenset(self._core.reached or ())
 
     @property
     def pending(self) -> int:

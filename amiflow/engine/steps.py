@@ -20,7 +20,6 @@ from amiflow.plan.model import (
     Act,
     Again,
     Await,
-    Code,
     Fail,
     Instruction,
     Jump,
@@ -154,8 +153,11 @@ class Steps:
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):
                 return
+            step = instance.step()
+            if step is not None and self._core.reached is not None:
+                self._core.reached.add(step.span)
             try:
-                if not self._execute(instance, instance.step()):
+                if not self._execute(instance, step):
                     return
             except EvaluationError as error:
                 instance.trouble = (Failure("failed", error.text), error.span)
@@ -294,16 +296,8 @@ def _past(instance: Instance) -> int:
             return target
         case Next(done=done) | Again(done=done):
             return done
-        case Await(mode="any"):
-            return _past_branches(step, instance.program.flow.final, position)
-    return position + 1
-
-
-def _past_branches(step: Await, code: Code, position: int) -> int:
-    """Behind the branches of a `wait any`: each but the last ends with a jump there."""
-    targets = sorted(entry.target for entry in step.entries if entry.target is not None)
-    for target in targets[1:]:
-        before = code[target - 1]
-        if isinstance(before, Jump):
-            return before.target
+        case Await(timeout_target=int() as after):
+            # Each branch of a `wait any` but the last, which is its `after`, ends with a jump behind them all.
+            jump = instance.program.flow.final[after - 1]
+            return jump.target if isinstance(jump, Jump) else after
     return position + 1

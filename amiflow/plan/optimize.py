@@ -17,9 +17,7 @@ from amiflow.plan.model import Key, Pattern, Plan
 def index_equalities(plan: Plan) -> Plan:
     """Give each pattern the keys that dispatch is indexed by: the `header == value` parts of its `where` whose value
     does not depend on the message itself."""
-    rewritten = _rewrite(plan)
-    assert isinstance(rewritten, Plan)
-    return rewritten
+    return replace(plan, flows=_rewrite(plan.flows))
 
 
 PASSES: tuple[Callable[[Plan], Plan], ...] = (index_equalities,)

@@ -1,0 +1,97 @@
+"""Events of a recipe's tests, completed: what an event must carry and the test leaves out gets a plausible value.
+
+Belongs here: values that fit the catalogue and each other: one Channel, one Uniqueid, one Linkedid for a test. Never
+here: the live picture of a simulated server (`pbx`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from amiflow.ami.catalog import Catalog, Header, exists
+from amiflow.ami.message import Message
+
+Headers = Sequence[tuple[str, str]]
+
+ASTERISK = "22"  # the version that the events of tests are as of
+AMI = "11.0.0"  # its number in the banner
+CHANNEL = "PJSIP/test-00000001"
+_UNIQUEID = "1800000000"
+
+_BY_NAME = {
+    "priority": "1",
+    "language": "en",
+    "accountcode": "",
+    "channelstate": "6",
+    "channelstatedesc": "Up",
+    "reason": "0",
+}
+_NAMED = {
+    "context": "default",
+    "extension": "100",
+    "queue": "test",
+    "conference": "100",
+    "bridge": "bridge-1",
+    "interface": "PJSIP/test",
+    "device": "PJSIP/test",
+    "peer": "PJSIP/test",
+    "endpoint": "test",
+    "agent": "1",
+    "mailbox": "100@default",
+    "parkinglot": "default",
+}
+_TYPED = {"int": "0", "number": "0", "duration": "0", "text": "test"}
+
+
+class Plausible:
+    """Completes the events of one test."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._sides: dict[str, int] = {"": 1}
+
+    def event(self, name: str, given: Headers, absent: frozenset[str], wall: float) -> Message:
+        """The event with the headers given, without those that the test says are absent (names in lower case)."""
+        entry = self._catalog.event(name)
+        carried = {header.casefold() for header, _ in given} | absent
+        filled = [] if entry is None else [header for header in entry.headers.values() if _is_due(header, carried)]
+        return Message.build(
+            [("Event", name), *given, *((header.name, self._value(header, wall)) for header in filled)]
+        )
+
+    def _value(self, header: Header, wall: float) -> str:
+        key = header.name.casefold()
+        if header.names in ("channel", "uniqueid", "linkedid"):
+            return self._id(key, header.names)
+        if key in _BY_NAME:
+            return _BY_NAME[key]
+        if header.values:
+            return header.values[0]
+        if header.type == "bool":
+            return header.false or "0"
+        if header.type == "time":
+            return _moment(wall, header.unit)
+        return _NAMED.get(header.names or "", _TYPED[header.type])
+
+    def _id(self, key: str, kind: str) -> str:
+        """`DestChannel`, `TransfereeUniqueid`: a channel of its own for each side of an event, of one call."""
+        if kind == "linkedid":
+            return f"{_UNIQUEID}.1"
+        side = key.removesuffix(kind)
+        number = self._sides.setdefault(side, len(self._sides) + 1)
+        return f"{_UNIQUEID}.{number}" if kind == "uniqueid" else f"PJSIP/test-{number:08}"
+
+
+def _is_due(header: Header, carried: set[str]) -> bool:
+    return not header.optional and header.name.casefold() not in carried and exists(header, ASTERISK)
+
+
+def _moment(wall: float, unit: str | None) -> str:
+    moment = datetime.fromtimestamp(wall, UTC)
+    match unit:
+        case "iso":
+            return moment.isoformat()
+        case "local":
+            return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return str(int(wall))
