@@ -21,9 +21,13 @@ from amiflow.ami.message import Message, to_bytes, to_text
 
 # One line of `GetConfigJSON` holds a whole file; nothing that Asterisk sends comes near this.
 MAX_MESSAGE = 16 * 1024 * 1024
+# A line costs far more memory than its bytes once headers are looked up; `dialplan show` of a big server has thousands.
+MAX_LINES = 500_000
 # Asterisk's buffer is 1024 bytes; 1.4 takes 1021 and CRLF (get_input). Its header array ends at 128 with Action.
 MAX_LINE = 1021
 MAX_HEADERS = 127
+# A longer one makes Asterisk 1.4 to 22 lose a line's end and run two lines, or two messages, into one (ConfbridgeList).
+MAX_ACTION_ID = 67
 
 _END = b"\r\n\r\n"
 _FOLLOWS = b"Response: Follows\r\n"
@@ -94,6 +98,9 @@ class Decoder:
             end, after = self._end_of_message(start)
             if end < 0:
                 break
+            if end - start > MAX_LINES and buffer.count(b"\r\n", start, end) > MAX_LINES:
+                yield self._break(f"a message of more than {MAX_LINES} lines")
+                return
             yield _message(bytes(buffer[start:end]))
             start, self._searched = after, 0
         del buffer[:start]
@@ -133,9 +140,11 @@ def _message(raw: bytes) -> Message:
 def _command_output(raw: bytes) -> bytes:
     """The message that Asterisk 14 and later send for the same output."""
     headers, text = [b"Response: Follows"], raw[len(_FOLLOWS) :]
-    while text.startswith((b"Privilege: ", b"ActionID: ")) and b"\r\n" in text:
-        header, _, text = text.partition(b"\r\n")
-        headers.append(header)
+    for name in (b"Privilege: ", b"ActionID: "):
+        header, newline, rest = text.partition(b"\r\n")
+        if header.startswith(name) and newline:
+            headers.append(header)
+            text = rest
     lines = text.removesuffix(_END_COMMAND).removesuffix(b"\n").split(b"\n")
     return b"\r\n".join(headers + [b"Output: " + line.removesuffix(b"\r") for line in lines])
 
@@ -144,7 +153,7 @@ def encode(headers: Sequence[tuple[str, str]]) -> bytes:
     """The action's bytes, each line as `Name: value` (Asterisk 1.4 to 1.6.2 take no other form).
 
     Raises LocalError for what would not arrive as it was meant: a CR, LF or NUL, which would begin a header or an
-    action of its own; a line or a number of headers beyond what Asterisk reads.
+    action of its own; a line, an ActionID or a number of headers beyond what Asterisk can take.
     """
     if len(headers) > MAX_HEADERS:
         raise LocalError(f"{len(headers)} headers; Asterisk reads {MAX_HEADERS}")
@@ -160,6 +169,8 @@ def _line(name: str, value: str) -> bytes:
         line = to_bytes(f"{name}: {value}")
     except UnicodeEncodeError as error:
         raise LocalError(f"the value of `{name}` holds half a character: {error.object[error.start]!r}") from error
+    if name.casefold() == "actionid" and len(line) - len("ActionID: ") > MAX_ACTION_ID:
+        raise LocalError(f"an ActionID of more than {MAX_ACTION_ID} bytes")
     if len(line) > MAX_LINE:
         raise LocalError(f"the line of `{name}` has {len(line)} bytes; Asterisk reads {MAX_LINE}")
     return line + b"\r\n"

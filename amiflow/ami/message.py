@@ -56,8 +56,10 @@ class Message:
 
     def get(self, header: str) -> str | None:
         """The header's first value, or None; the look-up ignores case, but prefers the spelling asked for."""
-        raw = self.raw
-        key = b"\r\n" + to_bytes(header) + b": "
+        raw, wanted = self.raw, to_bytes(header)
+        if raw.startswith(b":", len(wanted)) and raw[: len(wanted)].lower() == wanted.lower():
+            return self.name  # whatever the body of a UserEvent says
+        key = b"\r\n" + wanted + b": "
         start = raw.find(key)
         if start < 0:
             values = self._by_name().get(header.casefold())

@@ -10,15 +10,18 @@ The states and their order are `TRANSITIONS`; the documentation's diagram is dra
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
 
+from amiflow.ami.classes import BITS, read_mask
 from amiflow.ami.codec import Banner, Decoder, Malformed, encode
 from amiflow.ami.errors import LocalError
-from amiflow.ami.message import Message
+from amiflow.ami.lists import Listing, Lists, ListShape
+from amiflow.ami.message import Message, to_bytes
 from amiflow.ami.versions import at_least, marks_lists
 
 
@@ -66,19 +69,6 @@ class SessionOptions:
     keepalive: float = 30.0
     keepalive_timeout: float = 10.0
     logoff_timeout: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class ListShape:
-    """How an action's event list looks: the events of its rows, and the one that ends it. `end` is empty where a
-    single row is all that comes (`FAXSession`); `rows` is empty where they are not known."""
-
-    rows: frozenset[str]
-    end: str
-
-    @classmethod
-    def of(cls, rows: Iterable[str], end: str) -> ListShape:
-        return cls(frozenset(row.casefold() for row in rows), end.casefold())
 
 
 # --- what a session reports -------------------------------------------------------------------------------------------
@@ -135,7 +125,8 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The connection ended before the response came: `sent` tells whether the action may have been carried out."""
+    """The connection ended before the whole answer came, or the action's list did not end within time and bounds:
+    `sent` tells whether the action may have been carried out."""
 
     action_id: str
     sent: bool
@@ -179,8 +170,6 @@ class _Pending:
     patience: float
     shape: ListShape | None
     deadline: float = 0.0
-    response: Message | None = None
-    rows: list[Message] = field(default_factory=list)
 
 
 # Asterisk answers these without an ActionID, so that nothing can tell to what (IAXnetstats up to master, Queues up to
@@ -200,8 +189,9 @@ class Session:
     """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout."""
 
     def __init__(self, options: SessionOptions, now: float) -> None:
-        """Raises LocalError where the user name, secret or mask could not be sent as it is."""
+        """Raises LocalError where the user name, secret, mask or prefix could not be sent as it is."""
         encode([("Username", options.username), ("Secret", options.secret), ("Events", options.mask)])
+        encode([("ActionID", f"{options.prefix}-s{10**9}")])
         self.state = State.BANNER
         self.ami_version = ""
         self._options = options
@@ -210,8 +200,9 @@ class Session:
         self._events: list[SessionEvent] = []
         self._queue: deque[_Pending] = deque()
         self._open: dict[str, _Pending] = {}  # sent, no response yet: each takes a slot
-        self._lists: dict[str, _Pending] = {}  # response there, rows still coming
+        self._lists = Lists()  # response there, rows still coming
         self._own = 0
+        self._asked = ""  # the ActionID of the challenge or login that is to be answered
         self._plain = False
         self._heard = now
         self._deadline: float | None = now + options.login_timeout
@@ -223,8 +214,6 @@ class Session:
             State.READY: self._on_message,
             State.LEAVING: self._on_message,
         }
-
-    # --- bytes and time in, events and bytes out ---
 
     def receive(self, data: bytes, now: float) -> list[SessionEvent]:
         """What these bytes bring; `b""` is the end of the stream."""
@@ -247,14 +236,15 @@ class Session:
 
     def tick(self, now: float) -> list[SessionEvent]:
         """What the passing of time brings; to be called when `deadline` is reached, harmless before."""
+        due = self._deadline is not None and now >= self._deadline
         match self.state:
             case State.READY:
                 self._check_answers(now)
-            case State.BOOTING if self._is_due(now):
+            case State.BOOTING if due:
                 self._become_ready(None)
-            case State.LEAVING if self._is_due(now):
+            case State.LEAVING if due:
                 self._close("logged off, without a goodbye", "asked")
-            case State.BANNER | State.CHALLENGE | State.LOGIN if self._is_due(now):
+            case State.BANNER | State.CHALLENGE | State.LOGIN if due:
                 self._close(f"no answer within {self._options.login_timeout:g} s while {self.state.value}", "network")
         self._pump(now)
         return self._take_events()
@@ -269,8 +259,10 @@ class Session:
         """When `tick` has something to do, in monotonic seconds."""
         if self.state is not State.READY:
             return self._deadline
-        waiting = [pending.deadline for pending in (*self._open.values(), *self._lists.values())]
-        return min(waiting) if waiting else self._heard + self._options.keepalive
+        waiting = [*(pending.deadline for pending in self._open.values()), *self._lists.deadlines()]
+        if not self._open:
+            waiting.append(self._heard + self._options.keepalive)
+        return min(waiting)
 
     def submit(
         self, action_id: str, headers: Sequence[tuple[str, str]], now: float, patience: float, shape: ListShape | None
@@ -286,16 +278,17 @@ class Session:
             raise LocalError(f"{name} cannot be sent: {reason}")
         data = encode([headers[0], ("ActionID", action_id), *headers[1:]])
         self._queue.append(_Pending(action_id, name, data, patience, shape))
+        if self.state in (State.LEAVING, State.CLOSED):
+            self._drop_queue()
         self._pump(now)
         return self._take_events()
 
     def withdraw(self, action_id: str) -> bool:
         """Forget an action that has not been sent; false where it has been."""
-        for pending in self._queue:
-            if pending.action_id == action_id:
-                self._queue.remove(pending)
-                return True
-        return False
+        found = next((pending for pending in self._queue if pending.action_id == action_id), None)
+        if found:
+            self._queue.remove(found)
+        return found is not None
 
     def log_off(self, now: float) -> list[SessionEvent]:
         """Say goodbye; what is still queued is not sent any more."""
@@ -308,25 +301,19 @@ class Session:
         self._send_own([("Action", "Logoff")])
         return self._take_events()
 
-    # --- states ---
-
     def _become(self, state: State) -> None:
         assert state in TRANSITIONS[self.state], f"{self.state} to {state}"
         self.state = state
-
-    def _is_due(self, now: float) -> bool:
-        return self._deadline is not None and now >= self._deadline
 
     def _close(self, reason: str, why: Literal["asked", "refused", "protocol", "network"]) -> None:
         if self.state is State.CLOSED:
             return
         self._become(State.CLOSED)
         self._deadline = None
-        for pending in (*self._open.values(), *self._lists.values()):
-            if pending.data:
-                self._report(Unanswered(pending.action_id, sent=True))
+        answering = [pending.action_id for pending in self._open.values() if pending.data]
+        for action_id in (*answering, *(listing.action_id for listing in self._lists.close())):
+            self._report(Unanswered(action_id, sent=True))
         self._open.clear()
-        self._lists.clear()
         self._drop_queue()
         self._report(Closed(reason, why))
 
@@ -365,7 +352,7 @@ class Session:
             self._log_in_plainly()
         else:
             self._become(State.CHALLENGE)
-            self._send_own([("Action", "Challenge"), ("AuthType", "MD5")])
+            self._asked = self._send_own([("Action", "Challenge"), ("AuthType", "MD5")])
 
     def _log_in_plainly(self) -> None:
         self._plain = True
@@ -374,14 +361,15 @@ class Session:
     def _log_in(self, proof: list[tuple[str, str]]) -> None:
         self._become(State.LOGIN)
         who = [("Action", "Login"), ("Username", self._options.username)]
-        self._send_own([*who, *proof, ("Events", self._options.mask)])
+        self._asked = self._send_own([*who, *proof, ("Events", self._options.mask)])
 
-    def _on_challenge(self, message: Message, _now: float) -> None:
-        if message.kind != "response" or not self._is_own(message):
+    def _on_challenge(self, message: Message, now: float) -> None:
+        if not self._is_asked(message):
+            self._on_message(message, now)
             return
         challenge = message.get("Challenge")
         if challenge:
-            key = hashlib.md5((challenge + self._options.secret).encode("utf-8", "surrogateescape"))
+            key = hashlib.md5(to_bytes(challenge + self._options.secret), usedforsecurity=False)
             self._log_in([("AuthType", "MD5"), ("Key", key.hexdigest())])
         elif self._options.auth == "auto":
             self._log_in_plainly()
@@ -389,16 +377,15 @@ class Session:
             self._refuse(message)
 
     def _on_login(self, message: Message, now: float) -> None:
-        if message.kind != "response":
+        if not self._is_asked(message):
             self._on_message(message, now)
-        elif not self._is_own(message):
-            self._report(Stray(message))
         elif message.name == "Success":
             self._report(LoggedIn(self.ami_version, self._plain))
             self._become(State.BOOTING)
             # Asterisk 1.4 has no FullyBooted; a session whose account or mask lacks `system` never gets it.
-            sees_system = self._options.mask == "on" or "system" in self._options.mask.split(",")
-            known = at_least(self.ami_version, (1, 6)) and sees_system
+            mask = read_mask(self._options.mask)
+            wanted = mask is None or mask & BITS["system"]
+            known = wanted and at_least(self.ami_version, (1, 6))
             self._deadline = now + (self._options.boot_timeout if known else 0.0)
         else:
             self._refuse(message)
@@ -411,7 +398,7 @@ class Session:
     def _become_ready(self, fully_booted: Message | None) -> None:
         self._become(State.READY)
         uptime = (fully_booted.get("Uptime") if fully_booted else None) or ""
-        seconds = int(uptime) if uptime.isdecimal() else None
+        seconds = int(uptime) if re.fullmatch("[0-9]{1,12}", uptime) else None
         self._report(Ready(self.ami_version, fully_booted is not None, seconds))
 
     # --- messages ---
@@ -426,7 +413,9 @@ class Session:
                 self._report(Stray(message))
 
     def _on_event(self, message: Message) -> None:
-        if self._lists and self._is_row(message):
+        taken = self._lists.take(message)
+        if taken:
+            self._on_row(message, *taken)
             return
         if message.name == "FullyBooted" and self.state is State.BOOTING:
             self._become_ready(message)
@@ -442,21 +431,20 @@ class Session:
         pending = self._open.pop(action_id, None) if action_id else None
         if pending:
             self._on_answer(pending, message, now)
-        elif action_id and (listing := self._lists.pop(action_id, None)):
+        elif action_id and (listing := self._lists.stop(action_id)):
             # CoreShowChannelMap may say Error after it has begun its list.
-            self._finish(listing, message, None)
+            self._report(Answered(action_id, message, tuple(listing.rows), None))
         else:
             self._report(Stray(message))
 
     def _on_answer(self, pending: _Pending, response: Message, now: float) -> None:
-        if self._is_own(response):
+        if not pending.data:
             return
-        if not self._begins_list(pending, response):
-            self._finish(pending, response, None)
-            return
-        pending.response = response
-        pending.deadline = now + max(pending.patience, self._options.keepalive_timeout)
-        self._lists[pending.action_id] = pending
+        if self._begins_list(pending, response):
+            deadline = now + max(pending.patience, self._options.keepalive_timeout)
+            self._lists.begin(Listing(pending.action_id, response, pending.shape, deadline))
+        else:
+            self._report(Answered(pending.action_id, response, (), None))
 
     def _begins_list(self, pending: _Pending, response: Message) -> bool:
         if response.name != "Success":
@@ -466,34 +454,16 @@ class Session:
         shape = pending.shape
         return shape is not None and (not shape.end or not marks_lists(self.ami_version))
 
-    def _is_row(self, message: Message) -> bool:
-        """Whether the event is a row, or the end, of a list of ours; then it is taken.
+    def _on_row(self, message: Message, listing: Listing, was_open: bool) -> None:
+        if not was_open:
+            self._report(Stray(message))
+        elif listing.state == "whole":
+            self._report(Answered(listing.action_id, listing.response, tuple(listing.rows), listing.end))
+        elif listing.state == "given up":
+            self._report(Unanswered(listing.action_id, sent=True))
 
-        The ActionID alone is no proof: a UserEvent carries its sender's to every session.
-        """
-        pending = self._lists.get(message.get("ActionID") or "")
-        if pending is None or pending.response is None:
-            return False
-        shape, name = pending.shape, message.name.casefold()
-        ends = (message.get("EventList") or "").casefold() == "complete" or (shape is not None and name == shape.end)
-        if shape and shape.rows and name not in shape.rows and not ends:
-            return False
-        if name == "userevent" and not (shape and name in shape.rows):
-            return False
-        if not ends:
-            pending.rows.append(message)
-        if ends or (shape is not None and not shape.end):
-            del self._lists[pending.action_id]
-            self._finish(pending, pending.response, message if ends else None)
-        return True
-
-    def _finish(self, pending: _Pending, response: Message, end: Message | None) -> None:
-        self._report(Answered(pending.action_id, response, tuple(pending.rows), end))
-
-    # --- sending ---
-
-    def _is_own(self, message: Message) -> bool:
-        return (message.get("ActionID") or "").startswith(self._options.prefix + "-s")
+    def _is_asked(self, message: Message) -> bool:
+        return message.kind == "response" and message.get("ActionID") == self._asked
 
     def _send_own(self, headers: list[tuple[str, str]]) -> str:
         self._own += 1
@@ -518,9 +488,8 @@ class Session:
         if overdue:
             self._close(f"no answer to {overdue[0].name} within {overdue[0].patience:g} s", "network")
             return
-        for pending in [pending for pending in self._lists.values() if now >= pending.deadline]:
-            del self._lists[pending.action_id]
-            self._report(Unanswered(pending.action_id, sent=True))
+        for listing in self._lists.overdue(now):
+            self._report(Unanswered(listing.action_id, sent=True))
         if not self._open and now >= self._heard + self._options.keepalive:
             self._ping(now)
 

@@ -17,9 +17,9 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from amiflow.ami.errors import LocalError
+from amiflow.ami.lists import ListShape
 from amiflow.ami.session import (
     Closed,
-    ListShape,
     Ready,
     ServerShutdown,
     Session,
