@@ -42,6 +42,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, TypeAlias, TypeVar, get_args
 
+from amiflow.ami.asterisk import Account
 from amiflow.report.suggest import near
 
 Does: TypeAlias = Literal["answer", "ring", "busy", "congestion"]
@@ -115,16 +116,6 @@ class Call:
     hangs_up_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who may log in; `read` and `write` are lists of classes as manager.conf has them."""
-
-    username: str
-    secret: str
-    read: str = "all"
-    write: str = "all"
-
-
 Extensions: TypeAlias = Mapping[str, Mapping[str, tuple[Step, ...]]]
 
 
@@ -161,7 +152,7 @@ _EXTENSIONS = {
     "congestion": ("Congestion(10)",),
     "short": ("Answer()", "Hangup()"),
     "event": ("Answer()", 'UserEvent(Laboratory,Room: 680,Pin: 0042,Note: a: b = "c" ${CHANNEL},Empty:)', "Wait(600)"),
-    "quoted": ("Answer()", 'Set(QUOTED=say "hello" to O\'Brien)', "Wait(600)"),
+    "quoted": ("Answer()", 'Set(QUOTED=say "hello" to O\'Brien \\\\ back)', "Wait(600)"),
 }
 _CALLS = (Call(1.0, "PJSIP/alice", "bob"),)
 _QUEUES: Mapping[str, tuple[str, ...]] = {"support": ("Local/1234@default",), "waiting": ()}

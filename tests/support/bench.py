@@ -5,10 +5,11 @@ Belongs here: driving `amiflow.tools.pbx` and reading what it told. Never here: 
 
 from __future__ import annotations
 
+from amiflow.ami.request import Request
+from amiflow.tools.pbx.answer import Answer
 from amiflow.tools.pbx.channel import Headers
 from amiflow.tools.pbx.exchange import Event
 from amiflow.tools.pbx.pbx import Pbx
-from amiflow.tools.pbx.request import Answer, Request
 from amiflow.tools.scenario import read_scenario
 
 EPOCH = 1_800_000_000.0
@@ -39,7 +40,7 @@ class Bench:
 
     def ask(self, action: str, **headers: str) -> Answer | None:
         asked = (("Action", action), ("ActionID", "a1"), *headers.items())
-        return self.pbx.act(Request(asked), self.late.append, self.now)
+        return self.pbx.act(Request(action, asked, "a1"), self.late.append, self.now)
 
     def act(self, action: str, seconds: float = 0.0, **headers: str) -> Told:
         """The response of an action that answers at once, after letting some time pass."""

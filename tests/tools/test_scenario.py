@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amiflow.ami.asterisk import Account
 from amiflow.tools.scenario import (
-    Account,
     Call,
     Endpoint,
     Step,

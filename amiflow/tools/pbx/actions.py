@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from amiflow.ami.request import Request
 from amiflow.tools.pbx import dialplan
+from amiflow.tools.pbx.answer import Answer, Reply, every, listing, refusal, success, whole
 from amiflow.tools.pbx.applications import assign
 from amiflow.tools.pbx.channel import Channel, Headers, Party
 from amiflow.tools.pbx.commands import run_command
 from amiflow.tools.pbx.exchange import Exchange
 from amiflow.tools.pbx.originate import carry_out, read_order
-from amiflow.tools.pbx.request import Answer, Reply, Request, listing, refusal, success, whole
 
 Action: TypeAlias = Callable[[Exchange, Request, Reply], Answer | None]
 """Carries an action out. None: the answer comes later, through the Reply."""
@@ -105,7 +106,7 @@ def hangup(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
 def _hang_up_all(exchange: Exchange, text: str, cause: int) -> Answer:
     try:
         pattern = re.compile(text)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return refusal("Regex compile error")
     fitting = [one for one in exchange.channels.values() if pattern.search(one.name)]
     for channel in fitting:
@@ -133,6 +134,7 @@ def bridge(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
         if one is two or _ending(channel) or not (channel.pbx or channel.bridge):
             return refusal(f"Unable to add Channel{number} to bridge")
     together = exchange.new_bridge("basic", "simple_bridge")
+    together.acquaints = True
     for channel in (one, two):
         exchange.aim(channel, together)
         exchange.stop(channel, "goto")
@@ -154,7 +156,7 @@ def status(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
 def _status(exchange: Exchange, asked: Request, channel: Channel) -> Headers:
     party = Party(channel.connected.number or None, channel.connected.name or None)
     answered = channel.answered
-    names = [name.strip() for text in asked.all("Variables") for name in text.split(",") if name.strip()]
+    names = [name.strip() for text in every(asked, "Variables") for name in text.split(",") if name.strip()]
     shown = [(name, dialplan.value(exchange, channel, name) or "(null)") for name in names]
     if asked.get("AllVariables").lower() in ("yes", "true", "y", "t", "1", "on"):
         shown += list(channel.variables.items())
@@ -284,8 +286,7 @@ def setvar(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
 def user_event(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
     """Everybody sees the sender's headers, and its ActionID too."""
     own = ("action", "actionid", "userevent")
-    action_id = asked.get("ActionID")
-    head: Headers = (("ActionID", action_id),) if action_id else ()
+    head: Headers = (("ActionID", asked.action_id),) if asked.action_id else ()
     body = tuple(pair for pair in asked.headers if pair[0].lower() not in own)
     exchange.tell("UserEvent", (("UserEvent", asked.get("UserEvent")),), head, body)
     return success("Event Sent")

@@ -34,14 +34,18 @@ def _introduce(exchange: Exchange, bridge: Bridge) -> None:
     one, two = bridge.members
     exchange.set_variable(one, "BRIDGEPEER", two.name)
     exchange.set_variable(two, "BRIDGEPEER", one.name)
+    if bridge.acquaints:
+        for channel, other in ((one, two), (two, one)):
+            channel.connected = other.caller
+            exchange.publish(channel)
     if one.technology == two.technology == "PJSIP":
         bridge.technology = "native_rtp"
 
 
 def leave(exchange: Exchange, bridge: Bridge, channel: Channel) -> None:
     """A channel is a member no more; a basic bridge falls apart, an empty one is destroyed."""
-    if bridge.kind == "basic" and len(bridge.members) == 2:
-        for member in bridge.members:
+    for member in bridge.members if bridge.kind == "basic" and len(bridge.members) == 2 else ():
+        if member.joining is None:
             exchange.set_variable(member, "BRIDGEPEER", "")
     bridge.members.remove(channel)
     channel.bridge = None

@@ -189,6 +189,7 @@ class Bridge:
     name: str
     born: float
     announcers: int = 0
+    acquaints: bool = False  # each member is shown the other's caller ID, as a Bridge action does
     members: list[Channel] = field(default_factory=list)
     dissolved: bool = False
 

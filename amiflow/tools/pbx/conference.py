@@ -20,7 +20,7 @@ def run_conf_bridge(exchange: Exchange, channel: Channel, data: str) -> Running:
     answer(exchange, channel)
     bridge = _room(exchange, room)
     enter(exchange, bridge, channel)
-    _introduce(exchange, bridge, channel)
+    _introduce(exchange, bridge)
     _tell(exchange, "ConfbridgeJoin", bridge, channel, (("Admin", "No"), ("Muted", "No")))
     while not channel.stops:
         yield Sleep((channel,))
@@ -44,9 +44,10 @@ def _room(exchange: Exchange, room: str) -> Bridge:
     return bridge
 
 
-def _introduce(exchange: Exchange, bridge: Bridge, channel: Channel) -> None:
-    others = [f"CBAnn/{bridge.name}", *(member.name for member in bridge.members if member is not channel)]
-    exchange.set_variable(channel, "BRIDGEPEER", ",".join(others))
+def _introduce(exchange: Exchange, bridge: Bridge) -> None:
+    for channel in bridge.members:
+        others = [f"CBAnn/{bridge.name}", *(member.name for member in bridge.members if member is not channel)]
+        exchange.set_variable(channel, "BRIDGEPEER", ",".join(others))
 
 
 def _go(exchange: Exchange, bridge: Bridge, channel: Channel) -> None:
@@ -55,6 +56,7 @@ def _go(exchange: Exchange, bridge: Bridge, channel: Channel) -> None:
     exchange.set_variable(channel, "BRIDGEPEER", "")
     _tell(exchange, "ConfbridgeLeave", bridge, channel, (("Admin", "No"),))
     leave(exchange, bridge, channel)
+    _introduce(exchange, bridge)
     if not bridge.members:
         exchange.tell("ConfbridgeEnd", (("Conference", room),), bridge.headers())
         exchange.set_device(f"confbridge:{room}", "NOT_INUSE")

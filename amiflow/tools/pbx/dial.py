@@ -77,7 +77,8 @@ def rings(exchange: Exchange, channel: Channel) -> None:
 def tell_dial(exchange: Exchange, name: str, caller: Channel | None, called: Channel, word: tuple[str, str]) -> None:
     """DialBegin, DialState or DialEnd; an Originate's have no caller."""
     near = caller.snapshot().headers() if caller else ()
-    exchange.tell(name, near, called.snapshot().headers("Dest"), (word,))
+    seen = called.cached() if name == "DialBegin" else called.snapshot()
+    exchange.tell(name, near, seen.headers("Dest"), (word,))
 
 
 def place(exchange: Exchange, caller: Channel, dialled: str, application: str) -> Leg | None:
@@ -86,8 +87,7 @@ def place(exchange: Exchange, caller: Channel, dialled: str, application: str) -
     if channel is None:
         return None
     resource = dialled.partition("/")[2]
-    if application == "AppDial":
-        exchange.set_variable(channel, "DIALEDPEERNUMBER", resource)
+    exchange.set_variable(channel, "DIALEDPEERNUMBER", resource)
     if channel.caller.number is None:
         channel.caller = Party(caller.exten, channel.caller.name)
     channel.connected = caller.caller

@@ -15,7 +15,7 @@ from amiflow.tools.pbx.schedule import Thread
 from amiflow.tools.scenario import Step, pattern
 
 _VARIABLE = re.compile(r"\$\{([^${}]*)\}")
-_SLICE = re.compile(r"(.*?):(-?\d+)(?::(-?\d+))?")
+_SLICE = re.compile(r"(.*?):(-?\d{1,9})(?::(-?\d{1,9}))?")
 
 
 def steps(exchange: Exchange, context: str, exten: str) -> tuple[Step, ...]:
@@ -90,18 +90,24 @@ def run(exchange: Exchange, channel: Channel) -> Thread:
             break
         if channel.stops:
             break
-    channel.pbx = False
-    exchange.unload(channel)
+    if channel.pbx:
+        channel.pbx = False
+        exchange.unload(channel)
+    else:
+        exchange.hang_up(channel)
 
 
 def _elsewhere(exchange: Exchange, channel: Channel) -> Thread:
-    """Follow a Redirect, which has set the place already, or a Bridge action: afterwards the next step has its turn."""
+    """Follow a Redirect, which has set the place already, or a Bridge action: the next step has its turn afterwards, on
+    a new PBX thread; who is hung up in the bridge has none to be unloaded (Asterisk 12+, ast_bridge_add_channel)."""
     channel.stops.clear()
     while (bridge := channel.joining) is not None:
         channel.joining = None
+        channel.pbx = False
         channel.priority += 1
         channel.application = channel.data = ""
         yield from stay(exchange, bridge, channel)
-        if outcome(channel) != "goto":
+        if outcome(channel) == "hangup":
             return
         channel.stops.clear()
+    channel.pbx = True

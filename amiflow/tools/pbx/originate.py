@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+from amiflow.ami.request import Request
 from amiflow.tools.pbx import dialplan
+from amiflow.tools.pbx.answer import every, whole
 from amiflow.tools.pbx.channel import Channel, Headers, Party, State
 from amiflow.tools.pbx.dial import Word, hear, rings, set_free, status_of, tell_dial
 from amiflow.tools.pbx.exchange import Exchange, pause
-from amiflow.tools.pbx.request import Request, whole
 from amiflow.tools.pbx.schedule import Sleep, Thread
 from amiflow.tools.pbx.technology import NO_ANSWER, Wanted, call, request, start
 
@@ -62,7 +63,7 @@ def read_order(exchange: Exchange, asked: Request) -> Order | str:
 
 
 def _order(asked: Request, priority: int, millis: int | None) -> Order:
-    pairs = (pair for text in asked.all("Variable") for pair in text.split(",") if "=" in pair)
+    pairs = (pair for text in every(asked, "Variable") for pair in text.split(",") if "=" in pair)
     return Order(
         asked.get("Channel"),
         asked.get("Context"),
@@ -75,7 +76,7 @@ def _order(asked: Request, priority: int, millis: int | None) -> Order:
         asked.get("Account"),
         tuple((name.strip(), value) for name, _, value in (pair.partition("=") for pair in pairs)),
         (asked.get("ChannelId") or None, asked.get("OtherChannelId") or None),
-        asked.get("ActionID"),
+        asked.action_id,
     )
 
 
@@ -113,7 +114,9 @@ def _dress(exchange: Exchange, order: Order, channel: Channel) -> None:
     for name, value in reversed(order.variables):
         exchange.set_variable(channel, name, value)
     if order.caller != Party():
-        channel.caller = channel.connected = order.caller
+        channel.caller = order.caller
+        exchange.publish(channel)
+        channel.connected = order.caller
         exchange.publish(channel)
 
 

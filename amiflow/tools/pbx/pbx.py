@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from amiflow.ami.request import Request
 from amiflow.tools.pbx import applications as plain
 from amiflow.tools.pbx.actions import ACTIONS
+from amiflow.tools.pbx.answer import Answer, Reply
 from amiflow.tools.pbx.conference import run_conf_bridge
 from amiflow.tools.pbx.dial import run_dial
 from amiflow.tools.pbx.exchange import App, Event, Exchange
 from amiflow.tools.pbx.queueing import run_queue
-from amiflow.tools.pbx.request import Answer, Reply, Request, refusal
 from amiflow.tools.pbx.schedule import Sleep, Thread
 from amiflow.tools.pbx.technology import arrive, end_later
 from amiflow.tools.scenario import Call, Scenario
@@ -33,6 +34,7 @@ APPLICATIONS: Mapping[str, App] = {
     "UserEvent": plain.run_user_event,
     "Wait": plain.run_wait,
 }
+_BY_NAME = {name.lower(): action for name, action in ACTIONS.items()}
 
 
 class Pbx:
@@ -54,14 +56,9 @@ class Pbx:
                 self.exchange.schedule.spawn(self._play(now + call.at, call))
 
     def act(self, request: Request, reply: Reply, now: float) -> Answer | None:
-        """Carry an action out; none: `reply` gets the answer later. An action that is not in ACTIONS is an Error."""
+        """Carry an action of ACTIONS out; none: `reply` gets the answer later. Raises KeyError for any other."""
         self.advance(now)
-        name = request.get("Action").lower()
-        action = next((found for known, found in ACTIONS.items() if known.lower() == name), None)
-        if action is None:
-            name = request.get("Action")
-            return refusal(f"Invalid/unknown command: {name}. Use Action: ListCommands to show available commands.")
-        return action(self.exchange, request, reply)
+        return _BY_NAME[request.name.lower()](self.exchange, request, reply)
 
     def advance(self, now: float) -> None:
         """Let everything happen that happens by `now`."""

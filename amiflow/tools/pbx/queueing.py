@@ -86,7 +86,8 @@ def _left(wait: _Wait) -> bool:
         places = (("Position", position), ("OriginalPosition", position), ("HoldTime", held))
         wait.tell("QueueCallerAbandon", None, None, places)
     _leave(wait)
-    wait.exchange.set_variable(wait.caller, "QUEUESTATUS", "" if wait.caller.stops else "TIMEOUT")
+    left = ("ABANDONED", "TRUE") if wait.caller.stops else ("QUEUESTATUS", "TIMEOUT")
+    wait.exchange.set_variable(wait.caller, *left)
     return not wait.caller.stops
 
 
@@ -174,5 +175,5 @@ def _talk(wait: _Wait, leg: Leg, member: Member) -> Running:
     times = (("HoldTime", str(held)), ("TalkTime", str(talked)))
     end = outcome(wait.caller)
     reason = {"dissolved": "agent", "hangup": "caller", "goto": "transfer"}[end]
-    wait.tell("AgentComplete", leg, member, times, (("Reason", reason),))
+    wait.tell("AgentComplete", None if called.gone else leg, member, times, (("Reason", reason),))
     return False

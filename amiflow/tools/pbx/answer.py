@@ -1,6 +1,6 @@
-"""An action as it was asked for, and its answer.
+"""An action's answer.
 
-Belongs here: looking headers up, shaping responses and event lists. Never here: what an action does.
+Belongs here: reading what was asked, shaping responses and event lists. Never here: what an action does.
 """
 
 from __future__ import annotations
@@ -10,22 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from amiflow.ami.request import Request
 from amiflow.tools.pbx.channel import Headers
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An action's headers, in order. Names ignore case; the first that is not empty wins."""
-
-    headers: Headers
-
-    def get(self, name: str) -> str:
-        """The value of a header, empty where it is absent."""
-        return next((value for value in self.all(name) if value), "")
-
-    def all(self, name: str) -> list[str]:
-        """Every value of a repeated header."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +23,11 @@ class Answer:
 
 
 Reply: TypeAlias = Callable[[Answer], None]
+
+
+def every(asked: Request, name: str) -> list[str]:
+    """Every value of a repeated header, in any case."""
+    return [value for key, value in asked.headers if key.lower() == name.lower()]
 
 
 def success(message: str = "", *more: Headers) -> Answer:
