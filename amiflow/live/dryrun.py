@@ -3,13 +3,16 @@
 Belongs here: the recording's messages as inputs, and deadlines as they fall due on the way. Never here: reading the
 file (`record`), words (`narrator`).
 
-What a plan would send is told and taken as having succeeded; actions that only read are answered with no rows. The
-recorder's own responses and event lists are left out: they answer nothing of ours.
+Raw bytes have no times of their own; there the events' `Timestamp` headers are taken, which Asterisk sends where
+`timestampevents` is on. What a plan would send is told and taken as having succeeded; actions that only read are
+answered with no rows. The recorder's own responses and event lists are left out: they answer nothing of ours.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from amiflow.ami.codec import Banner, Decoder, Malformed
@@ -56,6 +59,7 @@ def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock) -
 
 def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
     decoder, lists, greeted = Decoder(), set[str](), False
+    stamps = _Stamps(capture.begun is None)
     for piece in capture.pieces:
         if greeted and piece.data.startswith(b"Asterisk Call Manager"):
             yield piece.at, effects.ServerLost(capture.server, "the recorder lost the connection")
@@ -68,9 +72,28 @@ def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
                 yield piece.at, effects.ServerReady(capture.server, version, False)
                 greeted = True
             if isinstance(item, Message) and not _is_answer(item, lists):
-                yield piece.at, effects.Received(capture.server, item)
+                yield stamps.time(item, piece.at), effects.Received(capture.server, item)
     if not greeted:
         raise Trouble("the recording holds no message")
+
+
+@dataclass(slots=True)
+class _Stamps:
+    """Times from `Timestamp` headers, where they are wanted; never going back."""
+
+    wanted: bool
+    first: float | None = None
+    last: float = 0.0
+
+    def time(self, message: Message, at: float) -> float:
+        """Seconds since the first stamp, or `at` where stamps are not wanted."""
+        if not self.wanted:
+            return at
+        stamp = message.get("Timestamp") or ""
+        if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", stamp):
+            self.first = float(stamp) if self.first is None else self.first
+            self.last = max(self.last, float(stamp) - self.first)
+        return self.last
 
 
 def _is_answer(message: Message, lists: set[str]) -> bool:

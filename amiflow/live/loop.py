@@ -270,6 +270,7 @@ class Loop:
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
         self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted)))
         peer.restarted = False
+        self._log.server("info", peer.name, "ready", "ready: what happens from here on is seen")
         if self._begun:
             begun, self._begun = self._begun, None
             begun()

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # what else a package may read, module by module, with its reason
 ALSO: dict[tuple[str, str], str] = {
     ("engine", "amiflow.report.source"): "effects carry the spans of the plan's nodes",
+    ("cli", "amiflow.ami.catalog"): "the compiler is handed its facts",
 }
 PURE = frozenset({"report", "ami", "plan", "lang", "engine", "tools"})
 

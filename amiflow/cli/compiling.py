@@ -1,0 +1,43 @@
+"""The compiler with what it needs from the world: the catalogue, recipes' texts, a place to keep the parse table.
+
+Belongs here: that one call. Never here: what becomes of the result.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+
+from amiflow.ami import catalog
+from amiflow.cli.files import read
+from amiflow.lang.compile import Compiled, compile_recipe
+from amiflow.lang.grammar import Grammar
+
+
+def compile_file(path: str) -> Compiled:
+    """Compile one recipe. Raises Trouble where it cannot be read."""
+    return compile_recipe(path, read, catalogue(), _grammar())
+
+
+@cache
+def catalogue() -> catalog.Catalog:
+    """The facts about events and actions."""
+    return catalog.load()
+
+
+@cache
+def _grammar() -> Grammar:
+    return Grammar(_cache_file())
+
+
+def _cache_file() -> str | None:
+    """The file that keeps the parse table between runs; none where there is no folder for it. What reads it checks that
+    it was made of the same grammar."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = os.path.join(root, "amiflow")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return None
+    return os.path.join(folder, f"grammar-{sys.version_info.major}.{sys.version_info.minor}")

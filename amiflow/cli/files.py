@@ -1,0 +1,41 @@
+"""Recipes as files: found and read.
+
+Belongs here: paths and texts. Never here: what the texts mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from amiflow.live.problems import Trouble
+
+SUFFIX = ".flow"
+
+
+def expand(paths: Iterable[str]) -> list[str]:
+    """The recipes of these files and folders, sorted within a folder. Raises Trouble for what is not there, and for a
+    folder without one."""
+    found: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside = sorted(str(one) for one in Path(path).rglob(f"*{SUFFIX}") if one.is_file())
+            if not inside:
+                raise Trouble(f"no recipe (*{SUFFIX}) in {path}")
+            found += inside
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def read(path: str) -> str:
+    """A file's text, its line ends as they are. Raises Trouble where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise Trouble(f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from None
+    except OSError as error:
+        help = f"`amiflow check {path}` checks all recipes of a folder" if os.path.isdir(path) else None
+        raise Trouble(f"cannot read {path}: {error.strerror}", help) from None

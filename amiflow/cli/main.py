@@ -1,0 +1,98 @@
+"""The command `amiflow`: the table of its commands, its exit statuses, and what becomes of an exception.
+
+Belongs here: what holds for all commands. Never here: what one command does; its module is imported when it is called.
+
+Exit statuses: 0 fine, also after SIGTERM; 1 the recipe has errors, or a flow failed; 2 usage or environment: no server,
+login refused, bad configuration; 3 our own bug, with a report ready to paste; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from amiflow.cli.crash import amiflow_version, report
+from amiflow.cli.terminal import complain, say, show
+from amiflow.live.problems import Refused, Trouble
+from amiflow.live.secrets import Mask
+
+OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+COMMANDS: dict[str, str] = {
+    "check": "amiflow.cli.check",
+    "completion": "amiflow.cli.completion",
+    "plan": "amiflow.cli.plan",
+    "record": "amiflow.cli.record",
+    "run": "amiflow.cli.run",
+    "test": "amiflow.cli.test",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are modules, each with a `command`, imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name]).command
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"amiflow, version {amiflow_version()}")
+        context.exit(OK)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="The version."
+)
+def group() -> None:
+    """Call automation for Asterisk: recipes that are checked, tested and run over its Manager Interface."""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run one command; returns the exit status."""
+    mask = Mask()
+    try:
+        status = group.main(list(args), prog_name="amiflow", standalone_mode=False, obj=mask)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else OK
+    except click.ClickException as error:
+        error.show()
+        return ENVIRONMENT
+    except Refused as error:
+        show(error.diagnostics, error.sources, mask)
+        return ENVIRONMENT
+    except Trouble as error:
+        complain(mask(str(error)), error.help)
+        return ENVIRONMENT
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except SystemExit as error:
+        # Click ends so, with 1, when whoever read our output is gone, and with 0 once it has completed a command line.
+        return ENVIRONMENT if error.code else OK
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not stumble over it again while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ENVIRONMENT
+    except Exception as error:
+        say(report(error, args, mask))
+        return BUG
+
+
+def entry() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(main(sys.argv[1:]))

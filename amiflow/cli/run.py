@@ -1,0 +1,154 @@
+"""`amiflow run`: recipes or stored plans at work, on servers, on a simulated PBX, on a recording, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import click
+
+from amiflow.cli.recipes import Faulty, Loaded, plans
+from amiflow.cli.setup import Where, config_option, configuration, logging_to_stdout, server_options, servers
+from amiflow.cli.terminal import say, show
+from amiflow.live import inputs, record
+from amiflow.live.clock import Clock, SystemClock
+from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
+from amiflow.live.dryrun import VirtualClock, play
+from amiflow.live.inputs import Given
+from amiflow.live.log import Log
+from amiflow.live.problems import Refused
+from amiflow.live.run import Job, run
+from amiflow.live.secrets import Mask
+from amiflow.plan.show import show as plan_text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for, beside the files and servers."""
+
+    params: tuple[str, ...]
+    params_file: str | None
+    dry_run: bool
+    events: str | None
+    shadow: bool
+    simulate: bool
+    scenario: str | None
+    log_format: LogFormat | None
+    verbose: bool
+
+
+@click.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@server_options
+@config_option
+@click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="A param of the recipe.")
+@click.option("--params", "params_file", metavar="FILE", help="Params from a YAML file.")
+@click.option("--dry-run", is_flag=True, help="Check everything and print the plan; connect to nothing.")
+@click.option("--events", metavar="CAPTURE", help="With --dry-run: play a recording, and print what would be sent.")
+@click.option("--shadow", is_flag=True, help="Watch the live server and decide, but send only what merely reads.")
+@click.option("--simulate", is_flag=True, help="Run on the embedded simulated PBX.")
+@click.option("--scenario", metavar="FILE", help="With --simulate: what the PBX has, and which calls come when.")
+@click.option("--log-format", type=click.Choice(LOG_FORMATS), help="Default: the configuration's, else text.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every detail.")
+@click.pass_obj
+def command(
+    mask: Mask,
+    /,
+    paths: tuple[str, ...],
+    names: tuple[str, ...],
+    host: str | None,
+    port: int | None,
+    username: str | None,
+    secret_file: str | None,
+    tls: bool,
+    config_path: str | None,
+    **options: object,
+) -> int:
+    """Run recipes (*.flow) or stored plans (*.json) until they have ended or are stopped.
+
+    Ends with status 0, also after SIGTERM; 1 where a recipe has errors, or a flow of a recipe that only starts by
+    itself failed; 2 for anything wrong with usage or environment; 130 when interrupted.
+    """
+    asked = Asked(**options)  # type: ignore[arg-type]  # the options above, by their names
+    _check_usage(asked)
+    try:
+        loaded = plans(paths)
+    except Faulty:
+        return 1
+    configured = configuration(config_path, mask)
+    jobs = _jobs(loaded, asked, configured, mask)
+    where = Where(names, host, port, username, secret_file, tls)
+    if asked.dry_run:
+        return _dry_run(loaded, jobs, asked, where, configured, mask)
+    if asked.simulate:
+        return 0
+    chosen = servers(where, configured, mask)
+    clock = SystemClock()
+    with _log(asked, configured, mask, clock, loaded) as log:
+        return run(jobs, chosen, log, clock, asked.shadow)
+
+
+def _check_usage(asked: Asked) -> None:
+    modes = [name for name in ("dry_run", "shadow", "simulate") if getattr(asked, name)]
+    if len(modes) > 1:
+        raise click.UsageError(" and ".join(f"--{name.replace('_', '-')}" for name in modes) + " exclude each other.")
+    if asked.events and not asked.dry_run:
+        raise click.UsageError("--events belongs to --dry-run.")
+    if asked.scenario and not asked.simulate:
+        raise click.UsageError("--scenario belongs to --simulate.")
+
+
+def _jobs(loaded: Sequence[Loaded], asked: Asked, configured: Config, mask: Mask) -> list[Job]:
+    """The plans with the values of their params and their secrets. Raises Refused and Trouble."""
+    sources = {source.path: source for one in loaded for source in one.plan.sources}
+    given, source, found = inputs.from_command_line(asked.params)
+    sources |= {source.path: source, configured.source.path: configured.source}
+    places = [given]
+    if asked.params_file:
+        settings, source, wrong = load_settings(asked.params_file)
+        sources[source.path] = source
+        found += wrong
+        places.append(Given(settings, strict=True))
+    places.append(Given(configured.params, strict=False))
+    found += inputs.unknown([one.plan for one in loaded], places)
+    values = []
+    for one in loaded:
+        result, wrong = inputs.values(one.plan, places)
+        values.append(result)
+        found += wrong
+    if any(one.severity == "error" for one in found):
+        raise Refused(found, sources)
+    show(found, sources, mask)
+    return [_job(one, result, configured, mask) for one, result in zip(loaded, values, strict=True)]
+
+
+def _job(loaded: Loaded, values: dict[str, object], configured: Config, mask: Mask) -> Job:
+    secrets = inputs.secret_values(loaded.plan, os.environ, configured.secrets)
+    for secret in secrets.values():
+        mask.add(secret)
+    return Job(loaded.plan, values, secrets)
+
+
+def _log(
+    asked: Asked, configured: Config, mask: Mask, clock: Clock, loaded: Sequence[Loaded]
+) -> AbstractContextManager[Log]:
+    sources = [source for one in loaded for source in one.plan.sources]
+    return logging_to_stdout(configured, mask, clock, asked.log_format, asked.verbose, sources)
+
+
+def _dry_run(
+    loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, where: Where, configured: Config, mask: Mask
+) -> int:
+    if where.names or where.changes or configured.servers:
+        servers(where, configured, mask)
+    if asked.events is None:
+        for one in loaded:
+            click.echo(plan_text(one.plan), nl=False)
+        say("dry run: recipes, params, secrets and configuration are right; nothing was connected to")
+        return 0
+    capture = record.read(asked.events)
+    clock = VirtualClock(capture.begun or 0.0)
+    with _log(asked, configured, mask, clock, loaded) as log:
+        return play(jobs, capture, log, clock)

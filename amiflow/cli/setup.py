@@ -1,0 +1,152 @@
+"""What a command that touches a server needs: its configuration, and servers with their secrets.
+
+Belongs here: the options for that, shared by commands, and the precedence of command line over configuration. Never
+here: what is then run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import click
+
+from amiflow.cli.terminal import in_colour, show
+from amiflow.live import config
+from amiflow.live.clock import Clock
+from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
+from amiflow.live.document import nearest
+from amiflow.live.log import Log
+from amiflow.live.output import Output
+from amiflow.live.problems import Refused, Trouble
+from amiflow.live.secrets import Mask, SecretSource
+from amiflow.report.source import Source
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_PATIENCE = 2.0
+"""Seconds that the end of a run waits for a slow reader of its log."""
+_HELP = "write `--host`, `--username` and `--secret-file`, or `servers:` in amiflow.yaml; `--simulate` needs neither"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which servers, as the command line says it."""
+
+    names: tuple[str, ...]
+    host: str | None
+    port: int | None
+    username: str | None
+    secret_file: str | None
+    tls: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything but names is given."""
+        return self.tls or any(one is not None for one in (self.host, self.port, self.username, self.secret_file))
+
+
+def server_options(command: Command) -> Command:
+    """The options that `Where` is made of."""
+    for option in reversed(
+        (
+            click.option("--server", "names", metavar="NAME", multiple=True, help="A server of the configuration."),
+            click.option("--host", help="The server's name or address, in place of the configured one."),
+            click.option("--port", type=click.IntRange(1, 65535), help=f"Default {PORT}, with TLS {TLS_PORT}."),
+            click.option("--username", help="The account in manager.conf."),
+            click.option("--secret-file", metavar="FILE", help="A file whose first line is the account's secret."),
+            click.option("--tls", is_flag=True, help="Connect over TLS, the certificate verified."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def config_option(command: Command) -> Command:
+    """`--config`."""
+    return click.option(
+        "--config",
+        "config_path",
+        metavar="FILE",
+        help="Default: the first of ./amiflow.yaml, ~/.config/amiflow/amiflow.yaml, /etc/amiflow/amiflow.yaml.",
+    )(command)
+
+
+def configuration(path: str | None, mask: Mask) -> Config:
+    """The configuration; its warnings are shown. Raises Trouble, and Refused where it has errors."""
+    found_at = config.find(path, os.environ)
+    if found_at is None:
+        return Config()
+    result, diagnostics = config.load(found_at)
+    sources = {result.source.path: result.source}
+    if any(one.severity == "error" for one in diagnostics):
+        raise Refused(diagnostics, sources)
+    show(diagnostics, sources, mask)
+    return result
+
+
+def servers(where: Where, configured: Config, mask: Mask) -> list[tuple[Server, str]]:
+    """The servers of the run, each with its secret, which is masked from now on. Raises Trouble."""
+    chosen = [_named(name, configured) for name in dict.fromkeys(where.names)] or list(configured.servers.values())
+    if where.changes and where.host and not where.names:
+        chosen = [_from_command_line(where)]
+    elif where.changes and len(chosen) != 1:
+        raise Trouble("the options for a server fit one server, not several", "choose it with `--server`")
+    elif where.changes:
+        chosen = [_changed(chosen[0], where)]
+    if not chosen:
+        raise Trouble("no server to connect to", _HELP)
+    read = [(server, server.secret.read(f"the secret of {server.name}", os.environ)) for server in chosen]
+    for _, secret in read:
+        mask.add(secret)
+    return read
+
+
+def _named(name: str, configured: Config) -> Server:
+    if name not in configured.servers:
+        raise Trouble(f"the configuration has no server `{name}`", nearest(name, configured.servers) or _HELP)
+    return configured.servers[name]
+
+
+def _from_command_line(where: Where) -> Server:
+    lacking = [
+        option
+        for option, value in (("--username", where.username), ("--secret-file", where.secret_file))
+        if value is None
+    ]
+    if lacking or where.host is None or where.username is None or where.secret_file is None:
+        raise Trouble(f"with --host, {' and '.join(lacking)} must be given too")
+    port = where.port or (TLS_PORT if where.tls else PORT)
+    secret = SecretSource("file", where.secret_file)
+    return Server(where.host, where.host, port, where.username, secret, Tls() if where.tls else None)
+
+
+def _changed(server: Server, where: Where) -> Server:
+    port = where.port or (TLS_PORT if where.tls and server.tls is None and server.port == PORT else server.port)
+    return replace(
+        server,
+        host=where.host or server.host,
+        port=port,
+        username=where.username or server.username,
+        secret=SecretSource("file", where.secret_file) if where.secret_file else server.secret,
+        tls=(server.tls or Tls()) if where.tls else server.tls,
+    )
+
+
+@contextmanager
+def logging_to_stdout(
+    configured: Config, mask: Mask, clock: Clock, form: LogFormat | None, verbose: bool, sources: Iterable[Source] = ()
+) -> Iterator[Log]:
+    """A log on standard output, all of it written at the end, as far as its reader keeps up."""
+    sys.stdout.flush()
+    output = Output(sys.stdout.fileno())
+    chosen = form or configured.log_format
+    level = "debug" if verbose else configured.log_level
+    try:
+        yield Log(output.write, clock.wall, mask, chosen, level, chosen == "text" and in_colour(sys.stdout), sources)
+    finally:
+        output.close(_PATIENCE)

@@ -1,0 +1,213 @@
+"""Every command as a user meets it: exit status, what is printed where, and words for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import click
+import pytest
+
+from amiflow.cli import main as main_module
+from amiflow.cli.main import COMMANDS, group, main
+from support.command import Amiflow
+from support.runs import answering, stop_with
+from support.scripted_ami import scripted
+
+# --- check, plan, test ------------------------------------------------------------------------------------------------
+
+
+def test_check_of_what_is_right(amiflow: Amiflow) -> None:
+    result = amiflow("check", "right.flow")
+    assert (result.status, result.out, result.err.strip()) == (0, "", "1 recipe: no mistake found")
+
+
+def test_check_of_a_folder_shows_each_mistake_with_its_line(amiflow: Amiflow) -> None:
+    result = amiflow("check", ".")
+    assert result.status == 1
+    assert "wrong.flow:1:" in result.err and "did you mean" in result.err and "2 recipes: 1 error" in result.err
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("absent.flow", "cannot read absent.flow: No such file or directory"),
+        ("empty", "no recipe (*.flow) in empty"),
+        ("latin1.flow", "latin1.flow is not UTF-8 text: byte 2 is 0xe9"),
+    ],
+)
+def test_what_cannot_be_read_is_said(amiflow: Amiflow, path: str, words: str) -> None:
+    Path("empty").mkdir()
+    Path("latin1.flow").write_bytes(b"# \xe9\n")
+    result = amiflow("check", path)
+    assert (result.status, result.err.strip()) == (2, f"error: {words}")
+
+
+def test_plan_of_a_folder_says_what_to_do(amiflow: Amiflow) -> None:
+    result = amiflow("plan", ".")
+    assert result.status == 2
+    assert "Is a directory" in result.err and "help: `amiflow check .`" in result.err
+
+
+def test_an_empty_recipe_is_not_silent(amiflow: Amiflow) -> None:
+    Path("nothing.flow").write_text("")
+    result = amiflow("check", "nothing.flow")
+    assert ("nothing.flow" in result.err and "1 warning" in result.err) or "1 error" in result.err
+
+
+def test_plan_prints_text_and_json(amiflow: Amiflow) -> None:
+    assert "flow says" in amiflow("plan", "right.flow").out
+    assert json.loads(amiflow("plan", "right.flow", "--json").out)["is"] == "Plan"
+    assert amiflow("plan", "wrong.flow").status == 1
+
+
+def test_test_runs_the_tests_of_recipes(amiflow: Amiflow) -> None:
+    result = amiflow("test", "right.flow")
+    assert (result.status, result.err.strip()) == (0, "1 passed, 0 failed")
+    Path("right.flow").write_text(Path("right.flow").read_text().replace('log "room 680, l', 'log "room 681, l'))
+    result = amiflow("test", "right.flow")
+    assert result.status == 1
+    assert "error[test-failed]" in result.err and "right.flow:4" in result.err and "0 passed, 1 failed" in result.err
+    assert amiflow("test", "wrong.flow").status == 1
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_prints_the_plan_and_connects_to_nothing(amiflow: Amiflow) -> None:
+    result = amiflow("run", "right.flow", "--dry-run", "--param", "room=681")
+    assert result.status == 0
+    assert "flow says" in result.out and "nothing was connected to" in result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--param", "rom=681"), "no recipe of this run has a param `rom`"),
+        (("--param", "limit=many"), "the param `limit` is of type int"),
+        (("--param", "room"), "a param is given as name and value"),
+        (("--params", "absent.yaml"), "cannot read absent.yaml"),
+        (("--params", "p.yaml"), "no recipe of this run has a param `rooms`"),
+        (("--config", "absent.yaml"), "cannot read absent.yaml"),
+        (("--config", "bad.yaml"), "the configuration has no key `server`"),
+        (("--server", "pbx"), "the configuration has no server `pbx`"),
+        (("--host", "192.0.2.1"), "with --host, --username and --secret-file must be given too"),
+        (("--events", "absent.ami"), "cannot read absent.ami"),
+        (("--simulate",), "--dry-run and --simulate exclude each other"),
+        (("--scenario", "x"), "--scenario belongs to --simulate"),
+        (("--log-format", "xml"), "'xml' is not one of"),
+        (("--prams", "x"), "No such option"),
+    ],
+)
+def test_what_is_wrong_with_the_usage_is_said(amiflow: Amiflow, args: tuple[str, ...], words: str) -> None:
+    Path("p.yaml").write_text("rooms: 5\n")
+    Path("bad.yaml").write_text("server: {}\n")
+    result = amiflow("run", "right.flow", "--dry-run", *args)
+    assert result.status == 2
+    assert words in result.err
+
+
+def test_an_error_of_the_recipe_is_status_1(amiflow: Amiflow) -> None:
+    assert amiflow("run", "wrong.flow", "--dry-run").status == 1
+
+
+def test_a_required_param_is_asked_for_at_its_declaration(amiflow: Amiflow) -> None:
+    Path("needs.flow").write_text('param who: text\nflow f on start { log "${who}" }\n')
+    result = amiflow("run", "needs.flow", "--dry-run")
+    assert result.status == 2
+    assert "needs.flow:1:" in result.err and "--param who=" in result.err
+
+
+def test_a_run_without_a_server_says_what_to_write(amiflow: Amiflow) -> None:
+    result = amiflow("run", "right.flow")
+    assert result.status == 2
+    assert "no server to connect to" in result.err and "--simulate" in result.err
+
+
+def test_a_literal_secret_never_shows(amiflow: Amiflow) -> None:
+    Path("amiflow.yaml").write_text("servers:\n  a: {host: x, username: u, secret: hunter2, prot: 1}\n")
+    result = amiflow("run", "right.flow", "--dry-run")
+    assert result.status == 2
+    assert "`prot`" in result.err and "hunter2" not in result.err + result.out
+
+
+def test_precedence_of_params(amiflow: Amiflow) -> None:
+    Path("p.yaml").write_text("room: '2'\nlimit: 2\n")
+    Path("amiflow.yaml").write_text("params: {room: '3', limit: 3}\n")
+    raw = "Asterisk Call Manager/11.0.0\r\n"
+    Path("capture.ami").write_text(raw + "Response: Success\r\nActionID: 1\r\n\r\n", newline="")
+    base = ("run", "right.flow", "--dry-run", "--events", "capture.ami")
+    assert "room 3, limit 3" in amiflow(*base).out
+    assert "room 2, limit 2" in amiflow(*base, "--params", "p.yaml").out
+    assert "room 1, limit 2" in amiflow(*base, "--params", "p.yaml", "--param", "room=1").out
+
+
+def test_a_run_on_a_server_from_the_command_line(amiflow: Amiflow) -> None:
+    Path("secret").write_text("hunter2\n")
+    with scripted(answering()) as ami:
+        where = ("--host", "127.0.0.1", "--port", str(ami.port), "--username", "robot", "--secret-file", "secret")
+        result = amiflow("run", "right.flow", *where, "--log-format", "json")
+    assert result.status == 0
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    (said,) = [line for line in lines if line["kind"] == "log"]
+    assert (said["text"], said["flow"], said["line"]) == ("room 680, limit 5", "says", 3)
+    assert lines[-1]["facts"] == {"flows": {"done": 1}, "actions": {}}
+
+
+def test_a_recording_is_written_once_and_can_be_played(amiflow: Amiflow) -> None:
+    Path("secret").write_text("hunter2\n")
+    Path("hangs.flow").write_text('flow f on Hangup as h { log "gone: ${h.Channel}" }\n')
+
+    def login(connection: object, _: object) -> None:
+        connection.say("Event: Hangup", "Privilege: call,all", "Channel: PJSIP/a-1", "Uniqueid: 1.1", "Linkedid: 1.1")  # type: ignore[attr-defined]
+        stop_with(signal.SIGTERM)
+
+    with scripted(answering(login=login)) as ami:
+        where = ("--host", "127.0.0.1", "--port", str(ami.port), "--username", "robot", "--secret-file", "secret")
+        assert amiflow("record", *where, "-o", "capture.ami").status == 0
+        again = amiflow("record", *where, "-o", "capture.ami")
+    assert (again.status, again.err.strip()) == (2, "error: cannot write capture.ami: File exists")
+    assert Path("capture.ami").stat().st_mode & 0o777 == 0o600
+    result = amiflow("run", "hangs.flow", "--dry-run", "--events", "capture.ami")
+    assert result.status == 0 and "gone: PJSIP/a-1" in result.out
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_has_help(amiflow: Amiflow) -> None:
+    assert set(group.list_commands(click.Context(group))) == set(COMMANDS)
+    overview = amiflow("--help").out
+    for name in COMMANDS:
+        assert f"\n  {name} " in overview
+        assert f"Usage: amiflow {name}" in amiflow(name, "--help").out
+
+
+def test_an_unknown_command_and_the_version(amiflow: Amiflow) -> None:
+    assert amiflow("chekc").status == 2
+    assert amiflow("--version").out.startswith("amiflow, version ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(amiflow: Amiflow, shell: str) -> None:
+    assert "_AMIFLOW_COMPLETE" in amiflow("completion", shell).out
+
+
+def test_a_bug_of_our_own_is_reported_without_values(amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **options: object) -> int:
+        raise RuntimeError("the unexpected")
+
+    monkeypatch.setattr(main_module.group, "main", broken)
+    result = amiflow("run", "x.flow", "--param", "pin=1234")
+    assert result.status == 3
+    assert "RuntimeError: the unexpected" in result.err and "--param pin=..." in result.err
+    assert "1234" not in result.err
+
+
+def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_module.group, "main", interrupted)
+    assert main(["check", "x"]) == 130

@@ -1,0 +1,102 @@
+"""The command as a process of its own: what it imports, signals, pipes that close."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.command import Amiflow
+from support.runs import answering
+from support.scripted_ami import Action, Connection, scripted
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = "from amiflow.cli.main import entry; entry()"
+SECRET = ("--username", "robot", "--secret-file", "secret")
+REPORT = """
+import sys
+from amiflow.cli.main import main
+status = main(sys.argv[1:])
+print("\\n".join(sorted(sys.modules)), file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def start(*args: str, code: str = ENTRY, **options: object) -> subprocess.Popen[str]:
+    """An amiflow process, its output in pipes."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([sys.executable, "-c", code, *args], text=True, env=environ, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture(autouse=True)
+def folder(amiflow: Amiflow) -> None:
+    """The small recipes, and a secret."""
+    Path("secret").write_text("hunter2\n")
+    Path("right.json").write_text(amiflow("plan", "right.flow", "--json").out)
+
+
+def imported(*args: str) -> tuple[int, set[str]]:
+    """The status of a command, and the modules that it needed."""
+    process = start(*args, code=REPORT)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, set(err.splitlines())
+
+
+def test_a_stored_plan_runs_without_the_compiler() -> None:
+    with scripted(answering()) as ami:
+        where = ("--host", "127.0.0.1", "--port", str(ami.port), *SECRET)
+        status, modules = imported("run", "right.json", *where)
+    assert status == 0
+    assert "amiflow.engine.machine" in modules
+    assert not [name for name in modules if name == "lark" or name.startswith("amiflow.lang.")]
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    status, modules = imported("check", "right.flow")
+    assert status == 0
+    assert "amiflow.lang.compile" in modules
+    assert not modules & {"amiflow.engine.machine", "amiflow.live.loop", "amiflow.cli.run", "asyncio", "ssl", "socket"}
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_a_run_in_order(number: int, status: int) -> None:
+    Path("waits.flow").write_text('flow f on start { Getvar { Variable: "x" } wait 10m } finally { log "tidied up" }\n')
+
+    def kill(connection: Connection, action: Action) -> None:
+        connection.answer(action, "Success", "Variable: x", "Value: y")
+        process.send_signal(number)
+
+    with scripted(answering(Getvar=kill)) as ami:
+        process = start("run", "waits.flow", "--host", "127.0.0.1", "--port", str(ami.port), *SECRET)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (status, "")
+    assert "tidied up" in out and ami.names()[-1] == "Logoff"
+
+
+def test_a_log_that_nobody_reads_any_more_does_no_harm() -> None:
+    def close(connection: Connection, action: Action) -> None:
+        os.close(reading)
+        connection.answer(action, "Success", "Variable: x", "Value: y")
+
+    Path("asks.flow").write_text('flow f on start { let r = Getvar { Variable: "x" } log "${r.Value}" }\n')
+    reading, writing = os.pipe()
+    with scripted(answering(Getvar=close)) as ami:
+        process = start("run", "asks.flow", "--host", "127.0.0.1", "--port", str(ami.port), *SECRET, stdout=writing)
+        os.close(writing)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert ami.names()[-1] == "Logoff"
+
+
+def test_a_closed_pipe_is_no_bug() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("plan", "right.flow", "--json", stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "")
