@@ -64,11 +64,11 @@ class RequestDecoder:
                 self._keep(text)
             else:
                 found.append(self._request())
-        del self._buffer[:start]
         return found
 
     def _line(self, start: int) -> tuple[bytes, int] | None:
-        """The next line and where the one after it begins; None while its end has not come."""
+        """The next line and where the one after it begins; None while its end has not come, and then the buffer begins
+        with what there is of it."""
         buffer = self._buffer
         while True:
             end = buffer.find(b"\n", start + self._searched, start + BUFFER)
