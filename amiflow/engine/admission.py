@@ -31,7 +31,7 @@ class _Turn:
     """One key: who has it, and who waits for it."""
 
     active: Instance
-    waiting: deque[Instance] = field(default_factory=deque)
+    waiting: deque[Instance] | None = None  # an empty one would weigh more than all the rest of a waiting flow
 
 
 @dataclass(slots=True)
@@ -104,6 +104,7 @@ class Admission:
                 admitted.turns[server.name, key] = _Turn(instance)
             self._steps.start(instance)
             return instance
+        turn.waiting = turn.waiting or deque()
         turn.waiting.append(instance)
         self._tape.arm(instance, entered=False)
         if policy == "replace":
@@ -182,7 +183,9 @@ class Admission:
 
     def _leave_queue(self, instance: Instance) -> None:
         if instance.key is not None:
-            self._flows[instance.program.number].turns[instance.server.name, instance.key].waiting.remove(instance)
+            waiting = self._flows[instance.program.number].turns[instance.server.name, instance.key].waiting
+            if waiting is not None:
+                waiting.remove(instance)
 
     def _discard(self, instance: Instance, text: str) -> None:
         """A run that never began."""

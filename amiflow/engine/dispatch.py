@@ -58,6 +58,7 @@ class Listener:
 
 
 _Place: TypeAlias = dict[Listener, None]  # a dict for its order and for leaving it at no cost
+_Slots: TypeAlias = dict[tuple[Value, ...], Listener | _Place]  # most values have one listener, which needs no dict
 
 
 class _Shelf:
@@ -67,7 +68,7 @@ class _Shelf:
 
     def __init__(self) -> None:
         self.plain: _Place = {}
-        self.keyed: dict[Shape, dict[tuple[Value, ...], _Place]] = {}
+        self.keyed: dict[Shape, _Slots] = {}
 
 
 class Index:
@@ -90,8 +91,7 @@ class Index:
             if listener.values is None:
                 shelf.plain[listener] = None
             else:
-                slots = shelf.keyed.setdefault(listener.watch.shape, {})
-                slots.setdefault(listener.values, {})[listener] = None
+                _put_in(shelf.keyed.setdefault(listener.watch.shape, {}), listener.values, listener)
 
     def remove(self, listener: Listener) -> None:
         """The listener is not among the candidates any more. It must have been added."""
@@ -113,7 +113,10 @@ class Index:
         found = list(shelf.plain)
         for shape, slots in shelf.keyed.items():
             values = _carried(message, shape, escapes)
-            if values is not None and (place := slots.get(values)):
+            place = slots.get(values) if values is not None else None
+            if isinstance(place, Listener):
+                found.append(place)
+            elif place is not None:
                 found.extend(place)
         if len(found) > 1:
             found.sort(key=attrgetter("order"))
@@ -140,13 +143,22 @@ def _carried(message: Message, shape: Shape, escapes: bool) -> tuple[Value, ...]
         return None
 
 
-def _take_out(
-    keyed: dict[Shape, dict[tuple[Value, ...], _Place]], shape: Shape, values: tuple[Value, ...], listener: Listener
-) -> None:
+def _put_in(slots: _Slots, values: tuple[Value, ...], listener: Listener) -> None:
+    place = slots.get(values)
+    if place is None:
+        slots[values] = listener
+    elif isinstance(place, Listener):
+        slots[values] = {place: None, listener: None}
+    else:
+        place[listener] = None
+
+
+def _take_out(keyed: dict[Shape, _Slots], shape: Shape, values: tuple[Value, ...], listener: Listener) -> None:
     slots = keyed[shape]
     place = slots[values]
-    del place[listener]
-    if not place:
+    if isinstance(place, dict):
+        del place[listener]
+    if not isinstance(place, dict) or not place:
         del slots[values]
     if not slots:
         del keyed[shape]

@@ -230,6 +230,8 @@ class Machine:
                 self._moments.fall_due(period)
 
     def _wake_yielded(self) -> None:
+        if not self._core.yielded:
+            return
         yielded, self._core.yielded = self._core.yielded, []
         for instance in yielded:
             if isinstance(instance.block, Pausing) and instance.block.timer is None:
