@@ -1,0 +1,80 @@
+"""A recording played to recipes in virtual time."""
+
+from __future__ import annotations
+
+import pytest
+
+from amiflow.live.dryrun import VirtualClock, play
+from amiflow.live.log import Log
+from amiflow.live.problems import Trouble
+from amiflow.live.record import Capture, Piece
+from amiflow.live.run import Job
+from amiflow.live.secrets import Mask
+from support.runs import compiled
+
+BANNER = b"Asterisk Call Manager/11.0.0\r\n"
+
+
+def event(name: str, **headers: str) -> bytes:
+    lines = [f"Event: {name}", *(f"{key}: {value}" for key, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def played(recipe: str, *pieces: tuple[float, bytes], begun: float | None = 1000.0) -> tuple[int, list[str], float]:
+    """The status, the log's lines, and the virtual time at the end."""
+    plan, lines, clock = compiled(recipe), list[str](), VirtualClock(begun or 0.0)
+    log = Log(lines.append, clock.wall, Mask(), "text", "info", sources=plan.sources)
+    capture = Capture("pbx", begun, tuple(Piece(at, data) for at, data in pieces))
+    status = play([Job(plan, {}, {})], capture, log, clock)
+    return status, lines, clock.at
+
+
+HANGUP = 'flow f on Hangup as h { wait 5s Redirect { Channel: h.Channel Context: "d" Exten: "680" Priority: 1 } }'
+
+
+def test_what_would_be_sent_is_told_and_time_goes_on_to_the_end() -> None:
+    gone = event("Hangup", Channel="PJSIP/a-1", Uniqueid="1.1", Linkedid="1.1")
+    status, lines, at = played(HANGUP, (0.0, BANNER), (2.0, gone))
+    assert (status, at) == (0, 7.0)
+    assert [line for line in lines if "would send Redirect Channel=PJSIP/a-1 Context=d Exten=680 Priority=1" in line]
+    assert "flows: 1 done; actions sent: none; 7.0 s" in lines[-1]
+
+
+def test_timers_fire_between_events_in_their_order() -> None:
+    recipe = (
+        "flow f on DialBegin as d without DialEnd as e where e.DestUniqueid == d.DestUniqueid within 3s"
+        ' { log "no end" }'
+    )
+    begin = event("DialBegin", DestChannel="PJSIP/b-1", DestUniqueid="2.1", DialString="b")
+    end = event("DialEnd", DestChannel="PJSIP/b-1", DestUniqueid="2.1", DialStatus="ANSWER")
+    assert [line for line in played(recipe, (0.0, BANNER + begin), (3.5, end))[1] if "no end" in line]
+    assert not [line for line in played(recipe, (0.0, BANNER + begin), (2.5, end))[1] if "no end" in line]
+
+
+def test_raw_bytes_take_their_times_from_timestamps() -> None:
+    gone = event("Hangup", Timestamp="1700000002.5", Channel="PJSIP/a-1", Uniqueid="1.1", Linkedid="1.1")
+    first = event("FullyBooted", Timestamp="1700000000.0")
+    assert played(HANGUP, (0.0, BANNER + first + gone), begun=None)[2] == 7.5
+
+
+def test_responses_and_rows_of_the_recorder_start_nothing() -> None:
+    answer = b"Response: Success\r\nActionID: x\r\nEventList: start\r\n\r\n"
+    row = event("Hangup", ActionID="x", Channel="PJSIP/a-1", Uniqueid="1.1", Linkedid="1.1")
+    end = event("StatusComplete", ActionID="x", EventList="Complete")
+    assert "flows: none" in played(HANGUP, (0.0, BANNER + answer + row + end))[1][-1]
+    assert "flows: 1 done" in played(HANGUP, (0.0, BANNER + answer + end + row))[1][-1]
+
+
+def test_a_new_connection_within_a_recording_is_a_gap() -> None:
+    lines = played(HANGUP, (0.0, BANNER), (1.0, BANNER))[1]
+    assert [line for line in lines if "pbx is back" in line]
+
+
+@pytest.mark.parametrize("data", [b"SSH-2.0-OpenSSH_9.6\r\n", b""])
+def test_what_is_no_recording_is_trouble(data: bytes) -> None:
+    with pytest.raises(Trouble, match="the recording"):
+        played(HANGUP, (0.0, data))
+
+
+def test_a_failed_start_flow_is_status_1() -> None:
+    assert played('flow f on start { fail "no" }', (0.0, BANNER))[0] == 1

@@ -1,0 +1,70 @@
+"""Lines of the log: their form, what is masked, and that a stranger's text stays on its line."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from amiflow.ami.message import Message
+from amiflow.live.log import Line, Log
+from amiflow.live.secrets import Mask
+from amiflow.report.diagnostic import Diagnostic, Label
+from amiflow.report.source import Source, Span
+
+SOURCE = Source("r.flow", 'flow f on start {\n  fail "no"\n}\n')
+STEP = Span("r.flow", 20, 29)
+
+
+def written(line: Line, form: str = "text", level: str = "info", colour: bool = False) -> list[str]:
+    mask, lines = Mask(), list[str]()
+    mask.add('pa"ss')
+    kind = "json" if form == "json" else "text"
+    least = "debug" if level == "debug" else "info"
+    Log(lines.append, lambda: 1_700_000_000.25, mask, kind, least, colour, [SOURCE]).line(line)
+    return lines
+
+
+def test_a_line_has_time_level_flow_place_and_text() -> None:
+    (line,) = written(Line("warn", "x", "it is so", flow="f", instance=3, span=STEP))
+    assert line.split(" ", 1)[0].endswith(".250")
+    assert line.split(" ", 1)[1] == "warn  f#3 (r.flow:2) it is so"
+
+
+def test_json_has_the_same_and_the_facts() -> None:
+    facts = {"m": Message(b"Event: Hangup"), "d": timedelta(seconds=1.5), "l": ("a", None), "r": {"k": 1}}
+    (line,) = written(Line("info", "x", "café \udce9", server="pbx", span=STEP, facts=facts), "json")
+    assert json.loads(line) == {
+        "time": "2023-11-14T22:13:20.250Z",
+        "level": "info",
+        "kind": "x",
+        "text": "café \udce9",
+        "server": "pbx",
+        "file": "r.flow",
+        "line": 2,
+        "column": 3,
+        "facts": {"m": "Hangup", "d": 1.5, "l": ["a", None], "r": {"k": 1}},
+    }
+
+
+def test_details_are_written_only_when_asked_for() -> None:
+    assert written(Line("debug", "x", "detail")) == []
+    assert len(written(Line("debug", "x", "detail"), level="debug")) == 1
+
+
+def test_a_secret_is_masked_in_both_forms() -> None:
+    for form in ("text", "json"):
+        (line,) = written(Line("info", "x", 'it is pa"ss', facts={"s": 'pa"ss'}), form)
+        assert "pa" not in line and "***" in line
+
+
+def test_control_characters_are_spelt_out() -> None:
+    (line,) = written(Line("info", "x", "a\r\n05:00 error b\x1b[2J\x9b"))
+    assert line.endswith("a\\r\\n05:00 error b\\x1b[2J\\x9b")
+
+
+def test_colour_and_frame() -> None:
+    frame = Diagnostic("flow-failed", "error", "flow `f` failed: no", Label(STEP, "this step", primary=True))
+    (line,) = written(Line("error", "x", "failed: no", frame=frame), colour=True)
+    assert line.startswith("\x1b[31m") and "r.flow:2:3" in line and 'fail "no"' in line
+    (line,) = written(Line("error", "x", "failed: no", frame=frame))
+    assert "\x1b" not in line
