@@ -28,6 +28,10 @@ _VALUES: dict[type, SymbolKind] = {
 }
 
 
+PICTURE = "pbx"
+"""The live picture's own name, which needs no declaration."""
+
+
 def bind(file: nodes.File) -> tuple[Bindings, list[Diagnostic]]:
     """The symbols of a file, and what is wrong with its names."""
     binder = _Binder()
@@ -44,6 +48,7 @@ class _Binder:
         self.userevents: dict[str, nodes.UserEventDecl] = {}
         self.flows: dict[str, nodes.FlowDecl] = {}
         self._used: set[Symbol] = set()
+        self._complained: set[str] = set()
         self._used_events: set[str] = set()
 
     # --- scopes
@@ -72,16 +77,21 @@ class _Binder:
         """Look a name up; in a declaration of the file only those that stand `before` it count."""
         symbol = self.find(name.text)
         if symbol is None:
-            visible = [known for scope in reversed(self.scopes) for known in scope]
-            self.findings.say(problems.unknown_name(name, visible, [s for s in self._visible() if s.kind == "message"]))
-        elif before is not None and symbol.span.start >= before:
+            self._unknown(name)
+        elif before is not None and symbol.span.start >= before and symbol in self.scopes[0].values():
             self.findings.say(problems.used_before(name, symbol))
         else:
             self.uses[name] = symbol
             self._used.add(symbol)
 
-    def _visible(self) -> list[Symbol]:
-        return [symbol for scope in reversed(self.scopes) for symbol in scope.values()]
+    def _unknown(self, name: nodes.Name) -> None:
+        """Said once in a declaration: the other uses are the same mistake."""
+        if name.text == PICTURE or name.text in self._complained:
+            return
+        self._complained.add(name.text)
+        visible = [symbol for scope in reversed(self.scopes) for symbol in scope.values()]
+        messages = [symbol for symbol in visible if symbol.kind == "message"]
+        self.findings.say(problems.unknown_name(name, [symbol.name for symbol in visible], messages))
 
     # --- the file
 
@@ -89,6 +99,7 @@ class _Binder:
         for decl in file.decls:
             self._introduce(decl)
         for decl in file.decls:
+            self._complained.clear()
             self._declaration(decl)
         for symbol in self.declared.values():
             if symbol not in self._used and symbol.kind != "unbuilt":

@@ -100,7 +100,7 @@ class _Checker:
     def _param(self, param: nodes.ParamDecl) -> None:
         written = None
         if param.type is not None:
-            self._known_type(param.type, tuple(rules.TYPE_NAMES))
+            self._known_type(param.type, tuple(rules.TYPE_NAMES), records=True)
             written = type_written(param.type)
         given = self.inference.infer(param.default) if param.default is not None else None
         if param.default is not None:
@@ -127,8 +127,11 @@ class _Checker:
             seen.setdefault(key, field.name)
             self._known_type(field.type, allowed)
 
-    def _known_type(self, written: nodes.TypeExpr, allowed: tuple[str, ...]) -> None:
+    def _known_type(self, written: nodes.TypeExpr, allowed: tuple[str, ...], records: bool = False) -> None:
         if isinstance(written, nodes.RecordType):
+            if records:
+                self._fields(written.fields, allowed)
+                return
             self.say(problems.unknown_type(written.span, None, allowed))
         elif written.name.text and written.name.text not in allowed:
             self.say(problems.unknown_type(written.span, written.name.text, allowed))
@@ -144,6 +147,7 @@ class _Checker:
         inference.facts = NOTHING
         self._trigger(flow.trigger)
         self._clauses(flow.clauses)
+        self.steps.returns = isinstance(flow.trigger, nodes.SignalTrigger)
         at_start = inference.facts
         if not flow.body.steps:
             self.say(problems.empty_flow(flow.name, flow.body))

@@ -25,6 +25,8 @@ class Steps:
         self.say = inference.findings.say
         self._constants = constants
         self._loops = 0
+        self.returns = True
+        """Whether somebody takes what the steps return."""
 
     # --- parts that triggers share
 
@@ -136,7 +138,8 @@ class Steps:
                 return False
             case nodes.Return(value=value):
                 inference.infer(value)
-                self.say(problems.misplaced_return(step.span))
+                if not self.returns:
+                    self.say(problems.misplaced_return(step.span))
                 return False
             case _:
                 self._unbuilt(step)

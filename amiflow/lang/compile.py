@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from amiflow.ami.catalog import Catalog
+from amiflow.ami.catalog import Catalog, load
 from amiflow.lang import nodes
 from amiflow.lang.bind import bind
 from amiflow.lang.check import check, vocabulary_of
@@ -57,8 +57,14 @@ _PHASES: tuple[_Phase, ...] = (
 )
 
 
-def compile_recipe(path: str, read: Callable[[str], str], catalog: Catalog, grammar: Grammar | None = None) -> Compiled:
-    """Compile the recipe that `read(path)` gives; what `read` raises is the caller's. Nothing else is raised."""
+def compile_recipe(
+    path: str, read: Callable[[str], str], catalog: Catalog | None = None, grammar: Grammar | None = None
+) -> Compiled:
+    """Compile the recipe that `read(path)` gives; what `read` raises is the caller's. Nothing else is raised.
+
+    Without a catalogue it is the shipped one; without a grammar one is built (a quarter of a second).
+    """
+    catalog = load() if catalog is None else catalog
     source = Source(path, read(path))
     sources = {path: source}
     file, syntax = parse(source, grammar)

@@ -6,6 +6,7 @@ Belongs here: the list. A construct that is built loses its row here and gets it
 from __future__ import annotations
 
 from amiflow.lang import nodes, problems
+from amiflow.lang.bind import PICTURE
 from amiflow.lang.infer import LIVE_PICTURE
 from amiflow.lang.scope import Bindings, Symbol, children
 from amiflow.report.diagnostic import Diagnostic
@@ -76,6 +77,8 @@ def _what(node: object, unbuilt: set[str], bindings: Bindings) -> str | None:
             return "a parallel `for`"
         case nodes.Call(module=None, name=name) if name.text in LIVE_PICTURE and name.text not in unbuilt:
             return f"the live picture (`{name.text}`)"
+        case nodes.Name(text=text) if text == PICTURE and node not in bindings.uses:
+            return f"the live picture (`{text}`)"
         case nodes.Set(target=nodes.Index(base=base)) if not _of_unbuilt(base, bindings):
             return "setting a part of a value"
     return _CONSTRUCTS.get(type(node))

@@ -302,9 +302,9 @@ def missing_group(
     ways = ", or ".join(_listed(way) for way in complete)
     return _problem(
         "missing-header",
-        f"{action} does not say enough: {_listed(missing[nearest])} is missing",
+        f"{action} does not say enough without {_listed(missing[nearest])}",
         block.span,
-        f"without {_listed(missing[nearest])}",
+        "not enough",
         notes=(f"it needs {ways}",),
     )
 
