@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
     "run": "amiflow.cli.run",
+    "simulate": "amiflow.cli.simulate",
     "test": "amiflow.cli.test",
 }
 

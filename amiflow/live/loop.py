@@ -44,6 +44,7 @@ from amiflow.plan.model import ActionNeed
 
 READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
+_QUIET = 0.3
 _ASKING = 5.0
 SOURCE = "source"
 """The name of the worker whose end means that no server will send anything more."""
@@ -91,6 +92,7 @@ class Loop:
         self._stopped_by: int | None = None
         self._cut = False
         self._source_ended = False
+        self._quiet_at = 0.0
 
     # --- the run ---
 
@@ -128,10 +130,12 @@ class Loop:
         if self._wake in readable:
             self._woken()
         self._read([peer for peer in self._peers.values() if peer.link in readable])
-        if self._source_ended:
-            self._read_all_that_is_left()
         self._act()
         self._fall_due()
+        if self._source_ended and self._is_quiet(bool(readable)):
+            self._inputs.append((None, effects.SourceEnded()))
+            self._source_ended = False
+            self._act()
         self._each_writes(lambda peer, now: [])
 
     def _sleep(self, until: float | None) -> list[Wake[Link | None] | Link]:
@@ -149,6 +153,8 @@ class Loop:
     def _deadline(self) -> float | None:
         due = [peer.deadline() for peer in self._peers.values()]
         due += [runner.machine.deadline() for runner in self._runners if runner.status is None]
+        if self._source_ended:
+            due.append(max(self._quiet_at, self._clock.now() + _QUIET / 2))
         return min((one for one in due if one is not None), default=None)
 
     # --- coming in ---
@@ -181,14 +187,12 @@ class Loop:
         for peer in peers:
             self._heard(peer, peer.read(self._clock.now(), READ_IN_A_TURN))
 
-    def _read_all_that_is_left(self) -> None:
-        """What the source sent before it ended comes before its end."""
-        links = {peer.link: peer for peer in self._peers.values() if peer.link}
-        while ready := select.select([*links], [], [], 0)[0]:
-            self._read([links[link] for link in ready])
-            links = {peer.link: peer for peer in self._peers.values() if peer.link}
-        self._inputs.append((None, effects.SourceEnded()))
-        self._source_ended = False
+    def _is_quiet(self, heard: bool) -> bool:
+        """Whether no flow runs and nothing has come for a moment: what our last actions brought about is in too."""
+        now = self._clock.now()
+        if heard or any(runner.machine.running() for runner in self._runners):
+            self._quiet_at = now + _QUIET
+        return now >= self._quiet_at
 
     def _heard(self, peer: Peer, events: Sequence[PeerEvent]) -> None:
         for event in events:

@@ -43,12 +43,12 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Events:
     """What makes the servers' events where they are simulated: `begin` is called when the first server is ready, `wait`
     returns when nothing more will be sent, and is called in a worker."""
 
     begin: Callable[[], None]
-    wait: Callable[[], None]
+    wait: Callable[[], object]
 
 
 def machines(jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log) -> list[Runner]:
@@ -75,7 +75,7 @@ def run(
     log: Log,
     clock: Clock,
     shadow: bool = False,
-    source: Source | None = None,
+    events: Events | None = None,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Raises Trouble, Refused."""
     run_id = new_run_id()
@@ -87,22 +87,26 @@ def run(
     began = clock.now()
     with wake.listening():
         try:
-            return Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(source, wake)).run()
+            return Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake)).run()
         finally:
             wake.close()
             summarize(runners, log, clock.now() - began)
 
 
-def _beginning(source: Source | None, wake: Wake[Link | None]) -> Callable[[], None] | None:
-    if source is None:
+def _beginning(events: Events | None, wake: Wake[Link | None]) -> Callable[[], None] | None:
+    if events is None:
         return None
 
-    return partial(_begin, source, wake)
+    return partial(_begin, events, wake)
 
 
-def _begin(source: Source, wake: Wake[Link | None]) -> None:
-    source.begin()
-    wake.work(SOURCE, source.wait)
+def _begin(events: Events, wake: Wake[Link | None]) -> None:
+    events.begin()
+    wake.work(SOURCE, lambda: _nothing(events.wait()))
+
+
+def _nothing(_: object) -> None:
+    """A worker's result where there is none."""
 
 
 def record(server: Server, secret: str, writer: Writer, log: Log, clock: Clock) -> int:
