@@ -45,15 +45,23 @@ class _Client:
 class Service:
     """A manager interface. Clients are known by numbers that the owner chooses. Times are epoch seconds.
 
-    The scenario begins when the first client has logged in. `challenge` is some decimal digits for MD5 logins.
+    The scenario begins when the first client has logged in, or by `begin` alone where `begins_at_login` is false.
+    `challenge` is some decimal digits for MD5 logins.
     """
 
-    def __init__(self, scenario: Scenario, catalog: Catalog, now: float, challenge: str) -> None:
+    def __init__(
+        self, scenario: Scenario, catalog: Catalog, now: float, challenge: str, begins_at_login: bool = True
+    ) -> None:
         self._pbx = Pbx(scenario, now, self._tell)
         self._catalog = catalog
         self._start = now
+        self._begins_at_login = begins_at_login
         self._options = ServerOptions(scenario.accounts, self._needed, AMI_VERSION, challenge)
         self._clients: dict[int, _Client] = {}
+
+    def begin(self, now: float) -> None:
+        """Let the scenario begin; a second time means nothing."""
+        self._pbx.begin(now)
 
     def connect(self, number: int) -> None:
         """A client has come."""
@@ -113,7 +121,7 @@ class Service:
             while (request := session.next_request(now)) is not None:
                 served = True
                 self._carry_out(session, request, now)
-            if session.account is not None:
+            if session.account is not None and self._begins_at_login:
                 self._pbx.begin(now)
         return served
 
