@@ -65,6 +65,8 @@ class Actions:
         try:
             acting = self._prepare(instance, step)
         except EvaluationError as error:
+            text = f"{step.action}: {error.text}"
+            self._core.note("action-failed", "debug", text, instance=instance, span=error.span, failure="failed")
             instance.break_off(step, Failure("failed", error.text), error.span)
             return True
         if self._core.options.shadow and not step.reads:
@@ -123,6 +125,8 @@ class Actions:
                 acting.until,
                 instance.id,
                 step.span,
+                # Its finally is run again after a restart: what it may have sent must be known then.
+                promised=instance.state == "final" and not step.reads,
             )
         )
 

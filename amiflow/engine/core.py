@@ -41,7 +41,8 @@ class Options:
     some Asterisk versions cut ActionIDs off at 67. `run` is what the prefixes of all machines of the run begin with.
 
     `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
-    `shadow` only actions that merely read are sent; with `cover` the steps that were reached are remembered.
+    `shadow` only actions that merely read are sent; with `cover` the steps that were reached are remembered; with
+    `steps` each step is noted, for the journal.
     """
 
     prefix: str
@@ -52,6 +53,7 @@ class Options:
     shadow: bool = False
     zone: str = "UTC"
     cover: bool = False
+    steps: bool = False
 
 
 class Core:

@@ -36,10 +36,13 @@ class ServerReady:
 
 @dataclass(frozen=True, slots=True)
 class ServerLost:
-    """The connection is gone; times go on, and waiting actions wait for the next ServerReady within their time."""
+    """The connection is gone; times go on, and waiting actions wait for the next ServerReady within their time.
+
+    `silent` is for how many seconds nothing had come from it: since then events may have been missed."""
 
     server: str
     reason: str
+    silent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,7 @@ class SourceEnded:
     """No server will send anything more (the end of a recording or of a simulated scenario): Exit when no flow runs."""
 
 
-Input: TypeAlias = (
-    ServerReady | ServerLost | Received | Sent | Answered | Unanswered | Tick | StopAsked | SourceEnded
-)
+Input: TypeAlias = ServerReady | ServerLost | Received | Sent | Answered | Unanswered | Tick | StopAsked | SourceEnded
 
 # --- effects ----------------------------------------------------------------------------------------------------------
 
@@ -106,7 +107,8 @@ class Send:
 
     `action_id` is the runner's own, unique for the run, and is to be put on the wire as `ActionID`; `headers` begin
     with `Action`. `until` is the monotonic time at which the flow's own patience ends: an action not yet sent by then
-    is dropped. `instance` is the flow instance that asked, with the step's span.
+    is dropped. `instance` is the flow instance that asked, with the step's span. Where it is `promised`, its intention
+    is to be in the journal, if there is one, before it is sent.
     """
 
     server: str
@@ -117,6 +119,7 @@ class Send:
     until: float
     instance: int
     span: Span
+    promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,8 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class FlowEnded:
-    """An instance came to its end; `failure` is the text of a failed one, with the span of the step that failed."""
+    """An instance came to its end; `failure` is the text of a failed one, with the span of the step that failed. Of one
+    that is done, the span is where it stopped."""
 
     flow: str
     instance: int

@@ -6,8 +6,10 @@ Belongs here: beginning and ending a run, its finally, and each instruction that
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import assert_never
 
+from amiflow.ami.message import Message
 from amiflow.engine.actions import Actions
 from amiflow.engine.core import Core
 from amiflow.engine.effects import FlowEnded, Outcome, Said
@@ -15,6 +17,7 @@ from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Acting, Awaiting, Ending, Instance, Pausing
 from amiflow.engine.tape import Tape
 from amiflow.engine.values import Failure, Value, to_text
+from amiflow.plan.durations import duration_text
 from amiflow.plan.expressions import Expr
 from amiflow.plan.model import (
     Act,
@@ -37,6 +40,8 @@ from amiflow.report.source import Span
 _FINALLY = 30.0  # seconds that a finally may take
 _SLICE = 10_000  # instructions in a row before others get their turn
 _MOST = 1_000_000  # instructions in a row before the flow is taken to be stuck
+_TRACED = 200  # steps in a row that are noted one by one
+_SHOWN = 200  # characters of a value in a note
 
 
 class Steps:
@@ -46,6 +51,7 @@ class Steps:
         self._core = core
         self._tape = tape
         self._actions = actions
+        self._traced = 0
 
     # --- beginning and end --------------------------------------------------------------------------------------------
 
@@ -56,7 +62,10 @@ class Steps:
         instance.state = "running"
         instance.started = core.now
         core.counters["started", flow.name] += 1
-        core.note("flow-started", "debug", flow.name, instance=instance, span=flow.span, message=instance.cause)
+        origin = _origin(instance) if core.options.steps else {}
+        core.note(
+            "flow-started", "debug", flow.name, instance=instance, span=flow.span, message=instance.cause, **origin
+        )
         try:
             lasting = core.seconds(flow.lasting, core.frame(instance.names, instance.server))
         except EvaluationError as error:
@@ -150,6 +159,7 @@ class Steps:
         if instance.state == "ended" or instance.block is not None:
             return
         self._tape.disarm(instance)
+        self._traced = _TRACED + 1 if instance.spent else 0
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):
                 return
@@ -196,10 +206,12 @@ class Steps:
     def _execute(self, instance: Instance, step: Instruction | None) -> bool:
         """Do one instruction. False where the flow now waits, or has ended."""
         match step:
-            case None | Stop():
-                return self._done(instance, None)
-            case Return(value=value):
-                return self._done(instance, self._value(instance, value))
+            case None:
+                return self._done(instance, None, None)
+            case Stop(span=span):
+                return self._done(instance, None, span)
+            case Return(value=value, span=span):
+                return self._done(instance, self._value(instance, value), span)
             case Act():
                 return self._begin(instance, self._actions.begin(instance, step))
             case Await():
@@ -207,6 +219,7 @@ class Steps:
             case Pause(duration=duration):
                 pause = self._core.seconds(duration, self._core.frame(instance.names, instance.server))
                 instance.position += 1
+                self._trace(instance, step.span, f"waits for {duration_text(timedelta(seconds=pause))}")
                 return self._sleep(instance, self._core.now + pause)
             case Again():
                 return self._again(instance, step)
@@ -216,12 +229,16 @@ class Steps:
                 instance.trouble = (instance.names[error], span)
             case Jump(target=target):
                 instance.position = target
-            case JumpUnless(condition=condition, target=target):
-                instance.position = instance.position + 1 if self._value(instance, condition) else target
+            case JumpUnless(condition=condition, target=target, span=span):
+                holds = self._value(instance, condition)
+                self._trace(instance, span, "the condition holds" if holds else "the condition does not hold")
+                instance.position = instance.position + 1 if holds else target
             case Next():
                 self._next(instance, step)
-            case Set(name=name, value=value):
+            case Set(name=name, value=value, span=span):
                 instance.names[name] = self._value(instance, value)
+                if self._core.options.steps and name.isidentifier():  # the code's own names are none
+                    self._trace(instance, span, f"{name} = {to_text(instance.names[name])}")
                 instance.position += 1
             case Log():
                 self._say(instance, step)
@@ -237,12 +254,12 @@ class Steps:
             self._tape.arm(instance, entered=True)
         return goes_on
 
-    def _done(self, instance: Instance, result: Value) -> bool:
+    def _done(self, instance: Instance, result: Value, span: Span | None) -> bool:
         if instance.state == "final":
             self._leave(instance)
             self._finish(instance)
         else:
-            self.end(instance, "done", result=result)
+            self.end(instance, "done", None, span, result)
         return False
 
     def _sleep(self, instance: Instance, until: float) -> bool:
@@ -256,13 +273,16 @@ class Steps:
         frame = core.frame(names, instance.server)
         count = names.get(step.position) or 0
         if count >= core.count(step.times, frame):
+            self._trace(instance, step.span, "no further round")
             instance.position = step.done
             return True
         if step.every is not None:
             due = names[beginning] + core.seconds(step.every, frame) if count else core.now
             if due > core.now:
+                self._trace(instance, step.span, "waits for its next round")
                 return self._sleep(instance, due)
             names[beginning] = core.now
+        self._trace(instance, step.span, f"round {count + 1}")
         names[step.position] = count + 1
         if step.name is not None:
             names[step.name] = count + 1
@@ -276,16 +296,39 @@ class Steps:
         if not isinstance(items, tuple):
             raise EvaluationError(f"{to_text(items)} is no list", step.span)
         if at >= len(items):
+            self._trace(instance, step.span, "no further item")
             instance.position = step.done
             return
+        self._trace(instance, step.span, f"item {at + 1} of {len(items)}")
         names[step.name] = items[at]
         names[step.position] = at + 1
         instance.position += 1
+
+    def _trace(self, instance: Instance, span: Span, text: str) -> None:
+        """Note a step, where that is asked for; of many in a row only the first, lest a loop drown all else."""
+        if not self._core.options.steps or self._traced > _TRACED:
+            return
+        self._traced += 1
+        if self._traced > _TRACED:
+            text = "its further steps are not noted until it waits"
+        shown = self._core.mask(text)[:_SHOWN]  # masked first: half a secret is no secret any more to the mask
+        self._core.note("step", "debug", shown, instance=instance, span=span)
 
     def _say(self, instance: Instance, step: Log) -> None:
         text = self._core.mask(to_text(self._value(instance, step.text)))
         self._core.emit(Said(step.level, text, instance.program.flow.name, instance.id, step.span))
         instance.position += 1
+
+
+def _origin(instance: Instance) -> dict[str, Value]:
+    """Where a run comes from: its server, its key, and the events of its trigger where there are several."""
+    events = tuple(value for value in instance.names.values() if isinstance(value, Message))
+    origin: dict[str, Value] = {"server": instance.server.name}
+    if instance.key is not None:
+        origin["key"] = instance.key
+    if len(events) > 1:
+        origin["events"] = events
+    return origin
 
 
 def _past(instance: Instance) -> int:

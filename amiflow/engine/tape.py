@@ -34,6 +34,9 @@ class Tape:
         timer = core.timers.set(core.now + within, "block", instance)
         wait = Awaiting(step, within, core.now, timer, [], [None] * len(step.entries), instance.place)
         instance.block = wait
+        if core.options.steps:
+            text = f"waits up to {duration_text(timedelta(seconds=within))} for {_missing(wait)}"
+            core.note("step", "debug", text, instance=instance, span=step.span)
         if self._take_kept(instance, wait):
             return True
         if instance.dropped > instance.place:
@@ -85,6 +88,8 @@ class Tape:
         wait.taken[slot] = message
         wait.last = max(wait.last, number)
         if wait.step.mode == "all" and None in wait.taken:
+            text = f"{message.name} came, {_missing(wait)} not yet"
+            self._core.note("wait-part", "debug", text, instance=instance, span=wait.step.span, message=message)
             return False
         self.leave(instance, wait)
         self.move(instance, wait.last)

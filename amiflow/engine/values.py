@@ -192,3 +192,17 @@ def to_text(value: Value) -> str:
         case Failure():
             return f"{value.kind}: {value.message}"
     return str(value)
+
+
+def to_plain(value: Value) -> Value:
+    """The value as JSON can hold it: durations in seconds, messages by their names, times and the like as `to_text`."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case timedelta():
+            return value.total_seconds()
+        case list() | tuple():
+            return [to_plain(item) for item in value]
+        case dict():
+            return {str(name): to_plain(item) for name, item in value.items()}
+    return to_text(value)

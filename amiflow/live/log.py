@@ -10,10 +10,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from amiflow.engine.effects import Level
-from amiflow.engine.values import to_text
+from amiflow.engine.values import to_plain
 from amiflow.live.config import LOG_LEVELS, LogFormat
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic
@@ -97,7 +97,7 @@ class Log:
             fields["file"] = line.span.path
             fields["line"], fields["column"] = self._sources[line.span.path].position(line.span.start)
         if line.facts:
-            fields["facts"] = {name: _plain(value) for name, value in line.facts.items()}
+            fields["facts"] = {name: to_plain(value) for name, value in line.facts.items()}
         return json.dumps(fields)
 
     def _place(self, span: Span | None) -> str:
@@ -108,16 +108,3 @@ class Log:
 def clean(text: str) -> str:
     """The text on one line, with control characters spelt out: what a stranger put into a header moves no cursor."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case timedelta():
-            return value.total_seconds()
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case dict():
-            return {str(name): _plain(item) for name, item in value.items()}
-    return to_text(value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amiflow.engine.effects import Tick
+from amiflow.engine.effects import FlowEnded, Tick
 from amiflow.plan.model import Again, Handler, Next, Pause, Reraise, Return
 from support.machines import Bench
 from support.plans import (
@@ -208,3 +208,52 @@ def test_a_loop_of_no_time_at_all_cannot_hold_up_the_machine() -> None:
         calls += 1
         bench.give(Tick())
     assert calls == 5
+
+
+# --- what the journal is told -----------------------------------------------------------------------------------------
+
+
+def test_each_step_is_noted_where_that_is_asked_for() -> None:
+    body = (
+        let("x", "a.N"),
+        let("%hidden", 0),
+        unless(eq(local("x"), "8"), 3),
+        pause(5),
+        wait(on("B", "b"), within=5),
+        stop(),
+    )
+    bench = Bench(flow("f", on("A", "a"), *body), steps=True)
+    bench.event("A", N="7")
+    bench.advance(5)
+    bench.event("B")
+    texts = [note.text for note in bench.notes("step")]
+    assert texts[:3] == ["x = 7", "the condition does not hold", "waits for 5s"]
+    assert texts[3:] == ["waits up to 5s for B"]
+    (ended,) = [effect for effect in bench.effects if isinstance(effect, FlowEnded)]
+    assert ended.span == body[-1].span
+    assert bench.notes("flow-started")[0].facts == {"server": "pbx"}
+    assert not ran(let("x", "a.N")).notes("step")
+
+
+def test_many_steps_in_a_row_are_not_noted_one_by_one() -> None:
+    bench = Bench(flow("f", on("A", "a"), *[let("x", "a.N") for _ in range(300)]), steps=True)
+    bench.event("A", N="7")
+    assert [note.text for note in bench.notes("step")][199:] == [
+        "x = 7",
+        "its further steps are not noted until it waits",
+    ]
+
+
+def test_a_secret_is_in_no_note_of_a_step() -> None:
+    secret = "s3cret" * 40
+    bench = Bench(flow("f", on("A", "a"), let("x", "a.N")), steps=True, secrets={"key": secret})
+    bench.event("A", N="-" * 190 + secret)
+    assert [note.text for note in bench.notes("step")] == ["x = " + "-" * 190 + "***"]
+
+
+def test_only_what_a_finally_changes_is_promised() -> None:
+    bench = Bench(flow("f", on("A", "a"), act("Hangup"), final=(act("Getvar", reads=True), act("Hangup"))))
+    bench.event("A")
+    for _ in range(3):
+        bench.answer()
+    assert [send.promised for send in bench.sends] == [False, False, True]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amiflow.ami.message import Message
-from amiflow.engine.values import BadText, Call, Failure, Reply, Value, read, to_text, write
+from amiflow.engine.values import BadText, Call, Failure, Reply, Value, read, to_plain, to_text, write
 from amiflow.plan.types import Coding
 
 MS = Coding("duration", "ms")
@@ -112,3 +112,15 @@ def test_a_reply_reads_its_response() -> None:
     reply = Reply(Message.build([("Response", "Success"), ("Value", "7"), ("Output", "a"), ("Output", "b")]), ())
     assert reply.get("value") == "7"
     assert reply.all("output") == ["a", "b"]
+
+
+def test_any_value_can_be_made_plain() -> None:
+    moment = datetime(2026, 3, 2, 7, 59, tzinfo=UTC)
+    message = Message.build([("Event", "Hangup"), ("Channel", "PJSIP/a-1")])
+    value = {"list": (1, 2.5, None, True), "time": moment, "within": timedelta(milliseconds=1500), "event": message}
+    assert to_plain(value) == {
+        "list": [1, 2.5, None, True],
+        "time": "2026-03-02T07:59:00Z",
+        "within": 1.5,
+        "event": "Hangup",
+    }
