@@ -99,7 +99,6 @@ class Recovery:
     rule: Start
     tokens: list[Token] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
-    lost: list[tuple[int, int]] = field(default_factory=list)
     _checkpoint: tuple[int, Cursor] = field(init=False)
     _quiet_until: int = -1
 
@@ -111,6 +110,7 @@ class Recovery:
         while True:
             refused = cursor.peek()
             if self._starts_declaration(refused) and cursor.fork().take(END):
+                cursor.offset = refused.start_pos or 0
                 self._checkpoint = (len(self.tokens), cursor.fork())
             before = cursor.fork()
             if cursor.take(refused.type):
@@ -175,7 +175,7 @@ class Recovery:
             return None
         resumed = checkpoint.fork()
         resumed.offset = self.end if following is None or len(self.mistakes) >= MOST else following.start()
-        self.lost.append((checkpoint.offset, resumed.offset))
+        self._checkpoint = (at, resumed.fork())
         del self.tokens[at:]
         return resumed
 

@@ -154,6 +154,13 @@ def test_what_can_be_read_is_kept_around_a_mistake() -> None:
     assert isinstance(file.decls[0], nodes.LetDecl)
 
 
+@pytest.mark.parametrize("blank", ["\n", "\n\n", "\n\n\n", "\r\n\r\n"])
+def test_giving_a_declaration_up_always_goes_forward(blank: str) -> None:
+    text = f"let a = 1{blank}flow ) ) ) ){blank}flow ( ( ({blank}let b = 2{blank}"
+    file, problems = parse(Source("r", text))
+    assert problems and [decl.name.text for decl in file.decls if isinstance(decl, nodes.LetDecl)] == ["a", "b"]
+
+
 # -- always -----------------------------------------------------------------------------------------------------------
 
 SIGNS = ["x", "e.Channel", '"t"', "5s", "{", "}", "(", ")", "[", "]", "=", ",", ":", "\n", "#c\n", "Hangup"]
