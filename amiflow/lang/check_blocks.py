@@ -65,7 +65,7 @@ def _entry(inference: Inference, entry: nodes.HeaderEntry, message: MessageOf, r
 def _value(inference: Inference, entry: nodes.HeaderEntry, info: HeaderInfo, role: Role) -> None:
     kind = inference.infer(entry.value)
     if role == "action" and (isinstance(kind, Maybe) or kind == NONE):
-        inference.findings.say(problems.maybe_none(entry.value, kind, None))
+        inference.findings.say(problems.maybe_none(entry.value, kind, inference.reason_for_none(entry.value)))
         return
     if kind == NONE:
         return

@@ -23,6 +23,7 @@ from amiflow.lang.parse import parse
 from amiflow.lang.safety import safety
 from amiflow.lang.scope import Bindings, Checked
 from amiflow.plan.model import Plan
+from amiflow.plan.optimize import optimize
 from amiflow.plan.testmodel import Test
 from amiflow.report.diagnostic import Diagnostic, ordered
 from amiflow.report.source import Source
@@ -79,7 +80,7 @@ def compile_recipe(
     if any(problem.severity == "error" for problem in diagnostics):
         return Compiled(None, (), diagnostics, sources)
     lowering = Lowering(source, bindings, checked, vocabulary_of(bindings, catalog))
-    plan = lower(file, lowering)
+    plan = optimize(lower(file, lowering))
     tests = tuple(lower_test(decl, lowering) for decl in file.decls if isinstance(decl, nodes.TestDecl))
     return Compiled(plan, tests, diagnostics, sources)
 

@@ -11,7 +11,7 @@ import re2
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
 from amiflow.lang.scope import Bindings, Findings, Groups, Symbol
-from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header
+from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header, sent
 from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
 from amiflow.plan.types import (
     BOOL,
@@ -72,7 +72,7 @@ class Inference:
         """The type of an expression that stands where a value is needed."""
         kind = self.infer(expr)
         if isinstance(kind, Maybe) or kind == NONE:
-            self.findings.say(problems.maybe_none(expr, kind, self._reason_for_none(expr)))
+            self.findings.say(problems.maybe_none(expr, kind, self.reason_for_none(expr)))
             return definite(kind) if isinstance(kind, Maybe) else UNKNOWN
         return kind
 
@@ -247,6 +247,7 @@ class Inference:
         info = self.vocabulary.header(base, name.text)
         if info is None and not named and self.vocabulary.open(base):
             info = open_header(name.text, caller=True)
+            info = sent(info) if base.kind == "action" else info
         if info is None:
             path = path_of(expr.base, self.bindings.uses)
             owner = path[0] if path is not None and isinstance(path[0], Symbol) and len(path) == 1 else None
@@ -491,7 +492,7 @@ class Inference:
                     return op in ("==", "<=", ">=")
         return None
 
-    def _reason_for_none(self, expr: nodes.Expr) -> str | None:
+    def reason_for_none(self, expr: nodes.Expr) -> str | None:
         """The header that may be absent, by the catalogue's name."""
         info = self.read.get(expr)
         return info.name if info is not None else None

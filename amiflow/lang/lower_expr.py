@@ -1,13 +1,11 @@
 """Expressions of the tree become expressions of the plan: names resolved, headers with their codings.
 
-Belongs here: one rule for each kind of expression, patterns with the keys that dispatch is indexed by, headers that are
-written. Never here: steps (`lower_steps`).
+Belongs here: one rule for each kind of expression, patterns, headers that are written. Never here: steps
+(`lower_steps`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -16,7 +14,7 @@ from amiflow.lang.infer import TRUST
 from amiflow.lang.scope import FILE_LEVEL, Bindings, Checked
 from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, Vocabulary
 from amiflow.plan import expressions as ir
-from amiflow.plan.model import HeaderValue, Key, Pattern, Trust
+from amiflow.plan.model import HeaderValue, Pattern, Trust
 from amiflow.plan.types import OPEN, PLAIN, Maybe, MessageOf, definite
 from amiflow.report.source import Source, Span
 
@@ -159,7 +157,7 @@ class Lowering:
     # --- patterns
 
     def pattern(self, pattern: nodes.Pattern) -> Pattern:
-        """A pattern with its wire names, its whole condition and the equalities that single its events out."""
+        """A pattern with its wire names and its whole condition; its keys are a pass's (`plan.optimize`)."""
         name = pattern.name.text if pattern.name is not None else None
         own = [message for message in pattern.events if message.userevent is not None]
         if own and name is None:
@@ -169,7 +167,7 @@ class Lowering:
             tests.append(self.expr(pattern.where))
         where = both(tuple(tests), pattern.span) if tests else None
         events = tuple(dict.fromkeys(self._event_name(message) for message in pattern.events))
-        return Pattern(events, name, where, tuple(_keys(where, name)), pattern.span)
+        return Pattern(events, name, where, (), pattern.span)
 
     def _event_name(self, message: nodes.MessageName) -> str:
         event = self.vocabulary.event(message.name.text)
@@ -218,26 +216,3 @@ def _as_typed(value: ir.Expr, info: HeaderInfo) -> ir.Expr:
         case "duration" if info.coding.unit in _UNITS:
             return ir.Const(timedelta(**{_UNITS[info.coding.unit or "s"]: float(text)}), value.span)
     return value
-
-
-def _keys(where: ir.Expr | None, name: str | None) -> Iterator[Key]:
-    """Top-level equalities of a header of the message itself with a value that does not depend on it."""
-    parts = where.parts if isinstance(where, ir.Both) else (where,)
-    for part in parts:
-        if not isinstance(part, ir.Compare) or part.op != "==":
-            continue
-        for header, value in ((part.left, part.right), (part.right, part.left)):
-            match header:
-                case ir.Header(of=ir.Local(name=owner)) if owner == name and not _mentions(value, owner):
-                    yield Key(header.name, header.coding, value)
-                    break
-
-
-def _mentions(expr: object, name: str) -> bool:
-    if isinstance(expr, ir.Local):
-        return expr.name == name
-    if isinstance(expr, tuple):
-        return any(_mentions(item, name) for item in expr)
-    if not is_dataclass(expr):
-        return False
-    return any(_mentions(getattr(expr, field.name), name) for field in fields(expr))

@@ -162,7 +162,7 @@ class Vocabulary:
             case "action":
                 action = self.action(alternative)
                 header = action.header(name) if action else None
-                return replace(of_header(header), coding=_optional(header)) if header else None
+                return sent(of_header(header)) if header else None
             case "response":
                 return self._of_answer(alternative, name)
         return None
@@ -203,8 +203,9 @@ def _names(headers: Iterable[Header]) -> list[str]:
     return [header.name for header in headers]
 
 
-def _optional(header: Header) -> Coding:
-    return replace(of_header(header).coding, optional=True)
+def sent(info: HeaderInfo) -> HeaderInfo:
+    """The header of an action that was sent: a test that reads it says that it is there."""
+    return replace(info, coding=replace(info.coding, optional=False))
 
 
 def _common(infos: list[HeaderInfo]) -> HeaderInfo | None:

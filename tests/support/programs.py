@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_EXPECTED = re.compile(r"[ \t]*##! ([a-z-]+): (.*)$", re.MULTILINE)
+_EXPECTED = re.compile(r"[ \t]*##! ([a-z-]+): (.*?)(?=[ \t]*##! |$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
