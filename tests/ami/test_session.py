@@ -609,7 +609,7 @@ _SAYS = st.one_of(
 _STEP = st.one_of(_SAYS, st.floats(0.0, 40.0), st.sampled_from(["submit", "list", "withdraw", "leave", "end"]))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(State), st.lists(_STEP, max_size=15))
 def test_nothing_raises_in_any_state_and_every_action_ends_once(state: State, steps: list[bytes | float | str]) -> None:
     client = in_state(state)
