@@ -230,9 +230,9 @@ class Actions:
         phase, spell = acting.phase, duration_text(timedelta(seconds=acting.within))
         self.abandon(instance, acting)
         match phase:
-            case "held":
+            case "held" if not instance.server.ready:
                 self._fail(instance, acting, Failure("disconnected", f"no connection within {spell}"), True)
-            case "handed":
+            case "held" | "handed":
                 self._unmove(instance, acting)
                 self._fail(instance, acting, Failure("timeout", f"could not be sent within {spell}"), True)
             case "sent":

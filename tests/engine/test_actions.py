@@ -52,7 +52,8 @@ def test_the_rows_of_a_list_are_bound_with_it() -> None:
         (lambda b: b.advance(5), "timeout: could not be sent within 5s -"),
         (lambda b: (b.on_wire(), b.unanswered("unknown", reason="cut")), "unknown: cut -"),
         (lambda b: b.unanswered("invalid", reason="too long"), "failed: too long -"),
-        (lambda b: (b.unanswered("unsent"), b.advance(5)), "disconnected: no connection within 5s -"),
+        (lambda b: (b.unanswered("unsent"), b.advance(5)), "timeout: could not be sent within 5s -"),
+        (lambda b: (b.unanswered("unsent"), b.lose(), b.advance(5)), "disconnected: no connection within 5s -"),
     ],
 )  # fmt: skip
 def test_what_reaches_the_or(happening: Any, said: str) -> None:
