@@ -17,7 +17,7 @@ from amiflow.lang.grammar import Grammar
 
 def compile_file(path: str) -> Compiled:
     """Compile one recipe. Raises Trouble where it cannot be read."""
-    return compile_recipe(path, read, catalogue(), _grammar())
+    return compile_recipe(path, read, catalogue(), grammar())
 
 
 @cache
@@ -27,7 +27,8 @@ def catalogue() -> catalog.Catalog:
 
 
 @cache
-def _grammar() -> Grammar:
+def grammar() -> Grammar:
+    """What reads recipes."""
     return Grammar(_cache_file())
 
 
