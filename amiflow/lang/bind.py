@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from amiflow.lang import nodes, problems
 from amiflow.lang.scope import Bindings, Findings, Symbol, SymbolKind, children
 from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Span
 
 _VALUES: dict[type, SymbolKind] = {
     nodes.ParamDecl: "param",
@@ -49,6 +50,7 @@ class _Binder:
         self.flows: dict[str, nodes.FlowDecl] = {}
         self._used: set[Symbol] = set()
         self._complained: set[str] = set()
+        self._declaring = Span("", 0, 0)
         self._used_events: set[str] = set()
 
     # --- scopes
@@ -91,7 +93,10 @@ class _Binder:
         self._complained.add(name.text)
         visible = [symbol for scope in reversed(self.scopes) for symbol in scope.values()]
         messages = [symbol for symbol in visible if symbol.kind == "message"]
-        self.findings.say(problems.unknown_name(name, [symbol.name for symbol in visible], messages))
+        begin = self._declaring.start
+        elsewhere = [s for s in self.declared.values() if s.name == name.text and s.span.start >= begin]
+        names = [symbol.name for symbol in visible]
+        self.findings.say(problems.unknown_name(name, names, messages, elsewhere[-1] if elsewhere else None))
 
     # --- the file
 
@@ -100,6 +105,7 @@ class _Binder:
             self._introduce(decl)
         for decl in file.decls:
             self._complained.clear()
+            self._declaring = decl.span
             self._declaration(decl)
         for symbol in self.declared.values():
             if symbol not in self._used and symbol.kind != "unbuilt":

@@ -9,7 +9,8 @@ import re
 from typing import Literal, TypeAlias
 
 from amiflow.lang import nodes, problems, rules
-from amiflow.lang.infer import Inference, plain_text
+from amiflow.lang.infer import Inference
+from amiflow.lang.scope import plain_text
 from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, open_header
 from amiflow.plan.types import BOOL, DURATION, NONE, TEXT, ListOf, Maybe, MessageOf, Type, Unknown, definite
 

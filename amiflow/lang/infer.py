@@ -10,7 +10,7 @@ import re2
 
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
-from amiflow.lang.scope import Bindings, Findings, Groups, Symbol
+from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, plain_text
 from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header, sent
 from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
 from amiflow.plan.types import (
@@ -264,11 +264,11 @@ class Inference:
                 return maybe(item)
             case RecordOf(fields=fields) if isinstance(index.index, nodes.Text):
                 self.infer(index.index)
-                return self._field(dict(fields), _key(index.index), base)
+                return self._field(dict(fields), key_of(index.index), base)
             case MessageOf():
                 self.expect(index.index, TEXT, "a header's name")
                 if isinstance(index.index, nodes.Text) and plain_text(index.index) is not None:
-                    return self._header(index, base, _key(index.index), named=False)
+                    return self._header(index, base, key_of(index.index), named=False)
                 return maybe(TEXT)
             case Data() | Unknown():
                 self.value(index.index)
@@ -356,7 +356,7 @@ class Inference:
         if isinstance(asked, nodes.Text) and (name := plain_text(asked)) is not None:
             known = self.vocabulary.header(kinds[0], name)
             if known is None and not self.vocabulary.open(kinds[0]):
-                self.findings.say(problems.unknown_header(_key(asked), kinds[0], self.vocabulary))
+                self.findings.say(problems.unknown_header(key_of(asked), kinds[0], self.vocabulary))
 
     # --- operators
 
@@ -496,14 +496,3 @@ class Inference:
         """The header that may be absent, by the catalogue's name."""
         info = self.read.get(expr)
         return info.name if info is not None else None
-
-
-def plain_text(expr: nodes.Expr) -> str | None:
-    """What a text without interpolation says; none for every other expression."""
-    if isinstance(expr, nodes.Text) and all(isinstance(part, str) for part in expr.parts):
-        return "".join(str(part) for part in expr.parts)
-    return None
-
-
-def _key(text: nodes.Text) -> nodes.Ident:
-    return nodes.Ident(text.span, "".join(part for part in text.parts if isinstance(part, str)))

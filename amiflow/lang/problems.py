@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from amiflow.ami.catalog import Catalog
 from amiflow.lang import nodes
-from amiflow.lang.scope import SYMBOL_WORDS, Symbol
+from amiflow.lang.scope import SYMBOL_WORDS, Symbol, written
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
 from amiflow.plan.builtins import Parameter
 from amiflow.plan.durations import duration_text
-from amiflow.plan.types import DURATION, INT, NONE, NUMBER, TEXT, ListOf, Maybe, MessageOf, Type, definite, type_name
+from amiflow.plan.types import DURATION, INT, NONE, NUMBER, TEXT, ListOf, MessageOf, Type, definite, type_name
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic, Edit, Label
 from amiflow.report.source import Span
@@ -80,12 +80,21 @@ def _of(message: MessageOf) -> str:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def unknown_name(name: nodes.Name, visible: Sequence[str], messages: Sequence[Symbol]) -> Diagnostic:
-    help = _did_you_mean(name.text, visible)
+def unknown_name(
+    name: nodes.Name, visible: Sequence[str], messages: Sequence[Symbol], elsewhere: Symbol | None
+) -> Diagnostic:
+    help = None if elsewhere is not None else _did_you_mean(name.text, visible)
     if help is None and messages and name.text[:1].isupper():
         help = f"headers are reached through their message: `{messages[0].name}.{name.text}`"
-    edit = _replaced(name.span, name.text, visible)
-    return _problem("unknown-name", f"nothing is called `{name.text}`", name.span, "unknown", help=help, edit=edit)
+    return _problem(
+        "unknown-name",
+        f"nothing is called `{name.text}` here",
+        name.span,
+        "unknown here",
+        secondary=((elsewhere.span, "known only in its own block"),) if elsewhere is not None else (),
+        help=help,
+        edit=None if elsewhere is not None else _replaced(name.span, name.text, visible),
+    )
 
 
 def used_before(name: nodes.Name, symbol: Symbol) -> Diagnostic:
@@ -220,7 +229,9 @@ def row_event(name: nodes.Ident, spelling: str) -> Diagnostic:
 def unknown_action(name: nodes.Ident, catalog: Catalog) -> Diagnostic:
     known = [action.name for action in catalog.actions]
     note = (f"`{name.text}` is an event",) if catalog.event(name.text) else ()
-    help = _did_you_mean(name.text, known) or f'an action of your own module: `raw "{name.text}" {{ … }}`'
+    help = _did_you_mean(name.text, known)
+    if help is None and not note:
+        help = f'an action that is not described: `raw "{name.text}" {{ … }}`'
     return _problem(
         "unknown-action",
         f"Asterisk has no action `{name.text}`",
@@ -379,7 +390,7 @@ def unknown_value(span: Span, text: str, values: Sequence[str]) -> Diagnostic:
         f"`{text}` is not among the values that are known here",
         span,
         "perhaps misspelt",
-        notes=_choices(values, "known are"),
+        notes=() if near(text, values) else _choices(values, "known are"),
         help=_did_you_mean(text, values),
     )
 
@@ -545,17 +556,20 @@ def unknown_field(name: nodes.Ident, fields: Sequence[str]) -> Diagnostic:
 def maybe_none(expr: nodes.Expr, kind: Type, header: str | None) -> Diagnostic:
     if kind == NONE:
         return _problem("maybe-none", "a value is needed here, and this is none", expr.span, "none")
-    wanted = kind.of if isinstance(kind, Maybe) else kind
-    defaults: dict[Type, str] = {TEXT: '""', INT: "0", NUMBER: "0", DURATION: "0s"}
-    default = defaults.get(wanted)
-    help = f"give a default (`x ?? {default}`)" if default is not None else "give a default (`x ?? y`)"
+    wanted, name = definite(kind), written(expr) or "x"
+    test = f"test it first (`if {name} != none`{', or in the `where`' if header else ''})"
+    default = _DEFAULTS.get(wanted)
+    headline = f"`{name}` may be none, and a value is needed here"
     return _problem(
         "maybe-none",
-        f"the header `{header}` may be absent" if header else "a value is needed here, and this may be none",
+        headline if written(expr) else "a value is needed here, and this may be none",
         expr.span,
-        f"{type_name(kind)}: may be none",
-        help=f"{help}, or test it first (`if x != none`, or in the `where`)",
+        "a header that may be absent" if header else "may be none",
+        help=test if isinstance(wanted, MessageOf) else f"give a default (`{name} ?? {default or 'y'}`), or {test}",
     )
+
+
+_DEFAULTS: dict[Type, str] = {TEXT: '""', INT: "0", NUMBER: "0", DURATION: "0s"}
 
 
 def const_condition(expr: nodes.Expr, value: bool) -> Diagnostic:
@@ -909,14 +923,14 @@ def foreign_row(event: nodes.Ident, action: str, rows: Sequence[str]) -> Diagnos
 # --- safety -----------------------------------------------------------------------------------------------------------
 
 
-def unsafe_value(value: nodes.Expr, header: str, source: Span, what: str) -> Diagnostic:
-    aimed = f"`{header}`" if header else "this action"
+def unsafe_value(value: nodes.Expr, header: str, source: Span, what: str, why: str) -> Diagnostic:
     return _problem(
         "unsafe-value",
-        f"{what} reaches {aimed}, where text becomes code or aim",
+        f"{what} reaches `{header}` unchecked",
         value.span,
-        "can be anything",
-        secondary=((source, what),) if source != value.span else (),
+        why if source == value.span else "can be anything",
+        secondary=((source, why),) if source != value.span else (),
+        notes=(f"text in `{header}` becomes code or aim",),
         help='clean it (`digits(x)`, `only(x, "0-9")`, `one_of(x, […])`), test it for equality, or say `trust(x)`',
     )
 

@@ -20,7 +20,6 @@ from amiflow.report.source import Span
 
 _KEEPS_CHANNEL = frozenset({"lower", "upper", "trim"})
 _OF_CHANNEL = frozenset({"tech_of", "peer_of"})
-_CHANNEL_CUT = "a piece of a channel name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,7 @@ class Taint:
     unsafe: bool
     span: Span
     what: str
+    why: str = ""
 
 
 def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> list[Diagnostic]:
@@ -113,7 +113,7 @@ class _Walk:
             return
         taint = self.taint(entry.value)
         if taint is not None and taint.unsafe:
-            self.findings.say(problems.unsafe_value(entry.value, info.name, taint.span, taint.what))
+            self.findings.say(problems.unsafe_value(entry.value, info.name, taint.span, taint.what, taint.why))
 
     # --- what an expression may be
 
@@ -157,9 +157,9 @@ class _Walk:
         info = self._checked.read.get(expr)
         if info is None:
             unnamed = isinstance(expr, nodes.Index) or kind.kind == "error"
-            return Taint(True, expr.span, "text of unknown origin") if unnamed else None
+            return Taint(True, expr.span, "text from outside", "anybody may have written this") if unnamed else None
         if info.caller:
-            return Taint(True, expr.span, f"`{info.name}`, which a caller controls,")
+            return Taint(True, expr.span, f"`{info.name}`", "a caller controls this")
         return Taint(False, expr.span, info.name) if info.channel else None
 
     def _call(self, call: nodes.Call) -> Taint | None:
@@ -168,12 +168,16 @@ class _Walk:
         if call.module is not None or name == TRUST or (row is not None and row.cleans):
             return None
         if name in ("chanvar", "all"):
-            return Taint(True, call.span, f"what `{name}` reads from a message")
+            return Taint(True, call.span, f"what `{name}` reads", "a caller may control this")
         args = call.args[1:] if name == "choose" else call.args
         worst = self._worst(args)
         if worst is None or worst.unsafe or name in _KEEPS_CHANNEL or name == "choose":
             return worst
-        return None if name in _OF_CHANNEL else Taint(True, call.span, _CHANNEL_CUT)
+        return (
+            None
+            if name in _OF_CHANNEL
+            else Taint(True, call.span, "a piece of a channel name", "pieces of it can be anything")
+        )
 
     def _proven(self, expr: nodes.Expr) -> bool:
         """Whether it was compared, with success, with something harmless."""

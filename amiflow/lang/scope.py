@@ -105,3 +105,26 @@ def descendants(node: object) -> Iterator[object]:
         here = todo.pop()
         yield here
         todo.extend(reversed(list(children(here))))
+
+
+def plain_text(expr: nodes.Expr) -> str | None:
+    """What a text without interpolation says; none for every other expression."""
+    if isinstance(expr, nodes.Text) and all(isinstance(part, str) for part in expr.parts):
+        return "".join(str(part) for part in expr.parts)
+    return None
+
+
+def key_of(text: nodes.Text) -> nodes.Ident:
+    """A name that is written as a text, such as that of `u["Room"]`."""
+    return nodes.Ident(text.span, "".join(part for part in text.parts if isinstance(part, str)))
+
+
+def written(expr: nodes.Expr) -> str | None:
+    """A name with its members as a recipe writes it, `one.Channel`; none for other expressions."""
+    match expr:
+        case nodes.Name(text=text):
+            return text
+        case nodes.Member(base=base, name=name):
+            head = written(base)
+            return None if head is None else f"{head}.{name.text}"
+    return None
