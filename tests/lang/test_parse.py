@@ -228,3 +228,13 @@ def test_a_missing_closing_bracket_blames_the_one_it_should_close() -> None:
     [problem] = parse(source)[1]
     assert source.line(source.position(problem.span.start)[0]).strip() == "for x in xs[0] {"
     assert source.slice(problem.span) == "{"
+
+
+def test_a_count_behind_the_event_of_users_is_no_name_of_a_user_event() -> None:
+    file, problems = parse(Source("r.flow", "flow f on UserEvent count times within 1m { stop }"))
+    assert not problems
+    assert isinstance(file.decls[0], nodes.FlowDecl) and isinstance(file.decls[0].trigger, nodes.EventTrigger)
+    trigger = file.decls[0].trigger
+    assert trigger.first.events[0].userevent is None
+    assert trigger.times is not None and isinstance(trigger.times.count, nodes.Name)
+    assert trigger.times.count.text == "count"
