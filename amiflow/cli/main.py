@@ -17,7 +17,7 @@ import click
 
 from amiflow.cli.crash import amiflow_version, report
 from amiflow.cli.terminal import complain, say, show
-from amiflow.live.problems import Refused, Trouble
+from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask
 
 OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
@@ -25,6 +25,7 @@ OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS: dict[str, str] = {
     "check": "amiflow.cli.check",
     "completion": "amiflow.cli.completion",
+    "fmt": "amiflow.cli.fmt",
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
     "run": "amiflow.cli.run",
@@ -38,6 +39,14 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            help = nearest(args[0], COMMANDS)
+            raise click.UsageError(f"No such command '{args[0]}'; {help}", ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

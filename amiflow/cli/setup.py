@@ -19,10 +19,9 @@ from amiflow.cli.terminal import in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
 from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
-from amiflow.live.document import nearest
 from amiflow.live.log import Log
 from amiflow.live.output import Output
-from amiflow.live.problems import Refused, Trouble
+from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask, SecretSource
 from amiflow.report.source import Source
 

@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias
 
 import yaml
 
-from amiflow.live.document import Raw, Reader, problem
-from amiflow.live.problems import Trouble
+from amiflow.live.document import Raw, Reader
+from amiflow.live.problems import Trouble, problem
 from amiflow.live.secrets import SecretSource, readable_by_all
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span

@@ -12,9 +12,9 @@ from typing import TypeAlias, TypeVar
 
 import yaml
 
-from amiflow.report.diagnostic import Diagnostic, Label, Severity
+from amiflow.live.problems import nearest, problem
+from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
-from amiflow.report.suggest import near
 
 Raw: TypeAlias = str | list["Raw"] | dict[str, "Raw"] | None
 Choice = TypeVar("Choice", bound=str)
@@ -23,13 +23,6 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
-
-
-def problem(
-    code: str, headline: str, span: Span, label: str, help: str | None = None, severity: Severity = "error"
-) -> Diagnostic:
-    """A diagnostic with one label."""
-    return Diagnostic(code, severity, headline, Label(span, label, primary=True), help=help)
 
 
 def seconds(text: str) -> float | None:
@@ -45,14 +38,6 @@ def boolean(text: str) -> bool | None:
     """`true`, `yes`, `on` and their opposites, in any case; none for anything else."""
     word = text.lower()
     return True if word in _TRUE else False if word in _FALSE else None
-
-
-def nearest(word: str, known: Collection[str]) -> str | None:
-    """The help of an unknown word: what is near, else what there is."""
-    close = near(word, sorted(known))
-    if close:
-        return "did you mean " + " or ".join(f"`{one}`" for one in close) + "?"
-    return "there is " + ", ".join(f"`{one}`" for one in sorted(known)) if known else None
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from amiflow.live.config import Setting
-from amiflow.live.document import Raw, Reader, boolean, nearest, problem, seconds
-from amiflow.live.problems import Trouble
+from amiflow.live.document import Raw, Reader, boolean, seconds
+from amiflow.live.problems import Trouble, nearest, problem
 from amiflow.live.secrets import SecretSource, read_secret_file
 from amiflow.plan.model import Param, Plan
 from amiflow.plan.types import Data, ListOf, Maybe, RecordOf, Scalar, Type, type_name

@@ -24,7 +24,7 @@ class LinkLost(Exception):
     """The connection is gone, for the reason in the text."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Link:
     """A connected socket with the bytes that it has not taken yet, at most `MAX_WAITING` of them."""
 

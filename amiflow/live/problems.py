@@ -1,14 +1,16 @@
-"""Trouble with the environment: the exception that ends a run with exit status 2.
+"""What ends a run with exit status 2: trouble with the environment, and what is wrong with what was given.
 
-Belongs here: that one class. Never here: the user's mistakes in a recipe or a configuration, which are diagnostics.
+Belongs here: the two exceptions, and the shape of their words. Never here: the recipe's own mistakes, which are the
+compiler's to tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from amiflow.report.diagnostic import Diagnostic
-from amiflow.report.source import Source
+from amiflow.report.diagnostic import Diagnostic, Label, Severity
+from amiflow.report.source import Source, Span
+from amiflow.report.suggest import near
 
 
 class Trouble(Exception):
@@ -26,3 +28,18 @@ class Refused(Exception):
         super().__init__("; ".join(one.headline for one in diagnostics))
         self.diagnostics = diagnostics
         self.sources = sources
+
+
+def problem(
+    code: str, headline: str, span: Span, label: str, help: str | None = None, severity: Severity = "error"
+) -> Diagnostic:
+    """A diagnostic with one label."""
+    return Diagnostic(code, severity, headline, Label(span, label, primary=True), help=help)
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """The help of an unknown word: what is near, else what there is."""
+    close = near(word, sorted(known))
+    if close:
+        return "did you mean " + " or ".join(f"`{one}`" for one in close) + "?"
+    return "there is " + ", ".join(f"`{one}`" for one in sorted(known)) if known else None

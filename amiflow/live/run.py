@@ -21,12 +21,11 @@ from amiflow.engine.machine import Machine
 from amiflow.engine.ours import Named
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
-from amiflow.live.document import problem
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.loop import SOURCE, Loop, Runner
 from amiflow.live.narrator import Narrator
-from amiflow.live.problems import Refused
+from amiflow.live.problems import Refused, problem
 from amiflow.live.record import Writer
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
@@ -82,15 +81,30 @@ def run(
     wake: Wake[Link | None] = Wake()
     mask = event_mask(job.plan for job in jobs)
     peers = [peer(server, secret, mask, run_id, wake) for server, secret in servers]
-    runners = machines(jobs, [server.name for server, _ in servers], run_id, shadow, log)
+    names = [server.name for server, _ in servers]
+    _check_names(jobs, names)
+    runners = machines(jobs, names, run_id, shadow, log)
     needs = [] if shadow else _needs(jobs)
     began = clock.now()
     with wake.listening():
         try:
-            return Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake)).run()
+            status = Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake)).run()
         finally:
             wake.close()
-            summarize(runners, log, clock.now() - began)
+    summarize(runners, log, clock.now() - began)
+    return status
+
+
+def _check_names(jobs: Sequence[Job], names: Sequence[str]) -> None:
+    """Raises Refused where a flow is for a server that is not of this run: it would never start."""
+    found = [
+        problem("unknown-server", f"no server of this run is called `{flow.server}`", flow.span, "would never start")
+        for job in jobs
+        for flow in job.plan.flows
+        if flow.server is not None and flow.server not in names
+    ]
+    if found:
+        raise Refused(found, {source.path: source for job in jobs for source in job.plan.sources})
 
 
 def _beginning(events: Events | None, wake: Wake[Link | None]) -> Callable[[], None] | None:

@@ -15,9 +15,9 @@ import yaml
 from amiflow.ami import catalog
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
-from amiflow.live.document import Reader, problem
+from amiflow.live.document import Reader
 from amiflow.live.log import Log
-from amiflow.live.problems import Refused, Trouble
+from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.run import Events, Job, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator

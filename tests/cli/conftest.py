@@ -11,11 +11,17 @@ from support.command import RIGHT, WRONG, Amiflow, Result
 
 
 @pytest.fixture
-def amiflow(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Amiflow:
+def amiflow(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Amiflow:
     """Runs a command in an empty folder of its own, in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     (tmp_path / "right.flow").write_text(RIGHT)
     (tmp_path / "wrong.flow").write_text(WRONG)
 

@@ -155,6 +155,28 @@ def test_a_run_on_a_server_from_the_command_line(amiflow: Amiflow) -> None:
     assert lines[-1]["facts"] == {"flows": {"done": 1}, "actions": {}}
 
 
+def test_the_showpiece_on_the_simulated_pbx_shows_what_happens(amiflow: Amiflow) -> None:
+    recipe = Path(__file__).parents[2] / "recipes" / "both_legs_to_conference.flow"
+    Path("s.yaml").write_text(
+        "calls: [{at: 50ms, from: PJSIP/alice, to: bob}]\nendpoints: {PJSIP/bob: {after: 50ms}}\n"
+    )
+    result = amiflow("run", str(recipe), "--simulate", "--scenario", "s.yaml")
+    assert (result.status, result.err) == (0, "")
+    said = [
+        "logged in to 127.0.0.1",
+        "sees BridgeEnter Channel=PJSIP/",
+        "starts: BridgeEnter Channel=PJSIP/",
+        "sends Redirect Channel=PJSIP/",
+        "Redirect was answered: Success, Dual Redirect successful",
+        "both legs are in 680",
+        " done\n",
+        "logged off",
+        "flows: 1 done; actions sent: 1 Redirect",
+    ]
+    places = [result.out.find(words) for words in said]
+    assert -1 not in places and places == sorted(places), result.out
+
+
 def test_a_recording_is_written_once_and_can_be_played(amiflow: Amiflow) -> None:
     Path("secret").write_text("hunter2\n")
     Path("hangs.flow").write_text('flow f on Hangup as h { log "gone: ${h.Channel}" }\n')
@@ -185,7 +207,8 @@ def test_every_command_has_help(amiflow: Amiflow) -> None:
 
 
 def test_an_unknown_command_and_the_version(amiflow: Amiflow) -> None:
-    assert amiflow("chekc").status == 2
+    wrong = amiflow("chekc")
+    assert wrong.status == 2 and "No such command 'chekc'; did you mean `check`?" in wrong.err
     assert amiflow("--version").out.startswith("amiflow, version ")
 
 

@@ -100,3 +100,17 @@ def test_a_closed_pipe_is_no_bug() -> None:
     os.close(writing)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (2, "")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_simulated_pbx_serves_any_client_until_stopped(number: int, status: int, amiflow: Amiflow) -> None:
+    process = start("simulate", "--port", "0")
+    assert process.stderr is not None
+    port = process.stderr.readline().split(":")[1].split(",")[0]
+    Path("secret").write_text("amiflow\n")
+    where = ("--host", "127.0.0.1", "--port", port, "--username", "amiflow", "--secret-file", "secret")
+    assert amiflow("run", "right.flow", *where).status == 0
+    assert "cannot listen on 127.0.0.1" in amiflow("simulate", "--port", port).err
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (status, "")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from amiflow.live.config import Tls
-from amiflow.live.problems import Trouble
+from amiflow.live.problems import Refused, Trouble
 from support.runs import Ran, answering, go, server_of, stop_with
 from support.scripted_ami import Action, Connection, scripted
 
@@ -211,3 +211,21 @@ def test_a_certificate_need_not_verify_where_that_is_asked_for(certificate: Path
     with scripted(answering(Getvar=value), context=context_of(certificate)) as ami:
         go(ON_START, [(server_of(ami, tls=Tls(verify=False)), "hunter2")], ran)
     assert ran.status == 0
+
+
+def test_a_flow_for_a_server_that_is_not_of_the_run_is_refused() -> None:
+    recipe = 'flow f on start server "elsewhere" { log "x" }'
+    with scripted(answering()) as ami, pytest.raises(Refused, match="no server of this run is called `elsewhere`"):
+        go(recipe, [(server_of(ami), "hunter2")], Ran())
+    assert ami.seen == []
+
+
+def test_a_server_that_comes_late_is_waited_for_where_another_one_is_there() -> None:
+    ran = Ran()
+    with scripted(answering()) as gone:
+        absent = server_of(gone, "absent")
+    with scripted(answering(Getvar=value)) as ami:
+        recipe = ON_START.replace("\n}", '\n  Hangup { Channel: "PJSIP/a-1" }\n}')
+        go(recipe, [(absent, "hunter2"), (server_of(ami), "hunter2")], ran)
+    assert ran.status == 0
+    assert ran.said(f"absent no connection to 127.0.0.1:{absent.port}: connection refused; next attempt in 0.")

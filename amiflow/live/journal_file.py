@@ -1,0 +1,418 @@
+"""The journal on disk: one SQLite file, written beside the loop, so that the loop never waits for a disk.
+
+Belongs here: the file, its thread, its bounds, and what becomes of a full disk or a damaged file. Never here: what an
+entry says (`engine.journal`), reading it again (`journal_reader`).
+
+The loop hands over references to frozen data; rows, masking, JSON and SQL are made in the thread, some 50 ms of them in
+one transaction (WAL, `synchronous=NORMAL`: what is committed outlives the process, even `kill -9`, without an fsync; a
+power cut may take the commits since the last checkpoint). So nobody waits, with one exception: an action whose flow may
+be taken up again after a restart, today one that its `finally` sends. Its intention is committed first, and only then
+is it sent; else it could be sent twice. `promise` asks for that, and `kept` says when it is so.
+
+The file is bounded by size and age: the oldest entries make room for new ones within the one file. What cannot be
+written is counted and complained of, and the run goes on; later it is tried again. A damaged file is renamed to
+`….corrupt`, in place of one set aside earlier, and a new one begun. Secrets are masked before anything is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from amiflow.ami.message import to_bytes, to_text
+from amiflow.engine.effects import Effect, Input, Level
+from amiflow.engine.journal import Row, Scribe
+from amiflow.live.clock import Clock
+from amiflow.live.problems import Trouble
+from amiflow.live.secrets import Mask
+from amiflow.report.source import Source
+
+APPLICATION = 0x616D6966  # "amif", in the file's header: no other program's database is ever touched
+VERSION = 1
+MOST_WAITING = 100_000  # batches of the loop that may wait for the thread
+MOST_TEXT = 16_384  # bytes of a message, characters of a text
+
+_PAUSE = 0.05  # seconds over which entries are gathered into one transaction
+_SLICE, _BREATH = 64, 0.0001  # after so many of the loop's batches the thread lets it in, for so many seconds
+_PRUNED = 2_000  # entries deleted at a time
+_RETRY = 10.0  # seconds between attempts to write to a file that could not be written
+_BUSY = 5.0  # seconds to wait for another process that writes to the same file
+_WAL = 16 << 20  # bytes to which the file of pending changes is cut back
+_ID = 68  # offset of the application's id in the header of a SQLite database
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+_SCHEMA = (
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+    """CREATE TABLE run (
+      id INTEGER PRIMARY KEY, name TEXT NOT NULL, pid INTEGER NOT NULL, began REAL NOT NULL, ended REAL,
+      servers TEXT NOT NULL, sources TEXT NOT NULL)""",
+    "CREATE TABLE source (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE entry (
+      id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at REAL NOT NULL, machine INTEGER, instance INTEGER,
+      kind TEXT NOT NULL, level TEXT NOT NULL, server TEXT, flow TEXT, file TEXT, line INTEGER, action TEXT,
+      text TEXT NOT NULL, facts TEXT, message BLOB)""",
+)
+_INSERT = (
+    "INSERT INTO entry (run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts,"
+    " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Where the journal is kept and how much of it: bytes, and seconds that an entry is old."""
+
+    path: str
+    max_size: int
+    max_age: float
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What there is to say of the run itself; `sources` are those of each machine's plan."""
+
+    name: str
+    servers: tuple[str, ...]
+    sources: tuple[tuple[Source, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """In the queue: say so once all that is before it is committed, or cannot be."""
+
+    action_id: str
+
+
+_Item: TypeAlias = tuple[float, int | None, Input | None, Sequence[Effect]]
+
+
+def default_path(environ: Mapping[str, str], root: bool) -> str:
+    """`$XDG_STATE_HOME/amiflow/journal.sqlite`; without that variable below `/var/lib` for root, `~/.local/state` for
+    others."""
+    state = environ.get("XDG_STATE_HOME") or (
+        "/var/lib" if root else os.path.join(environ.get("HOME", "/"), ".local", "state")
+    )
+    return os.path.join(state, "amiflow", "journal.sqlite")
+
+
+def check(path: str) -> None:
+    """Raises Trouble where the path is something else than a journal: a folder, another program's database."""
+    if os.path.isdir(path):
+        raise Trouble(f"the journal {path} is a folder", "name a file")
+    head = b""
+    with suppress(OSError), open(path, "rb") as file:  # what cannot be read is complained of when it is written to
+        head = file.read(100)
+    is_database = head.startswith(b"SQLite format 3\0") and len(head) == 100
+    if is_database and head[_ID : _ID + 4] not in (APPLICATION.to_bytes(4, "big"), bytes(4)):
+        raise Trouble(f"{path} is another program's database", "name another file for the journal")
+
+
+class Journal:
+    """The journal of one run. All but the thread's own methods are called by the loop; `poke` wakes it."""
+
+    def __init__(self, keep: Keep, about: About, clock: Clock, poke: Callable[[], None]) -> None:
+        self.lost = 0
+        self._keep = keep
+        self._about = about
+        self._clock = clock
+        self._poke = poke
+        self._scribe = Scribe(about.sources, about.servers, clock.wall())
+        self._began = clock.wall()
+        self._queue: deque[_Item | Promise] = deque()
+        self._stir, self._hurry = threading.Event(), threading.Event()
+        self._closing = False
+        self._refused = 0
+        self._kept: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._complaints: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._db: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._run_number = 0
+        self._failing = False
+        self._retry_at = 0.0
+        self._lost_here = 0
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread.start()
+
+    # --- for the loop -------------------------------------------------------------------------------------------------
+
+    def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
+        """Have this written, see `Scribe.rows`; returns at once. When the thread is far behind, it is counted only."""
+        if len(self._queue) >= MOST_WAITING:
+            self._refused += 1
+            return
+        self._queue.append((at, machine, item, effects))
+        if not self._stir.is_set():
+            self._stir.set()
+
+    def promise(self, action_id: str) -> None:
+        """Commit all that was added; then the id is among those of `kept`, and `poke` is called. It comes there too
+        where the journal cannot be written: the run goes on."""
+        self._queue.append(Promise(action_id))
+        self._hurry.set()
+        self._stir.set()
+
+    def kept(self) -> list[str]:
+        """The promises fulfilled since the last time."""
+        return _all(self._kept)
+
+    def complaints(self) -> list[str]:
+        """What went wrong since the last time, in words."""
+        return _all(self._complaints)
+
+    def close(self, patience: float) -> None:
+        """Write all that is left, waiting for at most so many seconds."""
+        self._closing = True
+        self._hurry.set()
+        self._stir.set()
+        self._thread.join(patience)
+        if self._thread.is_alive():
+            self._complaints.put(f"the journal {self._keep.path} could not be ended within {patience:g} s")
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        closing = False
+        self._write([], [self._of_run("run-started", self._began, "the run begins")])
+        while not closing:
+            self._stir.wait()
+            self._hurry.wait(_PAUSE)
+            self._stir.clear()
+            self._hurry.clear()
+            closing = self._closing
+            self._take(closing)
+        self._shut()
+
+    def _take(self, closing: bool) -> None:
+        """Write what has gathered, promises and all."""
+        items: list[_Item] = []
+        promises: list[str] = []
+        for _ in range(len(self._queue)):
+            item = self._queue.popleft()
+            if isinstance(item, Promise):
+                promises.append(item.action_id)
+            else:
+                items.append(item)
+        self._note_refused()
+        last: list[Row] = []
+        if closing:
+            at = self._clock.wall()
+            last = [*self._scribe.last(at), self._of_run("run-ended", at, "the run is over")]
+        try:
+            self._write(items, last, ended=closing)
+        except Exception as error:  # whatever is wrong with the journal, it ends no run
+            self._fail(len(items), f"a mistake of amiflow's own, {type(error).__name__}: {error}")
+        for action_id in promises:
+            self._kept.put(action_id)
+        if promises:
+            self._poke()
+
+    def _note_refused(self) -> None:
+        refused, self._refused = self._refused, 0
+        if refused:
+            self.lost += refused
+            self._complain(f"{refused} batches of entries came faster than the journal could be written, and are lost")
+
+    def _write(self, items: Iterable[_Item], more: Iterable[Row], ended: bool = False) -> None:
+        rows: list[Row] = []
+        for number, item in enumerate(items):
+            rows += self._scribe.rows(*item)
+            if number % _SLICE == _SLICE - 1:
+                time.sleep(_BREATH)
+        rows += more
+        if not rows or (self._failing and self._clock.now() < self._retry_at and not ended):
+            self._lose(len(rows))
+            return
+        try:
+            self._commit(rows, ended)
+        except OSError as error:
+            self._fail(len(rows), error.strerror or str(error))
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
+                self._begin_anew(rows, ended, str(error))
+            else:
+                self._fail(len(rows), str(error))
+
+    def _begin_anew(self, rows: list[Row], ended: bool, why: str) -> None:
+        """The file is damaged: set it aside, once."""
+        try:
+            self._set_aside(why)
+            self._commit(rows, ended)
+        except (sqlite3.Error, OSError) as error:
+            self._fail(len(rows), str(error))
+
+    def _commit(self, rows: Sequence[Row], ended: bool) -> None:
+        db = self._opened()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            run = self._the_run(db, rows)
+            if self._lost_here:
+                text = f"{self._lost_here} entries before this could not be written"
+                rows = [self._of_run("entries-lost", rows[0].at, text), *rows]
+            db.executemany(_INSERT, [self._values(run, row) for row in rows])
+            self._prune(db, max(row.at for row in rows))
+            if ended:
+                db.execute("UPDATE run SET ended = ? WHERE id = ?", (rows[-1].at, run))
+            db.execute("COMMIT")
+        except BaseException:
+            self._shut()
+            raise
+        if self._failing:
+            self._complain(f"the journal {self._keep.path} is written again; {self._lost_here} entries are lost")
+        self._failing, self._lost_here = False, 0
+
+    # --- what goes wrong ----------------------------------------------------------------------------------------------
+
+    def _fail(self, count: int, why: str) -> None:
+        self._shut()
+        self._lose(count)
+        if not self._failing:
+            again = f"next attempt in {_RETRY:g} s"
+            self._complain(f"the journal {self._keep.path} cannot be written: {why}; the run goes on, {again}")
+        self._failing = True
+        self._retry_at = self._clock.now() + _RETRY
+
+    def _lose(self, count: int) -> None:
+        self.lost += count
+        self._lost_here += count
+
+    def _complain(self, text: str) -> None:
+        self._complaints.put(text)
+        self._poke()
+
+    def _set_aside(self, why: str) -> None:
+        self._shut()
+        path, aside = self._keep.path, f"{self._keep.path}.corrupt"
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(path + suffix)
+        os.replace(path, aside)
+        self._complain(f"the journal {path} was damaged ({why}); it is now {aside}, and a new one begins")
+
+    # --- the file -----------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> sqlite3.Connection:
+        """The database, opened anew where somebody has taken the file away."""
+        path = self._keep.path
+        if self._db is not None and self._inode == _inode(path):
+            return self._db
+        self._shut()
+        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its other files the same mode
+        db = self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+        if db.execute("PRAGMA page_count").fetchone()[0] == 0:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA journal_size_limit = {_WAL}").fetchall()
+        self._make_ours(db)
+        self._inode = _inode(path)
+        return db
+
+    def _make_ours(self, db: sqlite3.Connection) -> None:
+        """A new file gets its tables; one of another version is no use to this one."""
+        db.execute("BEGIN IMMEDIATE")  # two runs may begin with the same new file
+        if (_pragma(db, "application_id"), _pragma(db, "user_version")) != (APPLICATION, VERSION):
+            if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                raise OSError(f"it is no journal of this version of amiflow (version {VERSION})")
+            for statement in _SCHEMA:
+                db.execute(statement)
+        db.execute("COMMIT")
+
+    def _the_run(self, db: sqlite3.Connection, rows: Sequence[Row]) -> int:
+        """The run's number in this file, which may not be the one that it began with."""
+        about, known = self._about, (self._run_number, self._about.name)
+        if db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone():
+            return self._run_number
+        hashes = {}
+        for source in (one for sources in about.sources for one in sources):
+            text = _storable(self._keep.mask(source.text))
+            hashes[source.path] = hashlib.sha256(text.encode()).hexdigest()
+            db.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", (hashes[source.path], text))
+        self._run_number = (
+            db.execute(
+                "INSERT INTO run (name, pid, began, servers, sources) VALUES (?, ?, ?, ?, ?)",
+                (about.name, os.getpid(), self._began, json.dumps(about.servers), json.dumps(hashes)),
+            ).lastrowid
+            or 0
+        )
+        return self._run_number
+
+    def _values(self, run: int, row: Row) -> tuple[object, ...]:
+        """The row as SQL takes it: no secret, and nothing that is no UTF-8."""
+        mask, facts, message = self._keep.mask, row.facts, row.message
+        if message is not None:
+            message = to_bytes(mask(to_text(message)))[:MOST_TEXT]
+        *before, _, _, _ = row
+        text = _storable(mask(row.text))[:MOST_TEXT]
+        return (run, *map(_plain, before), text, mask(facts) if facts else None, message)
+
+    def _prune(self, db: sqlite3.Connection, now: float) -> None:
+        """Let the oldest make room, some at a time; what was freed is used again."""
+        oldest = db.execute("SELECT id, at, run FROM entry ORDER BY id LIMIT 1").fetchone()
+        if oldest[1] < now - self._keep.max_age:
+            db.execute("DELETE FROM entry WHERE id < ? AND at < ?", (oldest[0] + _PRUNED, now - self._keep.max_age))
+        while self._used(db) > self._keep.max_size:
+            db.execute("DELETE FROM entry WHERE id < (SELECT min(id) FROM entry) + ?", (_PRUNED,))
+            if not db.execute("SELECT 1 FROM entry LIMIT 1").fetchone():
+                break
+        if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
+            db.execute("PRAGMA incremental_vacuum(500)").fetchall()
+        first = db.execute("SELECT run FROM entry ORDER BY id LIMIT 1").fetchone()
+        if first is None or first[0] != oldest[2]:
+            number = first[0] if first else self._run_number
+            db.execute("DELETE FROM run WHERE id < ? AND id <> ?", (number, self._run_number))
+            db.execute("DELETE FROM source WHERE hash NOT IN (SELECT value FROM run, json_each(run.sources))")
+
+    def _used(self, db: sqlite3.Connection) -> int:
+        return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
+
+    def _shut(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(sqlite3.Error):  # what was not committed is lost with it, as it is counted
+                db.close()
+
+    def _of_run(self, kind: str, at: float, text: str) -> Row:
+        level: Level = "error" if kind == "entries-lost" else "info"
+        facts = json.dumps({"servers": self._about.servers}) if kind == "run-started" else None
+        return Row(at, None, None, kind, level, None, None, None, None, None, text, facts, None)
+
+
+def _all(source: queue.SimpleQueue[str]) -> list[str]:
+    found = []
+    while not source.empty():
+        found.append(source.get())
+    return found
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _storable(text: str) -> str:
+    """The text without surrogate escapes, which SQLite does not take."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _plain(value: object) -> object:
+    return _storable(value) if isinstance(value, str) else value
