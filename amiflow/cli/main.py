@@ -26,7 +26,6 @@ COMMANDS: dict[str, str] = {
     "check": "amiflow.cli.check",
     "completion": "amiflow.cli.completion",
     "fmt": "amiflow.cli.fmt",
-    "fmt": "amiflow.cli.fmt",
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
     "run": "amiflow.cli.run",
