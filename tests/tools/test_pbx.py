@@ -225,7 +225,8 @@ _OTHER = {"ExtraChannel": "Local/1234@default-00000000;2", "ExtraContext": "defa
         ("Bridge", {"Channel1": "x"}, "Missing channel parameter in request"),
         ("Bridge", {"Channel1": "x", "Channel2": "y"}, "Channel1 does not exist: x"),
         ("ConfbridgeList", {}, "No Conference name provided."),
-        ("ConfbridgeList", {"Conference": "9"}, "No Conference by that name found."),
+        ("ConfbridgeList", {"Conference": "9"}, "No active conferences."),
+        ("Hangup", {"Channel": "/(/"}, "Regex compile failed on: /(/"),
         ("ConfbridgeListRooms", {}, "No active conferences."),
         ("BridgeInfo", {}, "BridgeUniqueid must be provided"),
         ("BridgeInfo", {"BridgeUniqueid": "x"}, "Specified BridgeUniqueid not found"),
@@ -302,6 +303,7 @@ def test_a_conference_counts_its_announcer() -> None:
     bench.originate("Local/1234@default", exten="680", ChannelId="b")
     assert [event["BridgeNumChannels"] for event in bench.told("BridgeEnter")] == ["2", "3"]
     assert {event["Linkedid"] for event in bench.told("ConfbridgeJoin")} == {"a", "b"}
+    assert bench.act("ConfbridgeList", Conference="9")["Message"] == "No Conference by that name found."
     bench.act("Hangup", 1, Channel="a")
     bench.act("Hangup", 1, Channel="b")
     assert [event["BridgeNumChannels"] for event in bench.told("BridgeLeave")] == ["2", "1"]

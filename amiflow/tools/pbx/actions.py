@@ -107,7 +107,7 @@ def _hang_up_all(exchange: Exchange, text: str, cause: int) -> Answer:
     try:
         pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError):
-        return refusal("Regex compile error")
+        return refusal(f"Regex compile failed on: /{text}/")
     fitting = [one for one in exchange.channels.values() if pattern.search(one.name)]
     for channel in fitting:
         _hang_up(exchange, channel, cause)
@@ -230,6 +230,8 @@ def confbridge_list(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
     room = asked.get("Conference")
     if not room:
         return refusal("No Conference name provided.")
+    if not exchange.rooms:
+        return refusal("No active conferences.")
     if (found := exchange.rooms.get(room)) is None:
         return refusal("No Conference by that name found.")
     rows = (_conference_row(exchange, room, member) for member in found.members)

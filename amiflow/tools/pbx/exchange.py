@@ -81,10 +81,10 @@ class Exchange:
             self.tell("Newexten", new.headers(), application)
         if new.caller != old.caller:
             self.tell("NewCallerid", new.headers(), (_PRESENTATION,))
-        if new.connected != old.connected:
-            self.tell("NewConnectedLine", new.headers())
         if new.account != old.account:
             self.tell("NewAccountCode", new.headers(), (("OldAccountCode", old.account),))
+        if new.connected != old.connected:
+            self.tell("NewConnectedLine", new.headers())
 
     def set_state(self, channel: Channel, state: State) -> None:
         """Change a channel's state and tell it."""
