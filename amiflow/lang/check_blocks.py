@@ -18,7 +18,8 @@ Role: TypeAlias = Literal["action", "event", "reply", "expect"]
 
 OURS = frozenset({"action", "actionid"})
 ALLOCATED = frozenset({"channelid", "otherchannelid"})
-_WIRE_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_WIRE_INT = re.compile(r"[+-]?[0-9]{1,12}")
+_WIRE_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?")
 _WIRE_BOOL = frozenset({"1", "0", "yes", "no", "true", "false", "on", "off"})
 
 
@@ -94,7 +95,7 @@ def readable(text: str, info: HeaderInfo) -> bool:
     """Whether a text, as it would stand on the wire, is a value of the header."""
     match info.coding.type:
         case "int":
-            return re.fullmatch(r"[+-]?\d+", text) is not None
+            return _WIRE_INT.fullmatch(text) is not None
         case "number" | "duration":
             return _WIRE_NUMBER.fullmatch(text) is not None
         case "bool":

@@ -71,7 +71,8 @@ def compile_recipe(
     file, syntax = parse(source, grammar)
     deep = too_deep(file)
     if deep is not None:
-        return Compiled(None, (), tuple(ordered([*syntax, deep])), sources)
+        said = any(problem.code == deep.code for problem in syntax)
+        return Compiled(None, (), tuple(ordered(syntax if said else [*syntax, deep])), sources)
     bindings, names = bind(file)
     checked, rules = check(file, bindings, catalog)
     known = _Analysed(file, bindings, checked, catalog)

@@ -1,6 +1,7 @@
-"""A bound on how deep a tree is, so that the phases behind the parser, which recurse, need no guard of their own.
+"""A bound on how deep an expression is, so that the phases behind the parser, which recurse, need no guard of their own.
 
-Never here: brackets, whose depth the parser bounds; `a and b and …` is deep without any.
+Never here: brackets and blocks, whose depth the parser bounds. Its own bound on expressions keeps the parser within
+Python's stack; inference takes several calls for one operator, and so less depth.
 """
 
 from __future__ import annotations

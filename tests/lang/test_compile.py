@@ -106,6 +106,14 @@ def test_any_text_gives_a_plan_or_diagnostics(program: Program, data: st.DataObj
     assert all(render(one, result.sources) for one in result.diagnostics)
 
 
-def test_a_long_expression_is_refused_and_not_recursed_into() -> None:
-    result = compiled("flow f on start { if " + " and ".join(["true"] * 5000) + ' { log "x" } }\n')
+@pytest.mark.parametrize("condition", [" and ".join(["true"] * 5000), "not " * 70 + "true", "-" * 500 + "1 == 1"])
+def test_a_long_expression_is_refused_and_not_recursed_into(condition: str) -> None:
+    result = compiled("flow f on start { if " + condition + ' { log "x" } }\n')
     assert [one.code for one in result.diagnostics] == ["nested-too-deep"]
+
+
+def test_what_is_just_short_enough_is_compiled() -> None:
+    opened, operators = "if len(rows) > 2 { " * 40, "not " * 60
+    inner = f'if {operators}(len(rows) > 1) {{ log rows[0] ?? upper("x") }}'
+    text = f"param rows: list\nflow f on start {{ {opened} {inner} {'}' * 40} }}"
+    assert compiled(text).plan is not None
