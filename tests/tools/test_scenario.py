@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given
@@ -17,6 +19,7 @@ from amiflow.tools.scenario import (
     read_scenario,
 )
 
+ROOT = Path(__file__).parents[2]
 FULL = """
 calls:
   - {at: 2s, from: PJSIP/erin, to: "106", hangs_up_after: 1m30s, every: 5, times: 2}
@@ -130,6 +133,14 @@ def test_calls_may_be_none_and_what_is_typed_is_taken_too() -> None:
 )
 def test_a_mistake_is_said_once_and_where_it_is(text: str, said: str) -> None:
     assert problems(text) == [said]
+
+
+@pytest.mark.parametrize("place", ["docs/simulator.md", "recipes/both_legs_to_conference.scenario.yaml"])
+def test_the_scenarios_that_we_ship_are_right(place: str) -> None:
+    text = (ROOT / place).read_text(encoding="utf-8")
+    if place.endswith(".md"):
+        text = text.partition("```yaml\n")[2].partition("```")[0]
+    assert problems(text) == []
 
 
 def test_all_mistakes_are_found_at_once() -> None:
