@@ -339,6 +339,20 @@ def test_bridge_takes_legs_out_of_their_bridges() -> None:
     assert len(bench.pbx.exchange.bridges) == 1
 
 
+def test_a_bridge_that_nobody_is_left_to_enter_goes() -> None:
+    bench = Bench()
+    for uniqueid in ("a", "b"):
+        bench.originate("Local/1234@default", ChannelId=uniqueid)
+    bench.ask("Bridge", Channel1="a", Channel2="b")
+    for uniqueid in ("a", "b"):  # both hang up before their threads come to it
+        channel = bench.pbx.exchange.find(uniqueid)
+        assert channel is not None
+        bench.pbx.exchange.other_end_hung_up(channel, 16)
+    bench.pass_time(1)
+    assert len(bench.told("BridgeDestroy")) == 1
+    assert not bench.told("BridgeEnter")
+
+
 # --- queues -----------------------------------------------------------------------------------------------------------
 
 
