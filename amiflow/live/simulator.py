@@ -73,11 +73,6 @@ class Simulator:
         where `timeout` seconds were over before."""
         return self._ended.wait(timeout)
 
-    @property
-    def scenario_ended(self) -> bool:
-        """Whether `wait` would return at once."""
-        return self._ended.is_set()
-
     def stop(self) -> None:
         """Cut every connection and stop serving; a second time means nothing."""
         with suppress(OSError):  # it has stopped already

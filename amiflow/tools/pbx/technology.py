@@ -15,7 +15,6 @@ from amiflow.tools.pbx.exchange import Exchange, pause
 from amiflow.tools.pbx.schedule import Thread
 from amiflow.tools.scenario import Endpoint
 
-TECHNOLOGIES = frozenset({"Local", "PJSIP"})
 NO_ANSWER = 19
 BUSY, CONGESTED = 17, 34
 _TRIP = 0.01  # seconds until an endpoint's first sign of life
