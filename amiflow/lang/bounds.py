@@ -50,7 +50,8 @@ Steps: TypeAlias = tuple[nodes.Step, ...]
 
 
 class Bounds:
-    """Adds up bounds; with `waits_only` those that the recipe writes itself, without actions' defaults and `or`s."""
+    """Adds up bounds; with `waits_only` those that people notice: what the recipe writes itself, and ringing, without
+    the time that other actions may take by default and without `or`s."""
 
     __slots__ = ("_constants", "_waits_only")
 
@@ -107,7 +108,7 @@ class Bounds:
     def _operation(self, operation: nodes.Operation, tail: nodes.Tail) -> Bound:
         if tail.within is not None:
             once = self.one(tail.within)
-        elif self._waits_only:
+        elif self._waits_only and not _rings(operation):
             once = NONE
         else:
             once = _default(operation, self)
@@ -154,12 +155,17 @@ class Bounds:
         return Bound(ZERO, (*known, *later), once.endless)
 
 
-def _default(operation: nodes.Operation, bounds: Bounds) -> Bound:
+def _rings(operation: nodes.Operation) -> bool:
+    """Whether it is an Originate whose outcome is awaited."""
     if not isinstance(operation, nodes.Action) or operation.message.name.text.casefold() != "originate":
+        return False
+    return all(entry.key.text.casefold() != "async" for entry in operation.block.headers)
+
+
+def _default(operation: nodes.Operation, bounds: Bounds) -> Bound:
+    if not isinstance(operation, nodes.Action) or not _rings(operation):
         return Bound(ACTION) if isinstance(operation, nodes.Action | nodes.Raw) else NONE
     entries = {entry.key.text.casefold(): entry.value for entry in operation.block.headers}
-    if "async" in entries:
-        return Bound(ACTION)
     ringing = entries.get("timeout")
     return Bound(ACTION) + (bounds.one(ringing) if ringing is not None else Bound(RINGING))
 

@@ -1,4 +1,4 @@
-"""A bound on how deep an expression is, so that the phases behind the parser, which recurse, need no guard of their own.
+"""A bound on how deep an expression is, so that the phases behind the parser, which recurse, need no guard.
 
 Never here: brackets and blocks, whose depth the parser bounds. Its own bound on expressions keeps the parser within
 Python's stack; inference takes several calls for one operator, and so less depth.

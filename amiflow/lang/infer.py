@@ -10,7 +10,7 @@ import re2
 
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
-from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, plain_text
+from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, literal, plain_text
 from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header, sent
 from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
 from amiflow.plan.types import (
@@ -490,6 +490,7 @@ class Inference:
                 path = path_of(left, self.bindings.uses)
                 if path is not None and path == path_of(right, self.bindings.uses):
                     return op in ("==", "<=", ">=")
+                return rules.compared(op, literal(left), literal(right))
         return None
 
     def reason_for_none(self, expr: nodes.Expr) -> str | None:

@@ -5,7 +5,9 @@ Never here: trees, diagnostics.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from amiflow.plan.builtins import Accepts
 from amiflow.plan.types import (
@@ -168,3 +170,20 @@ def accepts(how: Accepts, given: Type) -> bool:
 def is_scalar(kind: Type) -> bool:
     """Whether the value is one piece of text on the wire."""
     return isinstance(kind, Scalar) and kind not in (NONE, REGEX)
+
+
+_COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def compared(op: str, left: float | str | None, right: float | str | None) -> bool | None:
+    """What a comparison of two written values gives; none where one is not written out, or they do not compare."""
+    if left is None or right is None or isinstance(left, str) != isinstance(right, str):
+        return None
+    return _COMPARED[op](left, right)

@@ -114,6 +114,16 @@ def plain_text(expr: nodes.Expr) -> str | None:
     return None
 
 
+def literal(expr: nodes.Expr) -> int | float | str | None:
+    """A number, a duration in milliseconds or a text that is written out."""
+    match expr:
+        case nodes.Int(value=value) | nodes.Number(value=value):
+            return value
+        case nodes.Duration(ms=ms):
+            return ms
+    return plain_text(expr)
+
+
 def key_of(text: nodes.Text) -> nodes.Ident:
     """A name that is written as a text, such as that of `u["Room"]`."""
     return nodes.Ident(text.span, "".join(part for part in text.parts if isinstance(part, str)))
