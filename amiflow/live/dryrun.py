@@ -19,6 +19,7 @@ from amiflow.ami.codec import Banner, Decoder, Malformed
 from amiflow.ami.message import Message
 from amiflow.engine import effects
 from amiflow.engine.effects import Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
+from amiflow.live.journal_file import About, Journal, Keep, writing
 from amiflow.live.log import Log
 from amiflow.live.loop import Runner
 from amiflow.live.problems import Trouble
@@ -40,21 +41,34 @@ class VirtualClock:
         return self._began + self.at
 
 
-def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock) -> int:
-    """Play the capture to the plans, to the end of every flow; returns the exit status. Raises Trouble where it is no
-    stream of a manager interface."""
-    runners = machines(jobs, [capture.server], new_run_id(), True, log)
-    for at, item in _inputs(capture):
-        for runner in runners:
-            _until(runner, at, clock)
-        clock.at = at
-        for runner in runners:
-            _hand(runner, item, clock)
-    for runner in runners:
-        _hand(runner, effects.SourceEnded(), clock)
-        _until(runner, None, clock)
+def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock, keep: Keep | None = None) -> int:
+    """Play the capture to the plans, to the end of every flow; returns the exit status. Without `keep` there is no
+    journal. Raises Trouble where it is no stream of a manager interface."""
+    run_id = new_run_id()
+    runners = machines(jobs, [capture.server], run_id, True, log, steps=keep is not None)
+    about = About(run_id, (capture.server,), tuple(job.plan.sources for job in jobs))
+    with writing(keep, about, clock, log, _wake_nobody) as journal:
+        _play(runners, capture, clock, journal)
     summarize(runners, log, clock.at)
     return max((runner.status or 0 for runner in runners), default=0)
+
+
+def _wake_nobody() -> None:
+    """Nothing waits for the journal here: what it has to say is logged at the end."""
+
+
+def _play(runners: Sequence[Runner], capture: Capture, clock: VirtualClock, journal: Journal | None) -> None:
+    for at, item in _inputs(capture):
+        for runner in runners:
+            _until(runner, at, clock, journal)
+        clock.at = at
+        if journal and not isinstance(item, effects.Received):
+            journal.add(clock.wall(), None, item, ())
+        for runner in runners:
+            _hand(runner, item, clock, journal)
+    for runner in runners:
+        _hand(runner, effects.SourceEnded(), clock, journal)
+        _until(runner, None, clock, journal)
 
 
 def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
@@ -110,20 +124,25 @@ def _is_answer(message: Message, lists: set[str]) -> bool:
     return True
 
 
-def _until(runner: Runner, limit: float | None, clock: VirtualClock) -> None:
+def _until(runner: Runner, limit: float | None, clock: VirtualClock, journal: Journal | None) -> None:
     """Let fall due what is due before the limit, in its order."""
     while runner.status is None:
         deadline = runner.machine.deadline()
         if deadline is None or (limit is not None and deadline >= limit):
             return
         clock.at = max(clock.at, deadline)
-        _hand(runner, effects.Tick(), clock)
+        _hand(runner, effects.Tick(), clock, journal)
 
 
-def _hand(runner: Runner, item: Input, clock: VirtualClock) -> None:
+def _hand(runner: Runner, item: Input, clock: VirtualClock, journal: Journal | None) -> None:
     inputs = [item]
     while inputs and runner.status is None:
-        for effect in runner.machine.handle(inputs.pop(0), clock.at, clock.wall()):
+        item = inputs.pop(0)
+        brought = runner.machine.handle(item, clock.at, clock.wall())
+        if journal:
+            own = item if isinstance(item, effects.Sent | effects.Answered) else None
+            journal.add(clock.wall(), runner.number, own, brought)
+        for effect in brought:
             match effect:
                 case Said() | Noted() | FlowEnded():
                     runner.narrator.tell(effect)

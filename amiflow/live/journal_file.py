@@ -24,8 +24,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,6 +33,7 @@ from amiflow.ami.message import to_bytes, to_text
 from amiflow.engine.effects import Effect, Input, Level
 from amiflow.engine.journal import Row, Scribe
 from amiflow.live.clock import Clock
+from amiflow.live.log import Line, Log
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
 from amiflow.report.source import Source
@@ -45,6 +46,7 @@ MOST_TEXT = 16_384  # bytes of a message, characters of a text
 _PAUSE = 0.05  # seconds over which entries are gathered into one transaction
 _SLICE, _BREATH = 64, 0.0001  # after so many of the loop's batches the thread lets it in, for so many seconds
 _PRUNED = 2_000  # entries deleted at a time
+_PATIENCE = 10.0  # seconds that the end of a run waits for the disk
 _RETRY = 10.0  # seconds between attempts to write to a file that could not be written
 _BUSY = 5.0  # seconds to wait for another process that writes to the same file
 _WAL = 16 << 20  # bytes to which the file of pending changes is cut back
@@ -117,6 +119,26 @@ def check(path: str) -> None:
     is_database = head.startswith(b"SQLite format 3\0") and len(head) == 100
     if is_database and head[_ID : _ID + 4] not in (APPLICATION.to_bytes(4, "big"), bytes(4)):
         raise Trouble(f"{path} is another program's database", "name another file for the journal")
+
+
+@contextmanager
+def writing(
+    keep: Keep | None, about: About, clock: Clock, log: Log, poke: Callable[[], None]
+) -> Iterator[Journal | None]:
+    """A journal for as long as the block lasts, none where none is to be kept; what went wrong at its end is logged."""
+    if keep is None:
+        yield None
+        return
+    journal = Journal(keep, about, clock, poke)
+    try:
+        yield journal
+    finally:
+        journal.close(_PATIENCE)
+        for text in journal.complaints():
+            log.line(Line("error", "journal", text))
+        if journal.lost:
+            text = f"{journal.lost} entries are not in the journal {keep.path}"
+            log.line(Line("error", "journal", text, facts={"lost": journal.lost}))
 
 
 class Journal:
@@ -256,10 +278,8 @@ class Journal:
         db = self._opened()
         try:
             db.execute("BEGIN IMMEDIATE")
-            run = self._the_run(db, rows)
-            if self._lost_here:
-                text = f"{self._lost_here} entries before this could not be written"
-                rows = [self._of_run("entries-lost", rows[0].at, text), *rows]
+            rows = [*self._silence(db), *rows]
+            run = self._the_run(db)
             db.executemany(_INSERT, [self._values(run, row) for row in rows])
             self._prune(db, max(row.at for row in rows))
             if ended:
@@ -330,7 +350,21 @@ class Journal:
                 db.execute(statement)
         db.execute("COMMIT")
 
-    def _the_run(self, db: sqlite3.Connection, rows: Sequence[Row]) -> int:
+    def _silence(self, db: sqlite3.Connection) -> Iterator[Row]:
+        """What the journal does not know: since an earlier run on the same servers, and what could not be written."""
+        if self._lost_here:
+            text = f"{self._lost_here} entries before this could not be written"
+            yield self._of_run("entries-lost", self._clock.wall(), text)
+        if self._run_number:
+            return
+        last = "SELECT at FROM entry WHERE run IN (SELECT id FROM run WHERE servers = ?) ORDER BY id DESC LIMIT 1"
+        found = db.execute(last, (json.dumps(self._about.servers),)).fetchone()
+        if found is not None:
+            text = f"nothing is written of these servers for {self._began - found[0]:.3f} s"
+            facts = json.dumps({"from": found[0], "to": self._began})
+            yield self._of_run("gap", self._began, text)._replace(facts=facts)
+
+    def _the_run(self, db: sqlite3.Connection) -> int:
         """The run's number in this file, which may not be the one that it began with."""
         about, known = self._about, (self._run_number, self._about.name)
         if db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone():

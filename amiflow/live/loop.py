@@ -33,8 +33,9 @@ from amiflow.engine import effects
 from amiflow.engine.effects import Effect, Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
 from amiflow.engine.machine import Machine
 from amiflow.live.clock import Clock
+from amiflow.live.journal_file import Journal
 from amiflow.live.link import Link
-from amiflow.live.log import Log
+from amiflow.live.log import Line, Log
 from amiflow.live.narrator import Narrator
 from amiflow.live.privileges import complaint, grant, missing
 from amiflow.live.problems import Trouble
@@ -46,16 +47,17 @@ READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
 _QUIET = 0.3
 _ASKING = 5.0
-SOURCE = "source"
-"""The name of the worker whose end means that no server will send anything more."""
+SOURCE, JOURNAL = "source", "journal"
+"""The names of the worker whose end means that no server will send anything more, and of the journal's thread."""
 
 
 @dataclass(slots=True)
 class Runner:
-    """A machine of the run, with what tells of it; `status` is none while it runs."""
+    """A machine of the run, with what tells of it; `number` counts them from 0; `status` is none while it runs."""
 
     machine: Machine
     narrator: Narrator
+    number: int = 0
     status: int | None = None
 
 
@@ -75,6 +77,7 @@ class Loop:
         wake: Wake[Link | None],
         run_id: str,
         begun: Callable[[], None] | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._peers = {peer.name: peer for peer in peers}
         self._runners = runners
@@ -84,6 +87,8 @@ class Loop:
         self._wake = wake
         self._run_id = run_id
         self._begun = begun
+        self._journal = journal
+        self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
         self._asked: dict[str, tuple[Peer, Ready]] = {}
         self._questions = 0
@@ -166,6 +171,8 @@ class Loop:
         for one in finished:
             if one.name == SOURCE:
                 self._finish_source(one)
+            elif one.name == JOURNAL:
+                self._hear_journal()
             elif one.name in self._peers:
                 peer = self._peers[one.name]
                 self._heard(peer, peer.connected(one, self._clock.now()))
@@ -182,6 +189,16 @@ class Loop:
         if finished.error:
             raise finished.error
         self._source_ended = True
+
+    def _hear_journal(self) -> None:
+        """Some intentions are on disk, so that their actions may go; or something is wrong with the journal."""
+        if self._journal is None:
+            return
+        for action_id in self._journal.kept():
+            if action_id in self._promised:
+                self._send(*self._promised.pop(action_id))
+        for text in self._journal.complaints():
+            self._log.line(Line("error", "journal", text))
 
     def _read(self, peers: Sequence[Peer]) -> None:
         for peer in peers:
@@ -294,7 +311,8 @@ class Loop:
         if peer.name in self._untried:
             self._not_connected(peer, reason)
             return
-        self._inputs.append((None, effects.ServerLost(peer.name, reason)))
+        silent = self._clock.now() - peer.heard_at
+        self._inputs.append((None, effects.ServerLost(peer.name, reason, silent)))
         self._log.server("warn", peer.name, "lost", f"connection lost: {reason}; {self._again(peer)}")
 
     def _not_connected(self, peer: Peer, reason: str) -> None:
@@ -313,6 +331,8 @@ class Loop:
         while self._inputs:
             inputs, self._inputs = self._inputs, []
             for owner, item in inputs:
+                if self._journal and owner is None and not isinstance(item, effects.Received):
+                    self._journal.add(self._clock.wall(), None, item, ())
                 for runner in self._runners if owner is None else (owner,):
                     self._hand(runner, item)
 
@@ -323,7 +343,13 @@ class Loop:
             runner.narrator.sent(item.action_id)
         now, deadline = self._clock.now(), runner.machine.deadline()
         at = now if deadline is None or isinstance(item, effects.Tick) else min(now, deadline)
-        for effect in runner.machine.handle(item, at, self._clock.wall()):
+        wall = self._clock.wall()
+        brought = runner.machine.handle(item, at, wall)
+        if self._journal:
+            own = item if isinstance(item, effects.Sent | effects.Answered | effects.Unanswered) else None
+            if own or brought:
+                self._journal.add(wall, runner.number, own, brought)
+        for effect in brought:
             self._bring_about(runner, effect)
         if isinstance(item, effects.Answered | effects.Unanswered):
             self._settle(runner, item.action_id)
@@ -334,10 +360,13 @@ class Loop:
 
     def _bring_about(self, runner: Runner, effect: Effect) -> None:
         match effect:
+            case Send(promised=True, action_id=action_id) if self._journal:
+                self._promised[action_id] = (runner, effect)
+                self._journal.promise(action_id)
             case Send():
                 self._send(runner, effect)
             case Withdraw(server=server, action_id=action_id):
-                if self._peers[server].withdraw(action_id):
+                if self._promised.pop(action_id, None) is None and self._peers[server].withdraw(action_id):
                     self._settle(runner, action_id)
             case Said() | Noted() | FlowEnded():
                 runner.narrator.tell(effect)

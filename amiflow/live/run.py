@@ -21,9 +21,10 @@ from amiflow.engine.machine import Machine
 from amiflow.engine.ours import Named
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
+from amiflow.live.journal_file import About, Keep, writing
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
-from amiflow.live.loop import SOURCE, Loop, Runner
+from amiflow.live.loop import JOURNAL, SOURCE, Loop, Runner
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused, problem
 from amiflow.live.record import Writer
@@ -50,13 +51,15 @@ class Events:
     wait: Callable[[], object]
 
 
-def machines(jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log) -> list[Runner]:
-    """A machine for each plan. Raises Refused where a constant of a recipe has no value."""
+def machines(
+    jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log, steps: bool = False
+) -> list[Runner]:
+    """A machine for each plan; with `steps` it notes each of them. Raises Refused where a constant has no value."""
     named = Named()
     runners = []
     for number, job in enumerate(jobs):
-        options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow)
-        runners.append(Runner(_machine(job, options, named), Narrator(log, job.plan)))
+        options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow, steps=steps)
+        runners.append(Runner(_machine(job, options, named), Narrator(log, job.plan), number))
     return runners
 
 
@@ -75,20 +78,24 @@ def run(
     clock: Clock,
     shadow: bool = False,
     events: Events | None = None,
+    keep: Keep | None = None,
 ) -> int:
-    """Run the plans on the servers, each given with its secret; returns the exit status. Raises Trouble, Refused."""
+    """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
+    journal. Raises Trouble, Refused."""
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     mask = event_mask(job.plan for job in jobs)
     peers = [peer(server, secret, mask, run_id, wake) for server, secret in servers]
     names = [server.name for server, _ in servers]
     _check_names(jobs, names)
-    runners = machines(jobs, names, run_id, shadow, log)
+    runners = machines(jobs, names, run_id, shadow, log, steps=keep is not None)
     needs = [] if shadow else _needs(jobs)
     began = clock.now()
+    about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
-            status = Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake)).run()
+            with writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal:
+                status = Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake), journal).run()
         finally:
             wake.close()
     summarize(runners, log, clock.now() - began)

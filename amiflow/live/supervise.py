@@ -83,7 +83,7 @@ class Backoff:
 
 class Peer:
     """A server: `phase` is `connecting` while a worker connects, `up` with a link, `waiting` between attempts, and
-    `over` when no further attempt will be made."""
+    `over` when no further attempt will be made; `heard_at` is when it last said anything."""
 
     def __init__(self, server: Server, options: SessionOptions, wake: Wake[Link | None], jitter: Jitter) -> None:
         self.server = server
@@ -92,6 +92,7 @@ class Peer:
         self.ready = False
         self.restarted = False
         self.times_ready = 0
+        self.heard_at = 0.0
         self.link: Link | None = None
         self._options = options
         self._session: Session | None = None
@@ -117,7 +118,7 @@ class Peer:
                 finished.result.close()
             return []
         if finished.result:
-            self.link, self.phase = finished.result, "up"
+            self.link, self.phase, self.heard_at = finished.result, "up", now
             self._session = Session(self._options, now)
             return []
         if not isinstance(finished.error, OSError | ValueError):
@@ -147,6 +148,8 @@ class Peer:
             data = self.link.receive(most)
         except LinkLost as error:
             return self._drop(str(error), now)
+        if data:
+            self.heard_at = now
         if self.tap and data:
             self.tap(data)
         return self._after(self._session.receive(data, now) if data else [], now)

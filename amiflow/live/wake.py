@@ -63,6 +63,13 @@ class Wake(Generic[Result]):
             finished = Finished(name, task(), None)
         except Exception as error:
             finished = Finished(name, None, error)
+        self._leave(finished)
+
+    def poke(self, name: str) -> None:
+        """From a thread that goes on: what it has to say is to be asked for."""
+        self._leave(Finished(name, None, None))
+
+    def _leave(self, finished: Finished[Result]) -> None:
         self._finished.put(finished)
         try:
             self._theirs.send(b"\0")

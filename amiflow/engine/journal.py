@@ -1,0 +1,257 @@
+"""What is to be written down of a run: each input and effect of its machines as rows.
+
+Belongs here: which facts there are, what each says, and what ties an answer to its action. Never here: where rows are
+kept (`live.journal_file`). A scribe is fed in the order in which things happened, and need not be fed at once: it runs
+beside the loop, which hands over nothing but references to frozen data.
+
+An event is written where a flow began with it or took it; what nobody waited for is not. Of an event list only the
+number of rows is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, assert_never
+
+from amiflow.ami.message import Message
+from amiflow.engine.effects import (
+    Answered,
+    Effect,
+    Exit,
+    FlowEnded,
+    Input,
+    Level,
+    Noted,
+    Received,
+    Said,
+    Send,
+    Sent,
+    ServerLost,
+    ServerReady,
+    SourceEnded,
+    StopAsked,
+    Tick,
+    Unanswered,
+    Withdraw,
+)
+from amiflow.engine.values import to_plain
+from amiflow.report.source import Source, Span
+
+
+class Row(NamedTuple):
+    """One entry. `at` is the epoch in seconds; `machine` counts the plans of a run from 0, none for what concerns the
+    whole run; `action` is the ActionID; `facts` JSON; `message` an event, response or action as on the wire."""
+
+    at: float
+    machine: int | None
+    instance: int | None
+    kind: str
+    level: Level
+    server: str | None
+    flow: str | None
+    file: str | None
+    line: int | None
+    action: str | None
+    text: str
+    facts: str | None
+    message: bytes | None
+
+
+class Doing(NamedTuple):
+    """An open action: whose it is."""
+
+    machine: int
+    instance: int
+    flow: str | None
+    send: Send
+
+
+class Scribe:
+    """The rows of one run. `sources` are those of each machine's plan; `began` is when the run did."""
+
+    def __init__(self, sources: Sequence[Iterable[Source]], servers: Iterable[str], began: float) -> None:
+        self._sources = [{source.path: source for source in one} for one in sources]
+        self._lines: dict[tuple[int, Span], int | None] = {}
+        self._blind = dict.fromkeys(servers, began)
+        self._new = set(self._blind)
+        self._running: dict[tuple[int, int], tuple[str, str | None]] = {}
+        self._open: dict[str, Doing] = {}
+        self._on_wire: set[str] = set()
+
+    def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> Iterator[Row]:
+        """What an input was and what came of it; a machine of none is for an input that all are given."""
+        if item is not None:
+            yield from self._input(at, item)
+        for effect in effects:
+            yield from self._effect(at, machine or 0, effect)
+
+    def last(self, at: float) -> Iterator[Row]:
+        """The run is over: the gaps that it leaves open."""
+        for server in list(self._blind):
+            yield self._gap(at, server)
+
+    # --- inputs -------------------------------------------------------------------------------------------------------
+
+    def _input(self, at: float, item: Input) -> Iterator[Row]:
+        match item:
+            case Sent(action_id=action_id):
+                if action_id in self._open:
+                    self._on_wire.add(action_id)
+                    yield self._of_action(at, action_id, "sent", "info", "is on the wire")
+            case Answered():
+                yield self._answer(at, item)
+            case Unanswered(action_id=action_id, kind=kind, reason=reason):
+                text = f"{kind}: {reason}" if reason else f"{kind}: the connection broke before the answer came"
+                yield self._of_action(at, action_id, "unanswered", "warn", text)
+                self._close(action_id)
+            case ServerReady(server=server, ami_version=version, restarted=restarted):
+                text = f"connected (manager interface {version or 'unknown'})"
+                text += ", Asterisk was restarted" if restarted else ""
+                yield _of_run(at, "connected", "info", server, text, {})
+                if server in self._blind:
+                    yield self._gap(at, server)
+            case ServerLost(server=server, reason=reason, silent=silent):
+                self._blind.setdefault(server, at - silent)
+                yield _of_run(at, "lost", "warn", server, reason, {"silent": silent})
+            case StopAsked(reason=reason):
+                yield _of_run(at, "stop-asked", "info", None, reason, {})
+            case SourceEnded():
+                yield _of_run(at, "source-ended", "info", None, "nothing more will come", {})
+            case Received() | Tick():
+                return
+            case _:
+                assert_never(item)
+
+    def _gap(self, at: float, server: str) -> Row:
+        since = self._blind.pop(server)
+        level: Level = "info" if server in self._new else "warn"  # until it is connected to nothing is missed
+        self._new.discard(server)
+        text = f"no events were seen for {at - since:.3f} s"
+        return _of_run(at, "gap", level, server, text, {"from": since, "to": at})
+
+    def _answer(self, at: float, item: Answered) -> Row:
+        words = item.response.get("Message")
+        text = item.response.name + (f": {words}" if words else "")
+        facts = {"rows": len(item.rows)} if item.rows else {}
+        row = self._of_action(at, item.action_id, "answer", "info", text, facts, item.response.raw)
+        self._close(item.action_id)
+        return row
+
+    def _of_action(
+        self,
+        at: float,
+        action_id: str,
+        kind: str,
+        level: Level,
+        text: str,
+        facts: Mapping[str, object] | None = None,
+        message: bytes | None = None,
+    ) -> Row:
+        doing = self._open.get(action_id)
+        if doing is None:
+            return Row(at, None, None, kind, level, None, None, None, None, action_id, text, _json(facts), message)
+        send = doing.send
+        line = self._line(doing.machine, send.span)
+        said = f"{send.headers[0][1]} {text}" if kind == "sent" else f"{send.headers[0][1]}: {text}"
+        whose = (doing.machine, doing.instance, kind, level, send.server, doing.flow, send.span.path, line)
+        return Row(at, *whose, action_id, said, _json(facts), message)
+
+    def _close(self, action_id: str) -> None:
+        self._open.pop(action_id, None)
+        self._on_wire.discard(action_id)
+
+    # --- effects ------------------------------------------------------------------------------------------------------
+
+    def _effect(self, at: float, machine: int, effect: Effect) -> Iterator[Row]:
+        match effect:
+            case Send():
+                yield self._action(at, machine, effect)
+            case Withdraw(action_id=action_id):
+                yield self._of_action(at, action_id, "withdrawn", "info", "its answer is awaited no longer")
+                if action_id not in self._on_wire:
+                    self._close(action_id)
+            case Said(level=level, text=text, flow=flow, instance=instance, span=span):
+                yield self._row(at, machine, instance, "log", level, flow, span, text)
+            case Noted():
+                yield from self._note(at, machine, effect)
+            case FlowEnded():
+                yield self._end(at, machine, effect)
+            case Exit():
+                return
+            case _:
+                assert_never(effect)
+
+    def _action(self, at: float, machine: int, send: Send) -> Row:
+        flow, _ = self._running.get((machine, send.instance), (None, None))
+        self._open[send.action_id] = Doing(machine, send.instance, flow, send)
+        message = Message.build(send.headers).raw
+        return self._of_action(at, send.action_id, "action", "info", "is to be sent", None, message)
+
+    def _note(self, at: float, machine: int, note: Noted) -> Iterator[Row]:
+        """The answer and the gap are written from the inputs, which say more."""
+        if note.kind in ("answer", "gap"):
+            return
+        facts, message = note.facts, note.message
+        if note.kind == "flow-started":
+            if note.instance is not None and note.flow is not None:
+                server = facts.get("server")
+                self._running[machine, note.instance] = (note.flow, server if isinstance(server, str) else None)
+            events = facts.get("events")
+            if isinstance(events, tuple):
+                for event in events:
+                    yield self._row(
+                        at, machine, note.instance, "event", "info", note.flow, note.span, event.name, None, event.raw
+                    )
+                facts, message = {name: fact for name, fact in facts.items() if name != "events"}, None
+        raw = message.raw if message is not None else None
+        if note.kind == "would-send":
+            facts, raw = {}, _would(note)
+        yield self._row(at, machine, note.instance, note.kind, note.level, note.flow, note.span, note.text, facts, raw)
+
+    def _end(self, at: float, machine: int, ended: FlowEnded) -> Row:
+        level: Level = "error" if ended.outcome == "failed" else "info"
+        text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
+        facts = {"outcome": ended.outcome} | ({} if ended.result is None else {"result": ended.result})
+        row = self._row(at, machine, ended.instance, "flow-ended", level, ended.flow, ended.span, text, facts)
+        self._running.pop((machine, ended.instance), None)
+        return row
+
+    def _row(
+        self,
+        at: float,
+        machine: int,
+        instance: int | None,
+        kind: str,
+        level: Level,
+        flow: str | None,
+        span: Span | None,
+        text: str,
+        facts: Mapping[str, object] | None = None,
+        message: bytes | None = None,
+    ) -> Row:
+        _, server = self._running.get((machine, instance), (None, None)) if instance is not None else (None, None)
+        file, line = (span.path, self._line(machine, span)) if span is not None else (None, None)
+        return Row(at, machine, instance, kind, level, server, flow, file, line, None, text, _json(facts), message)
+
+    def _line(self, machine: int, span: Span) -> int | None:
+        """The line of a span, kept: a plan has few, and they come again and again."""
+        at = (machine, span)
+        if at not in self._lines:
+            source = self._sources[machine].get(span.path) if machine < len(self._sources) else None
+            self._lines[at] = source.position(span.start)[0] if source is not None else None
+        return self._lines[at]
+
+
+def _of_run(at: float, kind: str, level: Level, server: str | None, text: str, facts: Mapping[str, object]) -> Row:
+    return Row(at, None, None, kind, level, server, None, None, None, None, text, _json(facts), None)
+
+
+def _would(note: Noted) -> bytes:
+    """The action that a run in the shadow did not send."""
+    headers = note.facts.get("headers")
+    return Message.build((("Action", note.text), *(headers if isinstance(headers, tuple) else ()))).raw
+
+
+def _json(facts: Mapping[str, object] | None) -> str | None:
+    return json.dumps({name: to_plain(fact) for name, fact in facts.items()}) if facts else None
