@@ -12,6 +12,7 @@ from amiflow.ami.request import Request, RequestDecoder
 from support.captures import pieces
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
+OLD_BANNER = b"Asterisk Call Manager/1.3\r\n"
 
 
 def plain(items: list[Item]) -> list[bytes | str]:
@@ -24,12 +25,12 @@ def decode(data: bytes, size: int = 0) -> list[bytes | str]:
     return plain([item for piece in pieces(data, size or max(1, len(data))) for item in decoder.feed(piece)])
 
 
-def messages(body: bytes) -> list[bytes | str]:
+def messages(body: bytes, banner: bytes = BANNER) -> list[bytes | str]:
     """The messages of a body, after a banner; the same however it is cut and whatever follows."""
-    data = BANNER + body
+    data = banner + body
     whole = decode(data)
     assert decode(data, 1) == decode(data, 7) == decode(data + b"Event: tai") == whole
-    assert whole[0] == repr(Banner("11.0.0"))
+    assert whole[0] == repr(Banner(banner.decode().strip().partition("/")[2]))
     return whole[1:]
 
 
@@ -102,12 +103,16 @@ FOLLOWS = b"Response: Follows\r\nPrivilege: Command\r\n"
     ],
 )
 def test_the_old_command_output_reads_like_the_new_one(text: bytes, output: list[str]) -> None:
-    [raw, after] = messages(FOLLOWS + b"ActionID: 7\r\n" + text + b"\r\n\r\nEvent: B\r\n\r\n")
+    [raw, after] = messages(FOLLOWS + b"ActionID: 7\r\n" + text + b"\r\n\r\nEvent: B\r\n\r\n", OLD_BANNER)
     assert isinstance(raw, bytes) and after == b"Event: B"
     message = Message(raw)
     assert (message.kind, message.name, message.get("ActionID")) == ("response", "Follows", "7")
     assert message.all("Output") == output
     assert message.all("Privilege") == ["Command"] and message.all("ActionID") == ["7"]
+
+
+def test_nothing_swallows_the_stream_of_a_server_that_sends_no_bare_output() -> None:
+    assert messages(FOLLOWS + b"\r\nEvent: B\r\n\r\n") == [FOLLOWS.rstrip(), b"Event: B"]
 
 
 def test_the_new_command_output_keeps_its_blanks() -> None:
@@ -118,7 +123,9 @@ def test_the_new_command_output_keeps_its_blanks() -> None:
 @pytest.mark.parametrize("endless", [b"Event: " + b"a" * 99, b"X: y\r\n" * 20, FOLLOWS + b"text\n\r\n\r\n" * 12])
 def test_an_endless_message_costs_no_more_than_the_limit(endless: bytes) -> None:
     decoder = Decoder(limit=100)
-    found = plain(decoder.feed(BANNER)) + plain([one for piece in pieces(endless, 10) for one in decoder.feed(piece)])
+    found = plain(decoder.feed(OLD_BANNER)) + plain(
+        [one for piece in pieces(endless, 10) for one in decoder.feed(piece)]
+    )
     assert found[1:] == [repr(Malformed("a message of more than 100 bytes"))]
     assert decoder.feed(b"\r\n\r\n") == [] and decoder.unfinished() == b""
 

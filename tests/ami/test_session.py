@@ -534,6 +534,16 @@ def test_an_action_that_is_never_answered_tells_the_same() -> None:
     ]
 
 
+def test_of_several_actions_only_the_one_whose_turn_it_is_ages() -> None:
+    client = ready(outstanding=2, keepalive_timeout=10.0)
+    slow, quick = client.asks(1, patience=60.0), client.asks(2, patience=5.0)
+    assert client.session.tick(30.0) == [] and client.session.deadline() == 60.0
+    client.now = 50.0
+    assert kinds(client.hears(answer(slow))) == ["Answered"]
+    assert client.session.deadline() == 60.0, quick
+    assert kinds(client.session.tick(60.0)) == ["Unanswered", "Closed"]
+
+
 def test_a_long_list_does_not_stop_the_keep_alive() -> None:
     client = ready()
     action_id = client.asks(1, "QueueStatus", patience=3600.0, shape=QUEUES)
