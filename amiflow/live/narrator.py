@@ -19,7 +19,7 @@ from amiflow.report.diagnostic import Diagnostic, Label
 from amiflow.report.source import Span
 
 # what people want to see of a run that goes well, though the engine counts it as detail
-_TOLD = frozenset({"flow-started", "match-started", "wait-met", "answer"})
+_TOLD = frozenset({"flow-started", "match-started", "wait-part", "wait-met", "answer"})
 # what tells most of an event, in this order
 _TELLING = (
     "UserEvent",
@@ -107,7 +107,7 @@ class Narrator:
         match note.kind, note.message:
             case "flow-started", message:
                 return f"starts: {describe(message)}" if message else "starts"
-            case (("match-started" | "wait-met"), Message() as message):
+            case (("match-started" | "wait-part" | "wait-met"), Message() as message):
                 return f"{'sees' if note.kind == 'match-started' else 'has'} {describe(message)}"
             case "answer", Message() as message:
                 send = self._sends.get(note.instance or 0)
