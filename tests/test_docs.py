@@ -1,0 +1,29 @@
+"""Recipes that the documentation shows are right, their tests pass, and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from amiflow.tools.testing import run_tests
+from support.recipes import ROOT, compile_text
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RECIPES = [
+    pytest.param(text, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, text in enumerate(re.findall(r"```amiflow\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("text", RECIPES)
+def test_recipes_that_are_shown(text: str) -> None:
+    compiled = compile_text(text)
+    assert compiled.diagnostics == () and compiled.plan is not None
+    assert [result.unmet for result in run_tests(compiled.plan, compiled.tests) if not result.passed] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
