@@ -18,6 +18,8 @@ from typing import TypeAlias
 
 from amiflow.ami.errors import LocalError
 from amiflow.ami.message import Message, to_bytes, to_text
+from amiflow.ami.scanner import Sieve
+from amiflow.ami.versions import at_least
 
 # One line of `GetConfigJSON` holds a whole file; nothing that Asterisk sends comes near this.
 MAX_MESSAGE = 16 * 1024 * 1024
@@ -55,26 +57,36 @@ Item: TypeAlias = Message | Banner | Malformed
 
 
 class Decoder:
-    """The stream of one connection, server to client, cut into its items."""
+    """The stream of one connection, server to client, cut into its items.
 
-    __slots__ = ("_broken", "_buffer", "_greeted", "_limit", "_searched")
+    With a `sieve`, messages that are certainly unwanted are left out, and never become objects. It may be set and taken
+    away between two items: what `items` gives next is found by the one that is there then.
+    """
+
+    __slots__ = ("_bare_output", "_broken", "_buffer", "_greeted", "_limit", "_searched", "sieve")
 
     def __init__(self, limit: int = MAX_MESSAGE) -> None:
+        self.sieve: Sieve | None = None
         self._buffer = bytearray()
         self._searched = 0
         self._greeted = False
         self._broken = False
+        self._bare_output = True  # an Asterisk that says it is 14 or later sends no bare text: none is waited for
         self._limit = limit
 
     def feed(self, data: bytes) -> list[Item]:
         """The items that these bytes complete."""
+        return list(self.items(data))
+
+    def items(self, data: bytes) -> Iterator[Item]:
+        """The items that these bytes complete, each found when it is asked for; all must be."""
         if self._broken:
-            return []
+            return
+        known = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
-        items = list(self._items())
+        yield from self._items(known)
         if not self._broken and len(self._buffer) > self._limit:
-            items.append(self._break(f"a message of more than {self._limit} bytes"))
-        return items
+            yield self._break(f"a message of more than {self._limit} bytes")
 
     def unfinished(self) -> bytes:
         """What came after the last whole message: at the end of a connection, a message cut off in the middle."""
@@ -85,14 +97,20 @@ class Decoder:
         self._buffer.clear()
         return Malformed(reason)
 
-    def _items(self) -> Iterator[Item]:
+    def _items(self, known: int) -> Iterator[Item]:
+        """The items, where no message ends before `known` but perhaps the output of a command."""
         if not self._greeted:
             greeting = self._greeting()
             if greeting is None:
                 return
             yield from greeting
+            known = 0
         buffer, start = self._buffer, 0
+        last = buffer.rfind(_END, known)
         while not self._broken:
+            if self.sieve is not None and start < last:
+                wanted = self.sieve.find(buffer, start, last + len(_END))
+                start, self._searched = wanted, self._searched if wanted == start else 0
             while buffer.startswith(b"\r\n", start):
                 start += 2
             end, after = self._end_of_message(start)
@@ -101,14 +119,17 @@ class Decoder:
             if end - start > MAX_LINES and buffer.count(b"\r\n", start, end) > MAX_LINES:
                 yield self._break(f"a message of more than {MAX_LINES} lines")
                 return
-            yield _message(bytes(buffer[start:end]))
+            yield self._message(bytes(buffer[start:end]))
             start, self._searched = after, 0
         del buffer[:start]
+
+    def _message(self, raw: bytes) -> Message:
+        return Message(_command_output(raw) if self._bare_output and raw.startswith(_FOLLOWS) else raw)
 
     def _end_of_message(self, start: int) -> tuple[int, int]:
         """Where the message ends and the next may begin; (-1, …) while its end has not come. How far the search got is
         kept, so that a long message that comes in small pieces is not searched again and again."""
-        follows = self._buffer.startswith(_FOLLOWS, start)
+        follows = self._bare_output and self._buffer.startswith(_FOLLOWS, start)
         mark = _END_COMMAND + _END if follows else _END
         end = self._buffer.find(mark, start + max(0, self._searched - len(mark)))
         if end < 0:
@@ -124,17 +145,15 @@ class Decoder:
         banner = _BANNER.match(line)
         if banner:
             del self._buffer[: len(line) + 1]
-            return (Banner(banner[1].decode()),)
+            version = banner[1].decode()
+            self._bare_output = not at_least(version, (14, 0))
+            return (Banner(version),)
         # Proxies in front of Asterisk may leave the banner out.
         return () if line.startswith((b"Response:", b"Event:")) else (self._break(_no_banner(line)),)
 
 
 def _no_banner(line: bytearray) -> str:
     return f"no Asterisk manager interface: it says `{to_text(bytes(line[:60])).strip()}`"
-
-
-def _message(raw: bytes) -> Message:
-    return Message(_command_output(raw) if raw.startswith(_FOLLOWS) else raw)
 
 
 def _command_output(raw: bytes) -> bytes:

@@ -77,6 +77,11 @@ class Lists:
         self._open: dict[str, Listing] = {}
         self._given_up: dict[str, Listing] = {}
 
+    @property
+    def is_coming(self) -> bool:
+        """Whether rows are expected."""
+        return bool(self._open)
+
     def begin(self, listing: Listing) -> None:
         """A list begins."""
         self._open[listing.action_id] = listing

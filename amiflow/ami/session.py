@@ -22,6 +22,7 @@ from amiflow.ami.codec import Banner, Decoder, Malformed, encode
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import Listing, Lists, ListShape
 from amiflow.ami.message import Message, to_bytes
+from amiflow.ami.scanner import Sieve, Wanted
 from amiflow.ami.versions import at_least, marks_lists
 
 
@@ -56,6 +57,7 @@ class SessionOptions:
 
     `mask` is the event mask sent with the login (`on`, `off`, or class names joined by commas, without blanks).
     `prefix` begins the ActionIDs of the session's own actions; it is random, so that nobody can forge an answer.
+    `wanted` are the events that anybody wants (none: all of them); others may be left out, rows of lists never are.
     """
 
     username: str
@@ -69,6 +71,7 @@ class SessionOptions:
     keepalive: float = 30.0
     keepalive_timeout: float = 10.0
     logoff_timeout: float = 2.0
+    wanted: tuple[Wanted, ...] | None = None
 
 
 # --- what a session reports -------------------------------------------------------------------------------------------
@@ -196,6 +199,7 @@ class Session:
         self.ami_version = ""
         self._options = options
         self._decoder = Decoder()
+        self._sieve = Sieve(options.wanted) if options.wanted is not None else None
         self._out = bytearray()
         self._events: list[SessionEvent] = []
         self._queue: deque[_Pending] = deque()
@@ -221,7 +225,7 @@ class Session:
             self._end_of_stream()
             return self._take_events()
         self._heard = now
-        for item in self._decoder.feed(data):
+        for item in self._decoder.items(data):
             if self.state is State.CLOSED:
                 break
             match item:
@@ -231,6 +235,7 @@ class Session:
                     self._on_banner(version)
                 case Malformed(reason=reason):
                     self._close(reason, "protocol")
+            self._choose_sieve()
         self._pump(now)
         return self._take_events()
 
@@ -246,6 +251,7 @@ class Session:
                 self._close("logged off, without a goodbye", "asked")
             case State.BANNER | State.CHALLENGE | State.LOGIN if due:
                 self._close(f"no answer within {self._options.login_timeout:g} s while {self.state.value}", "network")
+        self._choose_sieve()
         self._pump(now)
         return self._take_events()
 
@@ -259,9 +265,8 @@ class Session:
         """When `tick` has something to do, in monotonic seconds."""
         if self.state is not State.READY:
             return self._deadline
-        waiting = [*(pending.deadline for pending in self._open.values()), *self._lists.deadlines()]
-        if not self._open:
-            waiting.append(self._heard + self._options.keepalive)
+        oldest = self._oldest()
+        waiting = [oldest.deadline if oldest else self._heard + self._options.keepalive, *self._lists.deadlines()]
         return min(waiting)
 
     def submit(
@@ -300,6 +305,12 @@ class Session:
         self._deadline = now + self._options.logoff_timeout
         self._send_own([("Action", "Logoff")])
         return self._take_events()
+
+    def _choose_sieve(self) -> None:
+        """While an event list comes in, and before the session is ready, everything is looked at: a list's rows follow
+        the response that begins it."""
+        everything = self.state is not State.READY or self._lists.is_coming
+        self._decoder.sieve = None if everything else self._sieve
 
     def _become(self, state: State) -> None:
         assert state in TRANSITIONS[self.state], f"{self.state} to {state}"
@@ -431,6 +442,8 @@ class Session:
         pending = self._open.pop(action_id, None) if action_id else None
         if pending:
             self._on_answer(pending, message, now)
+            if oldest := self._oldest():
+                oldest.deadline = max(oldest.deadline, now + self._bound(oldest))
         elif action_id and (listing := self._lists.stop(action_id)):
             # CoreShowChannelMap may say Error after it has begun its list.
             self._report(Answered(action_id, message, tuple(listing.rows), None))
@@ -476,17 +489,24 @@ class Session:
             return
         while self._queue and len(self._open) < self._options.outstanding:
             pending = self._queue.popleft()
-            pending.deadline = now + max(pending.patience, self._options.keepalive_timeout)
+            pending.deadline = now + self._bound(pending)
             self._open[pending.action_id] = pending
             self._out += pending.data
             self._report(Sent(pending.action_id))
 
+    def _oldest(self) -> _Pending | None:
+        """The action whose turn it is: Asterisk answers in order, one at a time, so that only this one ages."""
+        return next(iter(self._open.values()), None)
+
+    def _bound(self, pending: _Pending) -> float:
+        return max(pending.patience, self._options.keepalive_timeout)
+
     def _check_answers(self, now: float) -> None:
         """A slot is free only at its response, so that an action never answered tells that the connection is dead; an
         idle connection is asked by a Ping."""
-        overdue = [pending for pending in self._open.values() if now >= pending.deadline]
-        if overdue:
-            self._close(f"no answer to {overdue[0].name} within {overdue[0].patience:g} s", "network")
+        oldest = self._oldest()
+        if oldest and now >= oldest.deadline:
+            self._close(f"no answer to {oldest.name} within {self._bound(oldest):g} s", "network")
             return
         for listing in self._lists.overdue(now):
             self._report(Unanswered(listing.action_id, sent=True))

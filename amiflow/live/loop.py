@@ -32,6 +32,7 @@ from amiflow.ami.session import (
 from amiflow.engine import effects
 from amiflow.engine.effects import Effect, Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
 from amiflow.engine.machine import Machine
+from amiflow.live import pushdown
 from amiflow.live.clock import Clock
 from amiflow.live.journal_file import Journal
 from amiflow.live.link import Link
@@ -78,6 +79,7 @@ class Loop:
         run_id: str,
         begun: Callable[[], None] | None = None,
         journal: Journal | None = None,
+        event_filter: str | None = None,
     ) -> None:
         self._peers = {peer.name: peer for peer in peers}
         self._runners = runners
@@ -88,9 +90,11 @@ class Loop:
         self._run_id = run_id
         self._begun = begun
         self._journal = journal
+        self._filter = event_filter
         self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
         self._asked: dict[str, tuple[Peer, Ready]] = {}
+        self._filtering: dict[str, tuple[Peer, Ready]] = {}
         self._questions = 0
         self._untried = set(self._peers)
         self._inputs: list[tuple[Runner | None, Input]] = []
@@ -224,9 +228,12 @@ class Loop:
             case Answered(action_id=action_id, response=response, rows=rows):
                 if action_id in self._asked:
                     self._weigh(*self._asked.pop(action_id), event)
+                if action_id in self._filtering:
+                    self._filtered(*self._filtering.pop(action_id), event)
                 self._of(action_id, effects.Answered(action_id, response, rows))
             case Unanswered(action_id=action_id, sent=sent):
                 self._asked.pop(action_id, None)
+                self._filtering.pop(action_id, None)
                 reason = "" if sent else "the connection broke before it could be sent"
                 self._of(action_id, effects.Unanswered(action_id, "unknown" if sent else "unsent", reason))
             case Ready():
@@ -270,15 +277,18 @@ class Loop:
         return f"logged in to {where}{secured} as {peer.server.username} (manager interface {version or 'unknown'})"
 
     def _log_in(self, peer: Peer, ready: Ready) -> None:
-        """Ask first what the account may do, where the plans send anything."""
+        """Ask first what the account may do, where the plans send anything or events are to be filtered."""
         self._untried.discard(peer.name)
-        if not self._needs:
+        if self._needs or self._filter:
+            self._ask(self._asked, peer, ready, ("Action", "ListCommands"))
+        else:
             self._be_ready(peer, ready)
-            return
+
+    def _ask(self, asked: dict[str, tuple[Peer, Ready]], peer: Peer, ready: Ready, *headers: tuple[str, str]) -> None:
         self._questions += 1
         action_id = f"{self._run_id}q{self._questions}"
-        self._asked[action_id] = (peer, ready)
-        self._heard(peer, peer.submit_own(action_id, (("Action", "ListCommands"),), self._clock.now(), _ASKING))
+        asked[action_id] = (peer, ready)
+        self._heard(peer, peer.submit_own(action_id, headers, self._clock.now(), _ASKING))
 
     def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
         lacking = missing(self._needs, answered.response)
@@ -286,6 +296,16 @@ class Loop:
             raise Trouble(f"{peer.name}: {complaint(peer.server.username, lacking)}", grant(lacking[0]))
         if lacking:
             self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))
+        if self._filter and answered.response.get("Filter") is not None:
+            self._ask(self._filtering, peer, ready, *pushdown.ask(self._filter))
+            return
+        if self._filter:
+            self._log.server("info", peer.name, "filter", pushdown.NOT_THERE)
+        self._be_ready(peer, ready)
+
+    def _filtered(self, peer: Peer, ready: Ready, answered: Answered) -> None:
+        """The server sends from now on only what its filter names, or, where it would not have it, all of the mask."""
+        self._log.server("info", peer.name, "filter", pushdown.granted(answered.response))
         self._be_ready(peer, ready)
 
     def _be_ready(self, peer: Peer, ready: Ready) -> None:

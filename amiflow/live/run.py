@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from amiflow.ami.scanner import Wanted
 from amiflow.ami.session import SessionOptions
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.interest import interest
 from amiflow.engine.machine import Machine
 from amiflow.engine.ours import Named
 from amiflow.live.clock import Clock
@@ -27,6 +29,7 @@ from amiflow.live.log import Line, Log
 from amiflow.live.loop import JOURNAL, SOURCE, Loop, Runner
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused, problem
+from amiflow.live.pushdown import event_filter
 from amiflow.live.record import Writer
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
@@ -79,23 +82,30 @@ def run(
     shadow: bool = False,
     events: Events | None = None,
     keep: Keep | None = None,
+    pushdown: bool = True,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
-    journal. Raises Trouble, Refused."""
+    journal; without `pushdown` the servers are asked for all events. Raises Trouble, Refused."""
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
-    mask = event_mask(job.plan for job in jobs)
-    peers = [peer(server, secret, mask, run_id, wake) for server, secret in servers]
     names = [server.name for server, _ in servers]
     _check_names(jobs, names)
     runners = machines(jobs, names, run_id, shadow, log, steps=keep is not None)
     needs = [] if shadow else _needs(jobs)
+    wanted = tuple(
+        one for job, runner in zip(jobs, runners, strict=True) for one in interest(job.plan, runner.machine.world)
+    )
+    mask = event_mask(job.plan for job in jobs) if pushdown else "on"
+    peers = [peer(server, secret, mask, run_id, wake, wanted) for server, secret in servers]
+    names_asked = event_filter(wanted) if pushdown else None
     began = clock.now()
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
             with writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal:
-                status = Loop(peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake), journal).run()
+                status = Loop(
+                    peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake), journal, names_asked
+                ).run()
         finally:
             wake.close()
     summarize(runners, log, clock.now() - began)
@@ -150,8 +160,15 @@ def new_run_id() -> str:
     return f"af{secrets.token_hex(6)}"
 
 
-def peer(server: Server, secret: str, mask: str, run_id: str, wake: Wake[Link | None]) -> Peer:
-    """The server made ready to be connected to."""
+def peer(
+    server: Server,
+    secret: str,
+    mask: str,
+    run_id: str,
+    wake: Wake[Link | None],
+    wanted: tuple[Wanted, ...] | None = None,
+) -> Peer:
+    """The server made ready to be connected to; `wanted` are the events that matter (none: all of them)."""
     times = server.timeouts
     options = SessionOptions(
         server.username,
@@ -163,6 +180,7 @@ def peer(server: Server, secret: str, mask: str, run_id: str, wake: Wake[Link | 
         login_timeout=times.login,
         keepalive=times.keepalive,
         keepalive_timeout=times.answer,
+        wanted=wanted,
     )
     return Peer(server, options, wake, random.random)
 
