@@ -19,6 +19,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.steps import Steps
 from amiflow.engine.tape import Tape
+from amiflow.engine.timers import Timer
 from amiflow.engine.values import Value, to_text
 from amiflow.plan.model import Policy
 
@@ -34,13 +35,27 @@ class _Turn:
     waiting: deque[Instance] | None = None  # an empty one would weigh more than all the rest of a waiting flow
 
 
+@dataclass(slots=True, eq=False)
+class Latest:
+    """The last event that a cooldown suppressed for a key: with `latest` it runs when the time is over."""
+
+    program: Program
+    server: Server
+    names: dict[str, Value]
+    key: Key | None
+    cause: Message | None
+    timer: Timer | None = None
+
+
 @dataclass(slots=True)
 class _Admitted:
-    """One flow: how many runs there are (waiting ones count), its keys, and when it last started for each key."""
+    """One flow: how many runs there are (waiting ones count), its keys, when it last started for each key, and what
+    waits for the end of a cooldown."""
 
     count: int = 0
     turns: dict[_KeyAt, _Turn] = field(default_factory=dict)
     starts: dict[tuple[str, Key | None], float] = field(default_factory=dict)
+    latest: dict[tuple[str, Key | None], Latest] = field(default_factory=dict)
 
 
 class Admission:
@@ -85,7 +100,7 @@ class Admission:
     def _admit(
         self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
     ) -> Instance | None:
-        if self._is_cooling(program, server, key, cause):
+        if self._is_cooling(program, server, names, key, cause):
             return None
         flow, admitted = program.flow, self._flows[program.number]
         policy: Policy = flow.per.policy if flow.per is not None and key is not None else "parallel"
@@ -111,7 +126,9 @@ class Admission:
             self._steps.end(turn.active, "stopped")
         return instance
 
-    def _is_cooling(self, program: Program, server: Server, key: Key | None, cause: Message | None) -> bool:
+    def _is_cooling(
+        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+    ) -> bool:
         """Whether it started for this key too short a time ago."""
         cooldown, core = program.flow.cooldown, self._core
         if cooldown is None:
@@ -121,9 +138,45 @@ class Admission:
         while starts and next(iter(starts.values())) + spell <= core.now:
             del starts[next(iter(starts))]
         if (server.name, key) in starts:
-            self._suppress(program, "cools down", cause)
+            if program.flow.latest:
+                self._hold_back(program, server, names, key, cause, starts[server.name, key] + spell)
+            else:
+                self._suppress(program, "cools down", cause)
             return True
         return False
+
+    def _hold_back(
+        self,
+        program: Program,
+        server: Server,
+        names: dict[str, Value],
+        key: Key | None,
+        cause: Message | None,
+        until: float,
+    ) -> None:
+        """Keep the event for the end of the cooldown; the one that was kept before is suppressed for good."""
+        latest, at = self._flows[program.number].latest, (server.name, key)
+        earlier = latest.get(at)
+        if earlier is not None:
+            self._suppress(program, "cools down, and a later one came", earlier.cause)
+            earlier.names, earlier.cause = names, cause
+            return
+        latest[at] = held = Latest(program, server, names, key, cause)
+        held.timer = self._core.timers.set(until, "cooldown", held)
+        self._core.note("held-back", "debug", "cools down", flow=program.flow.name, message=cause)
+
+    def cooled_down(self, held: Latest) -> None:
+        """The cooldown is over."""
+        del self._flows[held.program.number].latest[held.server.name, held.key]
+        self.start(held.program, held.server, held.names, held.key, held.cause)
+
+    def drop_held_back(self) -> None:
+        """No cooldown is waited for any more."""
+        for admitted in self._flows:
+            for held in admitted.latest.values():
+                self._core.timers.cancel(held.timer)
+                self._suppress(held.program, "the run ends", held.cause)
+            admitted.latest.clear()
 
     def _suppress(self, program: Program, text: str, cause: Message | None) -> None:
         flow = program.flow
@@ -134,8 +187,10 @@ class Admission:
         self, program: Program, names: dict[str, Value], server: Server, cause: Message | None, replaces: bool
     ) -> bool:
         core, flow = self._core, program.flow
+        if core.options.uncapped:
+            return True
         most = core.count(flow.max, core.frame(names, server))
-        if replaces or self._flows[program.number].count < most:
+        if replaces or flow.urgent or self._flows[program.number].count < most:
             return True
         self._refuse(program, f"{most} of it run already", cause)
         return False

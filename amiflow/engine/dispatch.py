@@ -19,7 +19,7 @@ from amiflow.plan.model import Key
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
 
-Role: TypeAlias = Literal["start", "then", "unless", "without", "wait", "keep", "until"]
+Role: TypeAlias = Literal["start", "then", "unless", "without", "reset", "wait", "keep", "until"]
 Shape: TypeAlias = tuple[tuple[str, Coding], ...]
 Compile: TypeAlias = Callable[[Expr], Evaluator]
 

@@ -17,7 +17,8 @@ from typing import assert_never
 from amiflow.ami.message import Message
 from amiflow.ami.versions import escapes
 from amiflow.engine.actions import Actions, Hangup
-from amiflow.engine.admission import Admission
+from amiflow.engine.admission import Admission, Latest
+from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core, Inputs, Options
 from amiflow.engine.dispatch import Listener
 from amiflow.engine.effects import (
@@ -40,6 +41,7 @@ from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Moments, Period
 from amiflow.engine.ours import Named, is_from_run
 from amiflow.engine.server import Server
+from amiflow.engine.snapshot import Snapshots, Taking
 from amiflow.engine.steps import Steps
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
@@ -73,10 +75,12 @@ class Machine:
         core.world.ours = self._is_ours
         self._tape = Tape(core)
         self._actions = Actions(core, self._tape, self._named)
-        self._steps = Steps(core, self._tape, self._actions)
+        self._conditions = Conditions(core)
+        self._steps = Steps(core, self._tape, self._actions, self._conditions)
         self._admission = Admission(core, self._steps, self._tape)
         self._matching = Matching(core, self._admission)
         self._moments = Moments(core, self._admission)
+        self._snapshots = Snapshots(core, self._pictured)
         self._ending: str | None = None
         self._exited = False
 
@@ -134,9 +138,11 @@ class Machine:
             case Sent(action_id=action_id):
                 self._actions.sent(action_id)
             case Answered():
-                self._actions.answered(item)
+                if not self._snapshots.answered(item):
+                    self._actions.answered(item)
             case Unanswered():
-                self._actions.unanswered(item)
+                if not self._snapshots.unanswered(item):
+                    self._actions.unanswered(item)
             case ServerReady():
                 self._ready(self._core.servers[item.server], item)
             case ServerLost(server=name, reason=reason):
@@ -155,6 +161,9 @@ class Machine:
         if message.name == "OriginateResponse":
             self._actions.called(message)
             self._drain()
+        if server.picture is not None:
+            for part in server.picture.hear(message):
+                self._core.touch(part, server.name)
         listeners = server.index.candidates(message, server.escapes)
         if not listeners:
             return
@@ -188,9 +197,18 @@ class Machine:
         if item.restarted:
             self._end_of_before(server)
         self._actions.connected(server)
-        if not server.begun and self._ending is None:
+        server.returned = server.begun and gap is not None
+        self._snapshots.begin(server, item.restarted)
+
+    def _pictured(self, server: Server) -> None:
+        """What exists on the server is known now, as far as the plan wants to know."""
+        if self._ending is not None:
+            return
+        if not server.begun:
             server.begun = True
             self._moments.begin(server)
+        elif server.returned:
+            self._moments.again(server)
 
     def _end_of_before(self, server: Server) -> None:
         """Asterisk was restarted: no channel of before exists any more."""
@@ -203,6 +221,7 @@ class Machine:
         if not server.ready:
             return
         server.ready, server.lost = False, self._core.now
+        self._snapshots.lost(server)
         self._core.note("gap", "warn", f"{server.name} is lost: {reason}", server=server.name)
         self._matching.gap(server)
 
@@ -220,14 +239,20 @@ class Machine:
         match timer.owner:
             case Instance() as instance if timer.kind == "block":
                 self._steps.wake(instance)
+            case Instance() as instance if timer.kind == "expiry":
+                self._conditions.outdated(instance)
             case Instance() as instance:
                 self._steps.outlive(instance)
             case Match() as match:
                 self._matching.expire(match)
             case Hangup() as hangup:
                 self._actions.expire_hangup(hangup)
+            case Taking() as taking:
+                self._snapshots.expire(taking)
             case Period() as period:
                 self._moments.fall_due(period)
+            case Latest() as held:
+                self._admission.cooled_down(held)
 
     def _wake_yielded(self) -> None:
         if not self._core.yielded:
@@ -242,7 +267,9 @@ class Machine:
     def _drain(self) -> None:
         """Let run what can run, until everything waits."""
         core = self._core
-        while core.ready or core.over:
+        while core.ready or core.over or core.touched:
+            if core.touched:
+                self._conditions.test()
             while core.over:
                 self._admission.release(core.over.popleft())
             if core.ready:
@@ -259,11 +286,13 @@ class Machine:
     def _end_source(self) -> None:
         self._ending = self._ending or "source"
         self._matching.clear()
+        self._admission.drop_held_back()
         self._moments.stop()
 
     def _stop_all(self) -> None:
         self._matching.clear()
         self._moments.stop()
+        self._admission.drop_held_back()
         self._admission.close()
         for instance in list(self._core.instances.values()):
             self._steps.end(instance, "stopped")

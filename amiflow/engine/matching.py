@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from amiflow.ami.message import Message
 from amiflow.engine.admission import Admission, Key
 from amiflow.engine.core import Core
+from amiflow.engine.counting import Counts
 from amiflow.engine.dispatch import Listener, Role, Watch
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Value
+from amiflow.plan.model import Reset, Times
 from amiflow.report.source import Span
 
 
@@ -43,6 +45,7 @@ class Trigger:
     program: Program
     pending: dict[int, Match] = field(default_factory=dict)
     by_key: dict[tuple[str, Key], Match] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
 
 
 class Matching:
@@ -58,6 +61,8 @@ class Matching:
             for trigger in self._triggers:
                 if trigger.program.flow.server in (None, server.name):
                     self._listen(trigger.program.stages[0].watch, "start", trigger, {}, server)
+                    if trigger.program.reset is not None:
+                        self._listen(trigger.program.reset, "reset", trigger, {}, server)
 
     def _listen(self, watch: Watch, role: Role, owner: object, names: dict[str, Value], server: Server) -> Listener:
         listener = Listener(watch, role, owner)
@@ -78,6 +83,9 @@ class Matching:
             self._offer(server, wanted[number], message)
 
     def _offer(self, server: Server, listeners: list[Listener], message: Message) -> None:
+        for one in listeners:
+            if one.role == "reset" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
+                self._reset(one.owner, server, message)
         matches = sorted(((one.owner.id, one) for one in listeners if isinstance(one.owner, Match)), key=_by_number)
         for _, one in matches:
             if one.role != "then" and isinstance(one.owner, Match) and self._fits(one, one.owner, message):
@@ -87,7 +95,7 @@ class Matching:
                 self._extend(one.owner, message)
                 return
         for one in listeners:
-            if isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
+            if one.role == "start" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
                 self._begin(one.owner, server, message)
 
     def _fits(self, listener: Listener, match: Match, message: Message) -> bool:
@@ -103,7 +111,7 @@ class Matching:
         names: dict[str, Value] = {first: message} if first is not None else {}
         if len(trigger.program.stages) == 1:
             key = self._admission.key(trigger.program, names, server, message)
-            self._admission.start(trigger.program, server, names, key, message)
+            self._complete(trigger, server, names, key, message)
             return
         match = Match(self._core.number("match"), trigger, server, names, message)
         if not self._claim(match, 0):
@@ -134,7 +142,50 @@ class Matching:
         self._forget(match)
         program = match.trigger.program
         key = match.key if program.flow.per is not None else None
-        self._admission.start(program, match.server, match.names, key, match.cause)
+        self._complete(match.trigger, match.server, match.names, key, match.cause)
+
+    # --- so many times ------------------------------------------------------------------------------------------------
+
+    def _complete(
+        self, trigger: Trigger, server: Server, names: dict[str, Value], key: Key | None, cause: Message
+    ) -> None:
+        """A match is complete: the flow starts, or once it has been so often."""
+        times, at = trigger.program.times, (server.name, key)
+        if times is None or self._count(trigger, times, server, at, cause):
+            started = self._admission.start(trigger.program, server, names, key, cause)
+            if started is not None:
+                trigger.counts.forget(at)
+
+    def _count(
+        self, trigger: Trigger, times: Times, server: Server, at: tuple[str, Key | None], cause: Message
+    ) -> bool:
+        core, flow, frame = self._core, trigger.program.flow, self._core.frame({}, server)
+        try:
+            wanted, within = core.count(times.count, frame), core.seconds(times.within, frame)
+        except EvaluationError as error:
+            core.note("condition-failed", "error", error.text, flow=flow.name, span=error.span, message=cause)
+            return False
+        trigger.counts.expire(core.now, within)
+        enough = trigger.counts.add(at, core.now, within, max(wanted, 1))
+        if len(trigger.counts) > core.options.max_pending:
+            core.counters["match-refused", flow.name] += 1
+            trigger.counts.drop_oldest()
+            text = f"more than {core.options.max_pending} keys are counted: the oldest count is dropped"
+            core.note("match-dropped", "warn", text, flow=flow.name, span=flow.trigger.span, message=cause)
+        return enough
+
+    def _reset(self, trigger: Trigger, server: Server, message: Message) -> None:
+        core, flow, watch = self._core, trigger.program.flow, trigger.program.reset
+        reset: Reset | None = trigger.program.times.reset if trigger.program.times is not None else None
+        if reset is None or watch is None:
+            return
+        frame = core.frame({watch.name: message} if watch.name is not None else {}, server)
+        try:
+            key = tuple([core.value(part, frame) for part in reset.key])
+            trigger.counts.forget((server.name, key))
+        except (EvaluationError, TypeError) as error:
+            text = error.text if isinstance(error, EvaluationError) else "the key is no plain value"
+            core.note("condition-failed", "warn", text, flow=flow.name, span=watch.span, message=message)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
@@ -202,6 +253,12 @@ class Matching:
                 self._core.counters["gap", match.trigger.program.flow.name] += 1
                 text = "the connection broke: what must not come may have come unseen"
                 self._drop(match, text, stage.watch.span, None, loud=True)
+        for trigger in self._triggers:
+            if trigger.program.reset is not None and (gone := trigger.counts.forget_server(server.name)):
+                flow = trigger.program.flow
+                self._core.counters["gap", flow.name] += gone
+                text = "the connection broke: what resets its counts may have come unseen, so they begin anew"
+                self._core.note("match-dropped", "warn", text, flow=flow.name, span=flow.trigger.span)
 
     @property
     def pending(self) -> int:

@@ -1,4 +1,4 @@
-"""Triggers that no event sets off: `on start`, `on stop` and `every`.
+"""Triggers that no event sets off: `on start`, `on reconnect`, `on stop` and `every`.
 
 Belongs here: when such flows begin, and on which servers. Never here: triggers on events (`matching`).
 """
@@ -47,6 +47,10 @@ class Moments:
                 period = Period(program, server, trigger.period)
                 self._periods.append(period)
                 self._set(period, self._core.now)
+
+    def again(self, server: Server) -> None:
+        """The server can be used again."""
+        self._start_all("reconnect", server)
 
     def last(self) -> None:
         """Everything else is over."""

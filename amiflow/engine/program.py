@@ -32,13 +32,15 @@ class ReadyStage:
 class Program:
     """A flow and what was made of it; `number` is its place in the plan."""
 
-    __slots__ = ("_waits", "flow", "lookback", "number", "stages", "until")
+    __slots__ = ("_waits", "flow", "lookback", "number", "reset", "stages", "times", "until")
 
     def __init__(self, flow: Flow, number: int) -> None:
         self.flow = flow
         self.number = number
         trigger = flow.trigger
         self.stages = tuple(map(_ready, trigger.stages)) if isinstance(trigger, OnEvents) else ()
+        self.times = trigger.times if isinstance(trigger, OnEvents) else None
+        self.reset = watch(self.times.reset.pattern) if self.times is not None and self.times.reset else None
         self.until = watch(flow.until) if flow.until is not None else None
         self.lookback = Lookback(flow.body, flow.final)
         self._waits: dict[int, tuple[Watch, ...]] = {}

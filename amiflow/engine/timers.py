@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from typing import Literal, TypeAlias
 
-TimerKind: TypeAlias = Literal["block", "lifetime", "final", "match", "period", "cleanup"]
+TimerKind: TypeAlias = Literal["block", "lifetime", "final", "match", "period", "cleanup", "cooldown", "picture", "expiry"]
 
 _FEW = 64  # dead timers that are not worth a rebuilding of the heap
 

@@ -9,13 +9,14 @@ from amiflow.ami.catalog import Catalog
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.bounds import Bounds
 from amiflow.lang.check_steps import Steps
+from amiflow.lang.check_stores import Decl, check_bounds, store_type
 from amiflow.lang.check_tests import check_test
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
 from amiflow.lang.scope import Bindings, Checked, Symbol, descendants
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
-from amiflow.plan.types import NONE, TEXT, UNKNOWN, Coding, Maybe, RecordOf, Scalar, Type, maybe
+from amiflow.plan.types import INT, NONE, TEXT, UNKNOWN, Coding, Maybe, RecordOf, Scalar, Type, maybe
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic
 
@@ -89,8 +90,25 @@ class _Checker:
                 self._give(name, TEXT)
             case nodes.LetDecl(name=name, value=value):
                 self._give(name, self.inference.infer(value))
+                self._steady(value)
             case nodes.UserEventDecl(fields=fields):
                 self._fields(fields, USEREVENT_TYPES)
+            case nodes.MapDecl() | nodes.CounterDecl() | nodes.SeriesDecl():
+                self._store(decl)
+
+    def _store(self, decl: Decl) -> None:
+        written: Type = INT
+        if not isinstance(decl, nodes.CounterDecl):
+            self._known_type(decl.value, tuple(rules.TYPE_NAMES), records=True)
+            written = type_written(decl.value)
+        if isinstance(decl, nodes.MapDecl):
+            spell, what = decl.lasting, "`lasting`"
+        else:
+            spell, what = decl.within, "`within`"
+        self.steps.duration(spell, what)
+        self.steps.count(decl.max, "`max`")
+        check_bounds(self.inference, self.constants, (spell, decl.max))
+        self._give(decl.name, store_type(decl, written))
 
     def _give(self, name: nodes.Ident, kind: Type) -> None:
         symbol = self.inference.bindings.declared.get(name)
@@ -109,6 +127,13 @@ class _Checker:
             self.say(problems.type_mismatch(param.default, given, written, "the default"))
         kind = written if written is not None else (given if given is not None else TEXT)
         self._give(param.name, maybe(TEXT) if kind == NONE else kind)
+
+    def _steady(self, value: nodes.Expr) -> None:
+        """Constants are had once, when the run begins."""
+        for name in descendants(value):
+            symbol = self.inference.bindings.uses.get(name) if isinstance(name, nodes.Name) else None
+            if isinstance(name, nodes.Name) and symbol is not None and symbol.kind == "store":
+                self.say(problems.unsteady_constant(name, symbol))
 
     def _only_params(self, default: nodes.Expr) -> None:
         """Params are inputs: they are known before anything else of the file is."""
@@ -147,6 +172,7 @@ class _Checker:
         inference.facts = NOTHING
         self._trigger(flow.trigger)
         self._clauses(flow.clauses)
+        self._same_key(flow)
         self.steps.returns = isinstance(flow.trigger, nodes.SignalTrigger)
         at_start = inference.facts
         if not flow.body.steps:
@@ -172,9 +198,18 @@ class _Checker:
                 for link in links:
                     self._link(link)
                 if times is not None:
-                    self.steps.duration(times.within, "`within`")
+                    self._times(times)
             case nodes.EveryTrigger(period=period):
                 self.steps.duration(period, "`every`")
+
+    def _times(self, times: nodes.Times) -> None:
+        self.steps.count(times.count, "`times`")
+        self.steps.duration(times.within, "`within`")
+        if times.reset is not None:
+            self.inference.facts, before = NOTHING, self.inference.facts
+            self.inference.assume(self.steps.pattern(times.reset.pattern))
+            self._key(times.reset.key)
+            self.inference.facts = before
 
     def _link(self, link: nodes.Then | nodes.Without) -> None:
         self.steps.duration(link.within, "`within`")
@@ -184,6 +219,15 @@ class _Checker:
             self.inference.assume(self.steps.pattern(link.pattern))
         else:
             self.steps.pattern(link.pattern)
+
+    def _same_key(self, flow: nodes.FlowDecl) -> None:
+        """What `reset` forgets is what `per` counts."""
+        times = flow.trigger.times if isinstance(flow.trigger, nodes.EventTrigger) else None
+        if times is None or times.reset is None:
+            return
+        per = next((clause for clause in flow.clauses if isinstance(clause, nodes.PerClause)), None)
+        if per is None or _parts(per.key) != _parts(times.reset.key):
+            self.say(problems.reset_differs(times.reset, per))
 
     def _clauses(self, clauses: tuple[nodes.Clause, ...]) -> None:
         seen: dict[type, nodes.Clause] = {}
@@ -227,3 +271,7 @@ class _Checker:
         waits = Bounds(self.constants, waits_only=True).flow(flow).known
         if lasting is not None and lasting < waits:
             self.say(problems.outlived(written.period, flow.name.text, lasting, waits))
+
+
+def _parts(key: nodes.Expr) -> int:
+    return len(key.items) if isinstance(key, nodes.ListOf) else 1

@@ -12,14 +12,15 @@ from typing import TypeVar
 
 from amiflow.lang import nodes
 from amiflow.lang.bounds import Bounds, Product
+from amiflow.lang.check_stores import Decl
 from amiflow.lang.constants import Constants
 from amiflow.lang.lower_expr import Lowering
 from amiflow.lang.lower_steps import lower_body
 from amiflow.lang.needs import needs_of
 from amiflow.lang.scope import descendants
 from amiflow.plan import expressions as ir
-from amiflow.plan import model
-from amiflow.plan.types import TEXT
+from amiflow.plan import keeping, model
+from amiflow.plan.types import TEXT, StoreOf
 from amiflow.report.source import Span
 
 LIFETIME = timedelta(hours=1)
@@ -33,7 +34,7 @@ _Clause = TypeVar("_Clause", bound=nodes.Clause)
 def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
     """The plan of a file in which every phase before found no error."""
     constants = Constants(file, lowering.bindings.declared, lowering.bindings.uses)
-    params, secrets, lets = [], [], []
+    params, secrets, lets, stores = [], [], [], []
     for decl in file.decls:
         match decl:
             case nodes.ParamDecl():
@@ -42,6 +43,8 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
                 secrets.append(model.Secret(name.text, span))
             case nodes.LetDecl(name=name, value=value, span=span):
                 lets.append(model.Constant(name.text, lowering.expr(value), span))
+            case nodes.MapDecl() | nodes.CounterDecl() | nodes.SeriesDecl():
+                stores.append(_store(decl, lowering))
     flows = tuple(_flow(decl, lowering, constants) for decl in file.decls if isinstance(decl, nodes.FlowDecl))
     return model.Plan(
         version=model.VERSION,
@@ -52,7 +55,21 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
         flows=flows,
         needs=needs_of(flows, lowering.vocabulary.catalog),
         trusts=tuple(lowering.trusts[span] for span in sorted(lowering.trusts, key=lambda span: span.start)),
+        stores=tuple(stores),
     )
+
+
+def _store(decl: Decl, lowering: Lowering) -> keeping.Store:
+    kind = lowering.checked.symbols[lowering.bindings.declared[decl.name]]
+    name, most, span, expr = decl.name.text, lowering.expr(decl.max), decl.span, lowering.expr
+    assert isinstance(kind, StoreOf)
+    match decl:
+        case nodes.MapDecl(lasting=lasting):
+            return keeping.MapStore(name, kind.of, expr(lasting), most, span)
+        case nodes.CounterDecl(within=within):
+            return keeping.CounterStore(name, expr(within), most, span)
+        case nodes.SeriesDecl(within=within):
+            return keeping.SeriesStore(name, kind.of, expr(within), most, span)
 
 
 def _param(decl: nodes.ParamDecl, lowering: Lowering) -> model.Param:
@@ -87,6 +104,8 @@ def _flow(flow: nodes.FlowDecl, lowering: Lowering, constants: Constants) -> mod
         final=lower_body(lowering, flow.cleanup) if flow.cleanup is not None else (),
         source_hash=sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         span=flow.span,
+        latest=cooldown is not None and cooldown.latest,
+        urgent=_clause(flow, nodes.UrgentClause) is not None,
     )
 
 
@@ -99,15 +118,26 @@ def _clause(flow: nodes.FlowDecl, kind: type[_Clause]) -> _Clause | None:
 
 def _trigger(trigger: nodes.Trigger, lowering: Lowering) -> model.Trigger:
     match trigger:
-        case nodes.EventTrigger(first=first, links=links, span=span):
+        case nodes.EventTrigger(first=first, links=links, times=times, span=span):
             begin = model.Stage("first", lowering.pattern(first), None, None)
-            return model.OnEvents((begin, *(_stage(link, lowering) for link in links)), span)
+            counted = _times(times, lowering) if times is not None else None
+            return model.OnEvents((begin, *(_stage(link, lowering) for link in links)), span, counted)
         case nodes.EveryTrigger(period=period, span=span):
             return model.Every(lowering.expr(period), span)
         case nodes.LifecycleTrigger(moment=moment, span=span):
-            return model.OnRun("stop" if moment == "stop" else "start", span)
+            return model.OnRun(moment, span)
         case _:
             raise AssertionError("a trigger that is not built has been refused before")
+
+
+def _times(times: nodes.Times, lowering: Lowering) -> model.Times:
+    reset = times.reset
+    forgets = model.Reset(lowering.pattern(reset.pattern), _key(reset.key, lowering)) if reset is not None else None
+    return model.Times(lowering.expr(times.count), lowering.expr(times.within), forgets)
+
+
+def _key(key: nodes.Expr, lowering: Lowering) -> tuple[ir.Expr, ...]:
+    return tuple(map(lowering.expr, key.items if isinstance(key, nodes.ListOf) else (key,)))
 
 
 def _stage(link: nodes.Then | nodes.Without, lowering: Lowering) -> model.Stage:
@@ -122,9 +152,8 @@ def _per(flow: nodes.FlowDecl, lowering: Lowering) -> model.Per | None:
     clause = _clause(flow, nodes.PerClause)
     if clause is None:
         return None
-    parts = clause.key.items if isinstance(clause.key, nodes.ListOf) else (clause.key,)
-    key = tuple(lowering.expr(part) for part in parts)
-    return model.Per(key, clause.policy or "single", _known_at(flow.trigger, clause.key, lowering), clause.span)
+    known_at = _known_at(flow.trigger, clause.key, lowering)
+    return model.Per(_key(clause.key, lowering), clause.policy or "single", known_at, clause.span)
 
 
 def _known_at(trigger: nodes.Trigger, key: nodes.Expr, lowering: Lowering) -> int:

@@ -45,6 +45,8 @@ def _patterns(flow: model.Flow) -> Iterator[model.Pattern]:
             yield stage.pattern
             if stage.unless is not None:
                 yield stage.unless
+        if flow.trigger.times is not None and flow.trigger.times.reset is not None:
+            yield flow.trigger.times.reset.pattern
     if flow.until is not None:
         yield flow.until
     for instruction in (*flow.body, *flow.final):

@@ -8,33 +8,26 @@ from __future__ import annotations
 from amiflow.lang import nodes, problems
 from amiflow.lang.bind import PICTURE
 from amiflow.lang.infer import LIVE_PICTURE
-from amiflow.lang.scope import Bindings, Symbol, children
+from amiflow.lang.scope import Bindings, children
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 _CONSTRUCTS: dict[type, str] = {
     nodes.ImportDecl: "`import`",
     nodes.TableDecl: "`table`",
-    nodes.MapDecl: "`map`",
-    nodes.CounterDecl: "`counter`",
-    nodes.SeriesDecl: "`series`",
     nodes.PoolDecl: "`pool`",
     nodes.LimitDecl: "`limit`",
     nodes.HoursDecl: "`hours`",
     nodes.TaskDecl: "`task`",
-    nodes.Times: "`times`",
     nodes.HoursTrigger: "a trigger by `hours`",
     nodes.SignalTrigger: "`on signal`",
     nodes.AtTrigger: "`at`",
     nodes.CronTrigger: "`cron`",
-    nodes.UrgentClause: "`urgent`",
     nodes.RestartClause: "`after restart`",
     nodes.Http: "`http`",
     nodes.Exec: "`exec`",
     nodes.Append: "`append`",
     nodes.Signal: "`signal`",
-    nodes.Delete: "`delete`",
-    nodes.Add: "`add`",
     nodes.WaitUntil: "`wait until`",
     nodes.Parallel: "`parallel`",
     nodes.With: "`with`",
@@ -42,7 +35,6 @@ _CONSTRUCTS: dict[type, str] = {
     nodes.TestSignal: "`signal`",
     nodes.ReplyHttp: "`reply http`",
     nodes.ReplyExec: "`reply exec`",
-    nodes.Connection: "a change of the connection",
     nodes.ExpectHttp: "`expect http`",
     nodes.ExpectExec: "`expect exec`",
     nodes.ExpectAppend: "`expect append`",
@@ -69,33 +61,25 @@ def not_yet(file: nodes.File, bindings: Bindings) -> list[Diagnostic]:
 
 def _what(node: object, unbuilt: set[str], bindings: Bindings) -> str | None:
     match node:
-        case nodes.LifecycleTrigger(moment="reconnect"):
-            return "`on reconnect`"
-        case nodes.CooldownClause(latest=True):
-            return "`latest`"
+        case nodes.Connection(change="restart"):
+            return "`restart`"
         case nodes.For(parallel=parallel) if parallel is not None:
             return "a parallel `for`"
         case nodes.Call(module=None, name=name) if name.text in LIVE_PICTURE and name.text not in unbuilt:
             return f"the live picture (`{name.text}`)"
         case nodes.Name(text=text) if text == PICTURE and node not in bindings.uses:
             return f"the live picture (`{text}`)"
-        case nodes.Set(target=nodes.Index(base=base)) if not _of_unbuilt(base, bindings):
-            return "setting a part of a value"
+        case nodes.MapDecl(durable=True) | nodes.CounterDecl(durable=True) | nodes.SeriesDecl(durable=True):
+            return "`durable`"
     return _CONSTRUCTS.get(type(node))
-
-
-def _of_unbuilt(base: nodes.Expr, bindings: Bindings) -> bool:
-    """Whether the store was complained about at its declaration, or its name as unknown."""
-    symbol: Symbol | None = bindings.uses.get(base) if isinstance(base, nodes.Name) else None
-    return symbol is None or symbol.kind == "unbuilt"
 
 
 def _where(node: object) -> Span:
     match node:
         case nodes.For(parallel=parallel) if parallel is not None:
             return parallel.span
-        case nodes.CooldownClause(span=whole):
-            return Span(whole.path, whole.end - len("latest"), whole.end)
+        case nodes.MapDecl(span=whole) | nodes.CounterDecl(span=whole) | nodes.SeriesDecl(span=whole):
+            return Span(whole.path, whole.end - len("durable"), whole.end)
         case nodes.Call(name=name):
             return name.span
     span: Span = getattr(node, "span")  # noqa: B009 - every node of the table has one

@@ -15,7 +15,7 @@ from amiflow.lang.scope import SYMBOL_WORDS, Symbol, written
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
 from amiflow.plan.builtins import Parameter
 from amiflow.plan.durations import duration_text
-from amiflow.plan.types import DURATION, INT, NONE, NUMBER, TEXT, ListOf, MessageOf, Type, definite, type_name
+from amiflow.plan.types import DURATION, INT, NONE, NUMBER, TEXT, ListOf, MessageOf, StoreOf, Type, definite, type_name
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic, Edit, Label
 from amiflow.report.source import Span
@@ -185,6 +185,57 @@ def not_a_var(target: nodes.Name, symbol: Symbol) -> Diagnostic:
         "no `var`",
         secondary=((symbol.span, SYMBOL_WORDS[symbol.kind]),),
         help=f"introduce it by `var {target.text} = …`" if symbol.kind == "let" else "use a `var` of its own",
+    )
+
+
+# --- stores -----------------------------------------------------------------------------------------------------------
+
+_ASKED = {"map": "{0}[k]", "counter": "{0}[k]", "series": "{0}[k]"}
+_WRITTEN = {"map": "set {0}[k] = x", "counter": "add {0}[k]", "series": "add {0}[k] x"}
+
+
+def whole_store(name: nodes.Name, kind: StoreOf) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`{name.text}` is {_an(kind.kind)}, and no value by itself",
+        name.span,
+        f"{_an(kind.kind)}",
+        help=f"ask it: `{_ASKED[kind.kind].format(name.text)}`",
+    )
+
+
+def wrong_store(target: nodes.Index, verb: str, held: Type, valued: bool) -> Diagnostic:
+    name = written(target.base) or "x"
+    help = f"`{_WRITTEN[held.kind].format(name)}`" if isinstance(held, StoreOf) and held.kind in _WRITTEN else None
+    takes = "series" if valued else "counter"
+    what = {"set": "map", "add": takes, "delete": "map, counter or series"}[verb]
+    return _problem(
+        "not-settable",
+        f"`{verb}` takes a place in a {what} here, not in {_an(type_name(held))}",
+        target.span,
+        f"in {_an(type_name(held))}",
+        help=help,
+    )
+
+
+def unsteady_constant(name: nodes.Name, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "unknown-name",
+        f"a constant of the file cannot read `{name.text}`, which changes",
+        name.span,
+        "changes while the run goes on",
+        secondary=((symbol.span, SYMBOL_WORDS[symbol.kind]),),
+        help="read it in a flow",
+    )
+
+
+def unsteady_bound(bound: nodes.Expr) -> Diagnostic:
+    return _problem(
+        "unknown-name",
+        "the bound of a store reads what is not known when the run begins",
+        bound.span,
+        "not known then",
+        help="take a literal, a param or a constant of the file",
     )
 
 
@@ -523,6 +574,25 @@ def bad_key(key: nodes.Expr, kind: Type) -> Diagnostic:
         key.span,
         f"this is {_an(type_name(kind))}",
         help="name a header, such as `per e.Uniqueid`",
+    )
+
+
+def reset_differs(reset: nodes.Reset, per: nodes.PerClause | None) -> Diagnostic:
+    """`reset by … for key` forgets what was counted for one `per` key, so both are of one shape."""
+    if per is None:
+        return _problem(
+            "missing-key",
+            "`reset` needs a key to tell whose count begins anew",
+            reset.span,
+            "for which key?",
+            help="give the flow a `per` clause",
+        )
+    return _problem(
+        "missing-key",
+        "the key behind `for` is not made like that of `per`",
+        reset.key.span,
+        "has another number of parts",
+        secondary=((per.key.span, "this is what is counted"),),
     )
 
 

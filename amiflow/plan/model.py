@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.expressions import Expr
+from amiflow.plan.keeping import Put, Remove, Store
 from amiflow.plan.types import Coding, Type
 from amiflow.report.source import Source, Span
 
@@ -133,6 +134,16 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """`wait until condition within D`: tested at once and whenever what it reads changes (`plan.picture.reads`)."""
+
+    condition: Expr
+    within: Expr
+    handler: Handler | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Set:
     """`let`, `var` and `set`: bind the value to a name of the flow."""
 
@@ -220,8 +231,9 @@ class Return:
 
 
 Instruction: TypeAlias = (
-    Act | Pause | Await | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
-)
+    Act | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
+    | Put | Remove
+)  # fmt: skip
 Code: TypeAlias = tuple[Instruction, ...]
 
 # --- triggers and flows -----------------------------------------------------------------------------------------------
@@ -241,16 +253,34 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """`reset by E as r where … for key`: the event of the pattern forgets what was counted for the key."""
+
+    pattern: Pattern
+    key: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """`5 times within 10m`: so many matches for one key, in a window that slides."""
+
+    count: Expr
+    within: Expr
+    reset: Reset | None
+
+
+@dataclass(frozen=True, slots=True)
 class OnEvents:
     stages: tuple[Stage, ...]
     span: Span
+    times: Times | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OnRun:
-    """`on start`, `on stop`: moments of the run itself, for each server."""
+    """`on start`, `on reconnect`, `on stop`: moments of the run itself, for each server."""
 
-    moment: Literal["start", "stop"]
+    moment: Literal["start", "reconnect", "stop"]
     span: Span
 
 
@@ -288,7 +318,8 @@ class Allow:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A trigger, its clauses and its code. `lasting` is the lifetime as written or, by default, as computed from the
-    flow's own bounds (at least one hour). `source_hash` changes with the flow's text: an unchanged flow may resume."""
+    flow's own bounds (at least one hour). `source_hash` changes with the flow's text: an unchanged flow may resume.
+    With `latest` the last event that the cooldown suppressed runs when it is over; `urgent` is exempt from `max`."""
 
     name: str
     trigger: Trigger
@@ -303,6 +334,8 @@ class Flow:
     final: Code
     source_hash: str
     span: Span
+    latest: bool = False
+    urgent: bool = False
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -358,11 +391,15 @@ class ActionNeed:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What is asked of the server: events, actions, and the event mask for the login (`off` or `call,user,…`)."""
+    """What is asked of the server: events, actions, and the event mask for the login (`off` or `call,user,…`).
+
+    `picture` are the parts of the live picture that are to be kept (`plan.picture.PARTS`), in the order of that table.
+    """
 
     events: tuple[EventNeed, ...]
     actions: tuple[ActionNeed, ...]
     mask: str
+    picture: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,3 +414,4 @@ class Plan:
     flows: tuple[Flow, ...]
     needs: Needs
     trusts: tuple[Trust, ...]
+    stores: tuple[Store, ...] = ()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from amiflow.plan import expressions as ir
-from amiflow.plan import model
+from amiflow.plan import keeping, model
 from amiflow.plan.durations import duration_text
 from amiflow.plan.types import type_name
 from amiflow.report.source import Source, Span
@@ -23,6 +23,7 @@ def show(plan: model.Plan) -> str:
     lines += _section("params", _params(plan))
     lines += _section("secrets", (secret.name for secret in plan.secrets))
     lines += _section("constants", (f"{const.name} = {expression(const.value)}" for const in plan.constants))
+    lines += _section("stores", map(store, plan.stores))
     lines += _section("asks of the server", _needs(plan.needs))
     lines += _section("taken on trust", (f"{trust.text}  {_place(trust.span, sources)}" for trust in plan.trusts))
     for flow in plan.flows:
@@ -41,8 +42,23 @@ def _params(plan: model.Plan) -> Iterator[str]:
         yield f"{param.name}: {type_name(param.type)}{default}" + (f"    # {param.help}" if param.help else "")
 
 
+def store(one: keeping.Store) -> str:
+    """A store with its bounds."""
+    match one:
+        case keeping.MapStore(name=name, value=value, lasting=lasting):
+            return f"map {name}: {type_name(value)} lasting {expression(lasting)} max {expression(one.max)}"
+        case keeping.CounterStore(name=name, within=within):
+            return f"counter {name} within {expression(within)} max {expression(one.max)}"
+        case keeping.SeriesStore(name=name, value=value, within=within):
+            return f"series {name}: {type_name(value)} within {expression(within)} max {expression(one.max)}"
+        case _:
+            assert_never(one)
+
+
 def _needs(needs: model.Needs) -> Iterator[str]:
     yield f"event mask  {needs.mask}"
+    if needs.picture:
+        yield f"picture     {', '.join(needs.picture)}"
     for event in needs.events:
         yield f"event       {event.name}  read {' and '.join(event.classes) or '-'}"
     for action in needs.actions:
@@ -60,10 +76,11 @@ def _flow(flow: model.Flow, sources: Mapping[str, Source]) -> list[str]:
     if flow.per:
         lines.append(f"  per {', '.join(map(expression, flow.per.key))} {flow.per.policy}")
     if flow.cooldown:
-        lines.append(f"  cooldown {expression(flow.cooldown)}")
+        lines.append(f"  cooldown {expression(flow.cooldown)}{' latest' if flow.latest else ''}")
     if flow.until:
         lines.append(f"  until {pattern(flow.until)}")
     lines.append(f"  max {expression(flow.max)}, lasting {expression(flow.lasting)}")
+    lines += ["  urgent"] if flow.urgent else []
     lines += [f'  server "{flow.server}"'] if flow.server else []
     lines += [f'  allow {allow.code} "{allow.reason}"' for allow in flow.allows]
     lines += _code(flow.body, sources)
@@ -75,8 +92,8 @@ def _flow(flow: model.Flow, sources: Mapping[str, Source]) -> list[str]:
 def trigger(on: model.Trigger) -> list[str]:
     """The trigger, a line for each of its events."""
     match on:
-        case model.OnEvents(stages=stages):
-            return [_stage(stage) for stage in stages]
+        case model.OnEvents(stages=stages, times=times):
+            return [*map(_stage, stages), *(_times(times) if times else ())]
         case model.OnRun(moment=moment):
             return [f"on {moment}"]
         case model.Every(period=period):
@@ -90,6 +107,13 @@ def _stage(stage: model.Stage) -> str:
     unless = f" unless {pattern(stage.unless)}" if stage.unless else ""
     within = f" within {expression(stage.within)}" if stage.within else ""
     return f"{word} {pattern(stage.pattern)}{unless}{within}"
+
+
+def _times(times: model.Times) -> list[str]:
+    lines = [f"{expression(times.count)} times within {expression(times.within)}"]
+    if times.reset:
+        lines.append(f"reset by {pattern(times.reset.pattern)} for {', '.join(map(expression, times.reset.key))}")
+    return lines
 
 
 def pattern(what: model.Pattern) -> str:
@@ -119,6 +143,8 @@ def instruction(step: model.Instruction) -> str:
             return f"wait {expression(duration)}"
         case model.Await():
             return _await(step)
+        case model.WaitUntil(condition=condition, within=within, handler=handler):
+            return f"wait until {expression(condition)} within {expression(within)}{_handler(handler)}"
         case model.Set(name=name, value=value):
             return f"{name} = {expression(value)}"
         case model.Jump(target=target):
@@ -141,6 +167,11 @@ def instruction(step: model.Instruction) -> str:
             return f"fail with {error}"
         case model.Return(value=value):
             return f"return {expression(value)}"
+        case keeping.Put(store=name, key=key, value=value):
+            slot = f"{name}[{expression(key)}]"
+            return f"add {slot}" if value is None else f"put {expression(value)} into {slot}"
+        case keeping.Remove(store=name, key=key):
+            return f"delete {name}[{expression(key)}]"
         case _:
             assert_never(step)
 
@@ -185,8 +216,10 @@ def _written(expr: ir.Expr) -> tuple[str, int]:
     match expr:
         case ir.Const(value=value):
             return _literal(value), _ATOM
-        case ir.Local(name=name) | ir.Global(name=name):
+        case ir.Local(name=name) | ir.Global(name=name) | ir.Stored(name=name):
             return name, _ATOM
+        case ir.Look(what=what, key=key):
+            return what if key is None else f"{what}({expression(key)})", _ATOM
         case ir.Header(of=of, name=name) | ir.Field(of=of, name=name):
             return f"{_write(of, _ATOM)}.{name}", _ATOM
         case ir.Index(of=of, key=key):

@@ -84,6 +84,14 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """`disconnect`, `reconnect`: the line breaks, or is there again."""
+
+    change: Literal["disconnect", "reconnect"]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class RepeatSteps:
     """`repeat 10 { … }`."""
 
@@ -145,6 +153,7 @@ TestStep: TypeAlias = (
     | ReplyOriginate
     | Rows
     | Advance
+    | Connection
     | RepeatSteps
     | ExpectAction
     | ExpectNoAction

@@ -479,6 +479,15 @@ _FLOWS: tuple[Code, ...] = (
         'flow f on start allow feedback-loop "meant" { log "hello" }\n',
     ),
     Code(
+        "missing-key",
+        "error",
+        "A `reset` names the key whose count begins anew.",
+        "The key behind `for` has the same parts as the one behind `per`.",
+        'flow f on Hangup as h 3 times within 1h reset by Newchannel as n for n.Channel { log h.Channel }\n',
+        "flow f on Hangup as h 3 times within 1h reset by Newchannel as n for n.Channel per h.Channel {\n"
+        "  log h.Channel\n}\n",
+    ),
+    Code(
         "not-yet",
         "error",
         "This version runs a part of the language.",

@@ -65,6 +65,7 @@ class _Run:
         self._replies: dict[str, deque[tm.Reply | tm.ReplyOriginate]] = {}
         self._rows: dict[str, deque[tm.Rows]] = {}
         self._items: list[Item] = []
+        self._connected = True
         self._met = 0  # the place, among the items, behind the last expectation that was met
         self._inputs: deque[fx.Input] = deque()
         self._trace: list[Traced] = []
@@ -110,6 +111,8 @@ class _Run:
                 self._event(step)
             case tm.Advance(duration=duration):
                 self._advance(seconds(self._value(duration), step.span))
+            case tm.Connection():
+                self._connection(step)
             case tm.RepeatSteps():
                 for _ in range(self._count(step.times)):
                     for inner in step.steps:
@@ -144,7 +147,21 @@ class _Run:
         if step.name is not None:
             self._names[step.name] = message
         self._tell("", f"event {step.event}", step.span)
-        self._give(fx.Received(_SERVER, message))
+        if self._connected:
+            self._give(fx.Received(_SERVER, message))
+        else:
+            self._tell("", f"event {step.event} is not seen: the connection is down", step.span)
+
+    def _connection(self, step: tm.Connection) -> None:
+        if self._connected != (step.change == "disconnect"):
+            state = "there" if self._connected else "down"
+            raise Unmet(step.span, f"the connection is {state}", f"`{step.change}` changes nothing")
+        self._connected = not self._connected
+        self._tell("", step.change, step.span)
+        if self._connected:
+            self._give(fx.ServerReady(_SERVER, AMI, False))
+        else:
+            self._give(fx.ServerLost(_SERVER, "disconnected by the test"))
 
     def _advance(self, spell: float) -> None:
         machine, end = self._running(), self._now + spell
