@@ -18,9 +18,11 @@ from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
+from amiflow.engine.stores import Held, HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.timers import Timers
 from amiflow.engine.values import Value, to_text
 from amiflow.plan.expressions import Expr
+from amiflow.plan.keeping import CounterStore, MapStore, Put, SeriesStore, Store
 from amiflow.plan.model import Plan
 from amiflow.report.source import Span
 
@@ -54,6 +56,7 @@ class Options:
     zone: str = "UTC"
     cover: bool = False
     steps: bool = False
+    uncapped: bool = False
 
 
 class Core:
@@ -71,6 +74,7 @@ class Core:
         self.ready: deque[Instance] = deque()
         self.yielded: list[Instance] = []
         self.over: deque[Instance] = deque()
+        self.touched: set[tuple[str, str]] = set()
         self.counters: Counter[tuple[str, str]] = Counter()
         self.reached: set[Span] | None = set() if options.cover else None
         self._effects: list[Effect] = []
@@ -95,12 +99,30 @@ class Core:
             names[secret.name] = inputs.secrets[secret.name]
         for constant in self.plan.constants:
             names[constant.name] = self.value(constant.value, Frame({}, self.world, False))
+        for store in self.plan.stores:
+            names[store.name] = self._held(store)
+
+    def _held(self, store: Store) -> Held:
+        frame = Frame({}, self.world, False)
+        most = self.count(store.max, frame)
+        if most < 1:
+            raise EvaluationError(f"`{store.name}` is to hold at least one", store.max.span)
+        match store:
+            case MapStore(lasting=lasting):
+                return HeldMap(self._clock, self.seconds(lasting, frame), most)
+            case CounterStore(within=within):
+                return HeldCounter(self._clock, self.seconds(within, frame), most)
+            case SeriesStore(within=within):
+                return HeldSeries(self._clock, self.seconds(within, frame), most)
+
+    def _clock(self) -> float:
+        return self.now
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
     def frame(self, names: dict[str, Value], server: Server) -> Frame:
         """The names as an expression sees them on that server."""
-        return Frame(names, self.world, server.escapes)
+        return Frame(names, self.world, server.escapes, server.picture)
 
     def value(self, expr: Expr, frame: Frame) -> Value:
         """The expression's value. Raises EvaluationError."""
@@ -129,15 +151,30 @@ class Core:
         try:
             return bool(watch.where(self.frame(names, server)))
         except EvaluationError as error:
-            self._complain(error, flow, message)
+            self.complain(error, flow, message)
             return False
 
-    def _complain(self, error: EvaluationError, flow: str, message: Message) -> None:
+    def complain(self, error: EvaluationError, flow: str, message: Message | None) -> None:
+        """A condition cannot be evaluated; said once a minute for each."""
         self.counters["condition-failed", flow] += 1
         last = self._complained.get(error.span)
         if last is None or self.now >= last + _COMPLAINT_PAUSE:
             self._complained[error.span] = self.now
             self.note("condition-failed", "warn", error.text, flow=flow, span=error.span, message=message)
+
+    def touch(self, what: str, server: str = "") -> None:
+        """What a `wait until` may read has changed: `store NAME`, or a part of a server's picture."""
+        self.touched.add((what, server))
+
+    # --- stores -------------------------------------------------------------------------------------------------------
+
+    def overflow(self, step: Put, text: str, instance: Instance) -> None:
+        """A store was full; said once a minute for each step."""
+        self.counters["store-full", instance.program.flow.name] += 1
+        last = self._complained.get(step.span)
+        if last is None or self.now >= last + _COMPLAINT_PAUSE:
+            self._complained[step.span] = self.now
+            self.note("store-full", "warn", text, instance=instance, span=step.span)
 
     # --- ids ----------------------------------------------------------------------------------------------------------
 

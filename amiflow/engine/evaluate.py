@@ -17,6 +17,8 @@ from typing import TypeAlias, assert_never
 
 from amiflow.ami.message import Message
 from amiflow.engine.functions import PURE, WORLDLY, Trouble, World, matches
+from amiflow.engine.picture import Picture
+from amiflow.engine.stores import HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.values import BadText, Call, Failure, Reply, Value, read, to_text
 from amiflow.plan import expressions as ir
 from amiflow.plan.types import Coding
@@ -33,15 +35,18 @@ class EvaluationError(Exception):
 
 
 class Frame:
-    """The names that an expression sees: those of its flow's run, the world, and whether the flow's server makes
-    C-escapes."""
+    """The names that an expression sees: those of its flow's run, the world, whether the flow's server makes C-escapes,
+    and the picture of that server, where there is one."""
 
-    __slots__ = ("escapes", "names", "world")
+    __slots__ = ("escapes", "names", "picture", "world")
 
-    def __init__(self, names: dict[str, Value], world: World, escapes: bool) -> None:
+    def __init__(
+        self, names: dict[str, Value], world: World, escapes: bool, picture: Picture | None = None
+    ) -> None:
         self.names = names
         self.world = world
         self.escapes = escapes
+        self.picture = picture
 
 
 Evaluator: TypeAlias = Callable[[Frame], Value]
@@ -81,8 +86,10 @@ def compile_expr(expr: ir.Expr) -> Evaluator:
             return lambda _frame: value
         case ir.Local(name=name):
             return lambda frame: frame.names.get(name)
-        case ir.Global(name=name):
+        case ir.Global(name=name) | ir.Stored(name=name):
             return lambda frame: frame.world.globals[name]
+        case ir.Look():
+            return _look(expr)
         case ir.Header():
             return _header(expr)
         case ir.Field():
@@ -126,11 +133,25 @@ def compile_expr(expr: ir.Expr) -> Evaluator:
             assert_never(expr)
 
 
+def _look(expr: ir.Look) -> Evaluator:
+    what, span, key = expr.what, expr.span, compile_expr(expr.key) if expr.key is not None else None
+
+    def look(frame: Frame) -> Value:
+        if frame.picture is None:
+            raise EvaluationError("there is no server whose picture could be looked at", span)
+        return frame.picture.look(what, key(frame) if key is not None else "")
+
+    return look
+
+
 def _header(expr: ir.Header) -> Evaluator:
     of, name, coding, span = compile_expr(expr.of), expr.name, expr.coding, expr.span
+    looked = isinstance(expr.of, ir.Look)
 
     def header(frame: Frame) -> Value:
         message = of(frame)
+        if message is None and looked:
+            return None
         if message is None:
             raise EvaluationError(f"there is no message to read `{name}` from", span)
         try:
@@ -180,7 +201,7 @@ def _index(expr: ir.Index) -> Evaluator:
         if isinstance(value, tuple):
             inside = isinstance(at, int) and -len(value) <= at < len(value)
             return value[at] if inside else None
-        if isinstance(value, dict):
+        if isinstance(value, dict | HeldMap | HeldCounter | HeldSeries):
             return value.get(at)
         return value.get(at) if isinstance(value, Message | Reply | Call) and isinstance(at, str) else None
 
@@ -264,7 +285,7 @@ def _each(expr: ir.Each) -> Evaluator:
     where = compile_expr(expr.where) if expr.where else None
 
     def each(frame: Frame) -> Value:
-        inner = Frame(dict(frame.names), frame.world, frame.escapes)
+        inner = Frame(dict(frame.names), frame.world, frame.escapes, frame.picture)
         found = []
         for value in source(frame) or ():
             inner.names[name] = value

@@ -15,13 +15,14 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from amiflow.engine.dispatch import Watch
-from amiflow.plan.expressions import Apply, Both, Expr, Local
+from amiflow.plan.expressions import Apply, Both, Expr, Local, Look, Stored
 from amiflow.plan.model import (
     Act,
     Again,
     Await,
     Code,
     Fail,
+    Handler,
     Instruction,
     Jump,
     JumpUnless,
@@ -31,13 +32,14 @@ from amiflow.plan.model import (
     Return,
     Set,
     Stop,
+    WaitUntil,
 )
 
 # A point of a flow: the position in its body with its finally behind, and whether the next action moves the place.
 Point: TypeAlias = tuple[int, bool]
 _Names: TypeAlias = frozenset[str]
 
-_CHANGING = frozenset(("now", "ours"))  # builtins whose answer may be another one by the time of the wait
+_CHANGING = frozenset(("now", "ours", "stored"))  # stores, and builtins whose answer may be another one by the time of the wait
 
 
 def binds(step: Instruction) -> tuple[str, ...]:
@@ -115,6 +117,8 @@ class Lookback:
         match step:
             case Await():
                 yield from ((target, True) for target in self._after_time(step, at))
+            case WaitUntil(handler=Handler(target=target)):
+                yield from ((at + 1, movable), (target + self._offset(at), movable))
             case Act():
                 yield (at + 1, movable)
                 if step.handler is not None:
@@ -133,6 +137,8 @@ class Lookback:
             case Await(entries=entries):
                 targets = {at + 1 if entry.target is None else entry.target + offset for entry in entries}
                 yield from ((target, True) for target in sorted(targets.union(self._after_time(step, at))))
+            case WaitUntil(handler=Handler(target=target)):
+                yield from ((at + 1, movable), (target + offset, movable))
             case Jump(target=target):
                 yield (target + offset, movable)
             case JumpUnless(target=target):
@@ -157,7 +163,7 @@ class Lookback:
 
 
 def _rebound(step: Instruction) -> _Names:
-    handler = step.handler if isinstance(step, Act | Await) else None
+    handler = step.handler if isinstance(step, Act | Await | WaitUntil) else None
     error = (handler.error,) if handler is not None and handler.error is not None else ()
     return frozenset(binds(step) + error)
 
@@ -199,6 +205,8 @@ def _reads(expr: Expr) -> tuple[_Names, _Names]:
             names.add(node.name)
         if isinstance(node, Apply):
             functions.add(node.function)
+        if isinstance(node, Stored | Look):
+            functions.add("stored")
         if isinstance(node, tuple):
             left.extend(node)
         elif is_dataclass(node):

@@ -11,14 +11,16 @@ from typing import assert_never
 
 from amiflow.ami.message import Message
 from amiflow.engine.actions import Actions
+from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core
 from amiflow.engine.effects import FlowEnded, Outcome, Said
 from amiflow.engine.evaluate import EvaluationError
-from amiflow.engine.instance import Acting, Awaiting, Ending, Instance, Pausing
+from amiflow.engine.instance import Acting, Awaiting, Ending, Holding, Instance, Pausing
 from amiflow.engine.tape import Tape
 from amiflow.engine.values import Failure, Value, to_text
 from amiflow.plan.durations import duration_text
 from amiflow.plan.expressions import Expr
+from amiflow.plan.keeping import Put, Remove
 from amiflow.plan.model import (
     Act,
     Again,
@@ -34,6 +36,7 @@ from amiflow.plan.model import (
     Return,
     Set,
     Stop,
+    WaitUntil,
 )
 from amiflow.report.source import Span
 
@@ -47,10 +50,11 @@ _SHOWN = 200  # characters of a value in a note
 class Steps:
     """What running flows do."""
 
-    def __init__(self, core: Core, tape: Tape, actions: Actions) -> None:
+    def __init__(self, core: Core, tape: Tape, actions: Actions, conditions: Conditions) -> None:
         self._core = core
         self._tape = tape
         self._actions = actions
+        self._conditions = conditions
         self._traced = 0
 
     # --- beginning and end --------------------------------------------------------------------------------------------
@@ -102,6 +106,8 @@ class Steps:
                 core.timers.cancel(timer)
             case Awaiting() as wait:
                 self._tape.leave(instance, wait)
+            case Holding() as wait:
+                self._conditions.leave(instance, wait)
             case Acting() as acting:
                 self._actions.abandon(instance, acting)
         instance.block = None
@@ -135,6 +141,9 @@ class Steps:
         match instance.block:
             case Awaiting() as wait:
                 self._tape.expire(instance, wait)
+                self._core.resume(instance)
+            case Holding() as wait:
+                self._conditions.expire(instance, wait)
                 self._core.resume(instance)
             case Acting() as acting:
                 self._actions.expire(instance, acting)
@@ -216,6 +225,8 @@ class Steps:
                 return self._begin(instance, self._actions.begin(instance, step))
             case Await():
                 return self._begin(instance, self._tape.begin(instance, step))
+            case WaitUntil():
+                return self._begin(instance, self._conditions.begin(instance, step))
             case Pause(duration=duration):
                 pause = self._core.seconds(duration, self._core.frame(instance.names, instance.server))
                 instance.position += 1
@@ -242,6 +253,13 @@ class Steps:
                 instance.position += 1
             case Log():
                 self._say(instance, step)
+            case Put():
+                self._put(instance, step)
+            case Remove(store=store, key=key, span=span):
+                self._core.world.globals[store].remove(self._value(instance, key))
+                self._core.touch(f"store {store}")
+                self._trace(instance, span, f"{store} forgets")
+                instance.position += 1
             case _:
                 assert_never(step)
         return True
@@ -302,6 +320,18 @@ class Steps:
         self._trace(instance, step.span, f"item {at + 1} of {len(items)}")
         names[step.name] = items[at]
         names[step.position] = at + 1
+        instance.position += 1
+
+    def _put(self, instance: Instance, step: Put) -> None:
+        core, store = self._core, self._core.world.globals[step.store]
+        key = self._value(instance, step.key)
+        value = self._value(instance, step.value) if step.value is not None else None
+        gone = store.put(key, value)
+        core.touch(f"store {step.store}")
+        if gone is not None:
+            core.overflow(step, f"`{step.store}` is full: the oldest, of `{gone}`, went", instance)
+        if core.options.steps:
+            self._trace(instance, step.span, f"{step.store}[{to_text(key)}] takes {to_text(value)}")
         instance.position += 1
 
     def _trace(self, instance: Instance, span: Span, text: str) -> None:

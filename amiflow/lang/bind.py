@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from amiflow.lang import nodes, problems
+from amiflow.lang.infer import PICTURE
 from amiflow.lang.scope import Bindings, Findings, Symbol, SymbolKind, children
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
@@ -20,17 +21,13 @@ _VALUES: dict[type, SymbolKind] = {
     nodes.LetDecl: "constant",
     nodes.ImportDecl: "unbuilt",
     nodes.TableDecl: "unbuilt",
-    nodes.MapDecl: "unbuilt",
-    nodes.CounterDecl: "unbuilt",
-    nodes.SeriesDecl: "unbuilt",
+    nodes.MapDecl: "store",
+    nodes.CounterDecl: "store",
+    nodes.SeriesDecl: "store",
     nodes.PoolDecl: "unbuilt",
     nodes.HoursDecl: "unbuilt",
     nodes.TaskDecl: "unbuilt",
 }
-
-
-PICTURE = "pbx"
-"""The live picture's own name, which needs no declaration."""
 
 
 def bind(file: nodes.File) -> tuple[Bindings, list[Diagnostic]]:
@@ -145,6 +142,10 @@ class _Binder:
                     self._body(body)
             case nodes.LetDecl(value=value) | nodes.ParamDecl(default=value):
                 self._expr(value, before=decl.span.start)
+            case nodes.MapDecl(max=most) | nodes.CounterDecl(max=most) | nodes.SeriesDecl(max=most):
+                spell = decl.lasting if isinstance(decl, nodes.MapDecl) else decl.within
+                self._expr(spell, before=decl.span.start)
+                self._expr(most, before=decl.span.start)
             case _:
                 self._expr(decl)
 
@@ -223,8 +224,10 @@ class _Binder:
             case nodes.Var(name=name, value=value):
                 self._expr(value)
                 self.declare(name, "var")
-            case nodes.Set(target=target, value=value):
+            case nodes.Set(target=target, value=value) | nodes.Add(target=target, value=value):
                 self._expr(value)
+                self._target(target)
+            case nodes.Delete(target=target):
                 self._target(target)
             case nodes.WaitEvent() | nodes.WaitAll() | nodes.WaitAny() | nodes.WaitUntil():
                 self._wait(step)
@@ -234,7 +237,10 @@ class _Binder:
                 self._expr(step)
 
     def _target(self, target: nodes.Expr) -> None:
-        """What `set` writes to is not thereby used: a `var` that is never read is reported."""
+        """What is written to is not thereby used: a `var` or store that is never read is reported."""
+        if isinstance(target, nodes.Index):
+            self._expr(target.index)
+            target = target.base
         if not isinstance(target, nodes.Name):
             self._expr(target)
             return

@@ -77,7 +77,11 @@ class Bounds:
                 return self._operation(operation, tail)
             case nodes.Pause(duration=duration):
                 return self.one(duration)
-            case nodes.WaitEvent(within=within, handler=handler) | nodes.WaitAll(within=within, handler=handler):
+            case (
+                nodes.WaitEvent(within=within, handler=handler)
+                | nodes.WaitAll(within=within, handler=handler)
+                | nodes.WaitUntil(within=within, handler=handler)
+            ):
                 return self.one(within) + self._handler(handler)
             case nodes.WaitAny(branches=branches, after=after, otherwise=otherwise):
                 bodies = [branch.body for branch in branches]

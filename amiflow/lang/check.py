@@ -5,6 +5,8 @@ Belongs here: the entry of the phase. Never here: steps (`check_steps`), tests (
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from amiflow.ami.catalog import Catalog
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.bounds import Bounds
@@ -12,6 +14,7 @@ from amiflow.lang.check_steps import Steps
 from amiflow.lang.check_stores import Decl, check_bounds, store_type
 from amiflow.lang.check_tests import check_test
 from amiflow.lang.constants import Constants
+from amiflow.lang.crontab import Times, is_zone, read_at, read_cron
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
 from amiflow.lang.scope import Bindings, Checked, Symbol, descendants
@@ -201,6 +204,16 @@ class _Checker:
                     self._times(times)
             case nodes.EveryTrigger(period=period):
                 self.steps.duration(period, "`every`")
+            case nodes.AtTrigger(time=text, zone=zone):
+                self._calendar(read_at(trigger), text, zone)
+            case nodes.CronTrigger(line=text, zone=zone):
+                self._calendar(read_cron(text.value), text, zone)
+
+    def _calendar(self, read: Times | str, text: nodes.PlainText, zone: nodes.PlainText | None) -> None:
+        if isinstance(read, str):
+            self.say(problems.bad_schedule(text, read))
+        if zone is not None and not is_zone(zone.value):
+            self.say(problems.unknown_zone(zone, sorted(available_timezones())))
 
     def _times(self, times: nodes.Times) -> None:
         self.steps.count(times.count, "`times`")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.check_blocks import check_block
+from amiflow.lang.check_stores import check_write
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING, Facts, common, joined, without
@@ -113,12 +114,16 @@ class Steps:
                 return self._let(step)
             case nodes.Var(name=name, value=value):
                 self._bind(name, inference.infer(value))
-            case nodes.Set():
+            case nodes.Set(target=nodes.Name()):
                 self._set(step)
+            case nodes.Set() | nodes.Delete() | nodes.Add():
+                check_write(inference, step)
             case nodes.Pause(duration=duration):
                 self.duration(duration, "`wait`")
             case nodes.WaitEvent() | nodes.WaitAll():
                 return self._wait(step)
+            case nodes.WaitUntil():
+                return self._wait_until(step)
             case nodes.WaitAny():
                 return self._wait_any(step)
             case nodes.If():
@@ -154,9 +159,6 @@ class Steps:
             case nodes.With(body=body, handler=handler, within=within):
                 self.duration(within, "`within`")
                 self.block(body)
-                self._handler(handler)
-            case nodes.WaitUntil(within=within, handler=handler):
-                self.duration(within, "`within`")
                 self._handler(handler)
 
     # --- actions
@@ -271,6 +273,15 @@ class Steps:
             self._soften(pattern.name for pattern in patterns if pattern.name is not None)
         return True
 
+    def _wait_until(self, step: nodes.WaitUntil) -> bool:
+        """What the condition shows may be over again at the next step: nothing is learnt from it."""
+        self.inference.condition(step.condition)
+        self.duration(step.within, "`within`")
+        other_end = self._handler(step.handler)
+        if other_end is not None:
+            self.inference.facts = common(self.inference.facts, other_end)
+        return True
+
     def _wait_any(self, step: nodes.WaitAny) -> bool:
         self.duration(step.after, "`after`")
         if not step.branches:
@@ -335,9 +346,7 @@ class Steps:
     def _set(self, step: nodes.Set) -> None:
         inference = self.inference
         kind = inference.infer(step.value)
-        if not isinstance(step.target, nodes.Name):
-            inference.infer(step.target)
-            return
+        assert isinstance(step.target, nodes.Name)
         symbol = inference.bindings.uses.get(step.target)
         if symbol is None or symbol.kind == "unbuilt":
             return

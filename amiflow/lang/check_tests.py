@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.check_blocks import Role, check_block
 from amiflow.lang.check_steps import Steps
+from amiflow.lang.crontab import is_zone
 from amiflow.lang.scope import descendants
 from amiflow.plan.types import TEXT, UNKNOWN, MessageOf
 
@@ -116,7 +117,7 @@ class _Test:
             naive = False
         if not naive:
             self.say(problems.bad_moment(step.time))
-        if step.zone is not None and not _is_zone(step.zone.value):
+        if step.zone is not None and not is_zone(step.zone.value):
             self.say(problems.unknown_zone(step.zone, sorted(available_timezones())))
 
     def _event(self, message: nodes.MessageName, block: nodes.Block) -> None:
@@ -177,11 +178,3 @@ class _Test:
 def param_is_optional(param: nodes.ParamDecl) -> bool:
     """Whether a param without a default may be left out: its type ends in `?`."""
     return param.type is not None and param.type.optional
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        return False
-    return True

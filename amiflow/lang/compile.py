@@ -13,6 +13,7 @@ from amiflow.ami.catalog import Catalog, load
 from amiflow.lang import nodes
 from amiflow.lang.bind import bind
 from amiflow.lang.check import check, vocabulary_of
+from amiflow.lang.check_picture import picture_problems
 from amiflow.lang.depth import too_deep
 from amiflow.lang.grammar import Grammar
 from amiflow.lang.lower import lower
@@ -54,6 +55,7 @@ _Phase: TypeAlias = Callable[[_Analysed], list[Diagnostic]]
 # Phases that only look, behind `bind` and `check`, whose tables they read.
 _PHASES: tuple[_Phase, ...] = (
     lambda known: not_yet(known.file, known.bindings),
+    lambda known: picture_problems(known.file, known.bindings),
     lambda known: safety(known.file, known.bindings, known.checked, vocabulary_of(known.bindings, known.catalog)),
 )
 

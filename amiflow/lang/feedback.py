@@ -52,7 +52,7 @@ def _other_userevent(name: str, action: nodes.Action) -> bool:
 
 
 def _excluded(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings) -> bool:
-    """`not ours(e)`, or an equality with another value than the one that the action writes."""
+    """`not ours(e)`, or a test (`==`, or of a bool by itself) that the value which the action writes fails."""
     if pattern.where is None or pattern.name is None:
         return False
     symbol = bindings.declared.get(pattern.name)
@@ -61,10 +61,15 @@ def _excluded(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings) 
         match part:
             case nodes.Unary(op="not", operand=nodes.Call(name=nodes.Ident(text="ours"))):
                 return True
-            case nodes.Binary(op="==", left=nodes.Member(base=nodes.Name() as name, name=header), right=right) if (
-                bindings.uses.get(name) is symbol
-            ):
-                mine, tested = written.get(header.text.casefold()), _plain(right)
+            case nodes.Binary(op="==", left=header, right=right):
+                tested = _plain(right)
+            case nodes.Unary(op="not", operand=header):
+                tested = "false"
+            case header:
+                tested = "true"
+        match header:
+            case nodes.Member(base=nodes.Name() as name, name=member) if bindings.uses.get(name) is symbol:
+                mine = written.get(member.text.casefold())
                 if mine is not None and tested is not None and mine != tested:
                     return True
     return False
@@ -91,4 +96,6 @@ def _plain(value: nodes.Expr) -> str | None:
             return text
         case nodes.Int(value=number):
             return str(number)
+        case nodes.Bool(value=flag):
+            return "true" if flag else "false"
     return None

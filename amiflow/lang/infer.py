@@ -13,6 +13,7 @@ from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
 from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, literal, plain_text
 from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header, sent
 from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
+from amiflow.plan.picture import QUESTIONS, THINGS, Question
 from amiflow.plan.types import (
     BOOL,
     DATA,
@@ -28,6 +29,7 @@ from amiflow.plan.types import (
     Maybe,
     MessageOf,
     RecordOf,
+    StoreOf,
     Type,
     Unknown,
     definite,
@@ -35,7 +37,8 @@ from amiflow.plan.types import (
 )
 
 TRUST = "trust"
-LIVE_PICTURE = frozenset({"channel", "peer", "bridge_of", "call", "device", "queue", "conference"})
+PICTURE = "pbx"
+"""The live picture's own name, which needs no declaration."""
 
 
 class Inference:
@@ -54,6 +57,7 @@ class Inference:
         self.facts: Facts = NOTHING
         self.narrowing = Narrowing(bindings.uses, lambda expr: self.types.get(expr, UNKNOWN))
         self._prints = False
+        self._holders: set[nodes.Expr] = set()
 
     # --- what callers ask for
 
@@ -70,11 +74,18 @@ class Inference:
 
     def value(self, expr: nodes.Expr) -> Type:
         """The type of an expression that stands where a value is needed."""
-        kind = self.infer(expr)
+        return self._present(expr, self.infer(expr))
+
+    def _present(self, expr: nodes.Expr, kind: Type) -> Type:
         if isinstance(kind, Maybe) or kind == NONE:
             self.findings.say(problems.maybe_none(expr, kind, self.reason_for_none(expr)))
             return definite(kind) if isinstance(kind, Maybe) else UNKNOWN
         return kind
+
+    def holder(self, expr: nodes.Expr) -> Type:
+        """The type of an expression where a store may stand as a whole."""
+        self._holders.add(expr)
+        return self.value(expr)
 
     def expect(self, expr: nodes.Expr, wanted: Type, what: str) -> Type:
         """As `value`, and it fits the wanted type; `what` names the place for people."""
@@ -198,16 +209,26 @@ class Inference:
     def _name(self, name: nodes.Name) -> Type:
         symbol = self.bindings.uses.get(name)
         if symbol is None:
-            return UNKNOWN
+            return MessageOf("seen", (PICTURE,)) if name.text == PICTURE else UNKNOWN
         kind = self.symbols.get(symbol, UNKNOWN)
+        if isinstance(kind, StoreOf) and name not in self._holders:
+            self.findings.say(problems.whole_store(name, kind))
+            return UNKNOWN
         return maybe(kind) if symbol in self.softened else kind
 
-    def _needed(self, expr: nodes.Expr) -> Type:
-        """The base of a member or index: none has neither."""
-        return self.value(expr)
-
     def _member(self, member: nodes.Member) -> Type:
-        base = self._needed(member.base)
+        """None has no members; but what a store may lack, it may lack in parts: `waiting[k].queue`."""
+        base = self.infer(member.base)
+        lacking = isinstance(base, Maybe) and self._is_looked_up(member.base)
+        kind = self._part(member, definite(base) if lacking else self._present(member.base, base))
+        return maybe(kind) if lacking else kind
+
+    def _is_looked_up(self, expr: nodes.Expr) -> bool:
+        if isinstance(expr, nodes.Call):
+            return expr.module is None and expr.name.text in QUESTIONS
+        return isinstance(expr, nodes.Index) and isinstance(self.types.get(expr.base), StoreOf)
+
+    def _part(self, member: nodes.Member, base: Type) -> Type:
         name = member.name.text
         if not name:
             return UNKNOWN
@@ -232,6 +253,8 @@ class Inference:
 
     def _message_part(self, base: MessageOf, name: str) -> Type | None:
         """Members that are no headers: of an error, and the rows of a list action's answer."""
+        if base.kind == "seen":
+            return dict(THINGS[base.names[0]].members).get(name)
         if base.kind == "error":
             return TEXT if name in ("kind", "Message") else None
         if base.kind != "response" or not base.names:
@@ -257,8 +280,11 @@ class Inference:
         return info.type
 
     def _index(self, index: nodes.Index) -> Type:
-        base = self._needed(index.base)
+        base = self.holder(index.base)
         match base:
+            case StoreOf(kind=store, of=of):
+                self.expect(index.index, TEXT, "a store's key")
+                return {"map": maybe(of), "counter": of, "series": ListOf(of)}[store]
             case ListOf(item=item):
                 self.expect(index.index, INT, "a position in a list")
                 return maybe(item)
@@ -289,6 +315,8 @@ class Inference:
         if name == TRUST:
             return self._trust(call)
         row = BUILTINS.get(name)
+        if name in QUESTIONS and name != PICTURE:
+            return self._look(call, QUESTIONS[name])
         if row is None:
             self._arguments(call)
             return self._unknown_call(call)
@@ -304,10 +332,20 @@ class Inference:
             return UNKNOWN
         return kinds[0]
 
+    def _look(self, call: nodes.Call, question: Question) -> Type:
+        """What the live picture gives for a name or id."""
+        if len(call.args) != 1:
+            self._arguments(call)
+            self.findings.say(problems.wrong_count(call, call.name.text, 1, 1))
+        else:
+            self.expect(call.args[0], TEXT, f"the {question.argument} of `{call.name.text}`")
+        kind = MessageOf("seen", (question.thing,))
+        return maybe(kind) if question.may_be_none else kind
+
     def _unknown_call(self, call: nodes.Call) -> Type:
         declared = {symbol.name for symbol in self.bindings.declared.values() if symbol.kind == "unbuilt"}
-        if call.name.text not in declared | LIVE_PICTURE and call.name.text:
-            self.findings.say(problems.unknown_function(call.name, [*BUILTINS, TRUST, *sorted(declared)]))
+        if call.name.text not in declared and call.name.text:
+            self.findings.say(problems.unknown_function(call.name, [*BUILTINS, TRUST, *QUESTIONS, *sorted(declared)]))
         return UNKNOWN
 
     def _builtin(self, call: nodes.Call, row: Builtin) -> Type:
@@ -441,8 +479,12 @@ class Inference:
         return BOOL
 
     def _membership(self, binary: nodes.Binary) -> Type:
+        self._holders.add(binary.right)
         item, holder = self.infer(binary.left), self.infer(binary.right)
         match definite(holder):
+            case StoreOf():
+                if not rules.comparable(item, TEXT):
+                    self.findings.say(problems.incomparable(binary, item, TEXT))
             case ListOf(item=kind):
                 if not rules.comparable(item, kind):
                     self.findings.say(problems.incomparable(binary, item, kind))

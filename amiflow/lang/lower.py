@@ -14,6 +14,7 @@ from amiflow.lang import nodes
 from amiflow.lang.bounds import Bounds, Product
 from amiflow.lang.check_stores import Decl
 from amiflow.lang.constants import Constants
+from amiflow.lang.crontab import read_at, read_cron
 from amiflow.lang.lower_expr import Lowering
 from amiflow.lang.lower_steps import lower_body
 from amiflow.lang.needs import needs_of
@@ -126,8 +127,17 @@ def _trigger(trigger: nodes.Trigger, lowering: Lowering) -> model.Trigger:
             return model.Every(lowering.expr(period), span)
         case nodes.LifecycleTrigger(moment=moment, span=span):
             return model.OnRun(moment, span)
+        case nodes.AtTrigger() | nodes.CronTrigger():
+            return _cron(trigger)
         case _:
             raise AssertionError("a trigger that is not built has been refused before")
+
+
+def _cron(trigger: nodes.AtTrigger | nodes.CronTrigger) -> model.Cron:
+    times = read_at(trigger) if isinstance(trigger, nodes.AtTrigger) else read_cron(trigger.line.value)
+    assert not isinstance(times, str), "what cannot be read has been refused before"
+    zone = trigger.zone.value if trigger.zone is not None else None
+    return model.Cron(times.minutes, times.hours, times.days, times.months, times.weekdays, zone, trigger.span)
 
 
 def _times(times: nodes.Times, lowering: Lowering) -> model.Times:

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import cast
 
 from amiflow.lang import nodes
-from amiflow.lang.infer import TRUST
+from amiflow.lang.infer import PICTURE, TRUST
 from amiflow.lang.scope import FILE_LEVEL, Bindings, Checked
 from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, Vocabulary
 from amiflow.plan import expressions as ir
 from amiflow.plan.model import HeaderValue, Pattern, Trust
-from amiflow.plan.types import OPEN, PLAIN, Maybe, MessageOf, definite
+from amiflow.plan.picture import QUESTIONS
+from amiflow.plan.types import DURATION, OPEN, PLAIN, ListOf, Maybe, MessageOf, definite
 from amiflow.report.source import Source, Span
 
 _UNITS = {"us": "microseconds", "ms": "milliseconds", "s": "seconds", "min": "minutes"}
@@ -61,8 +62,12 @@ class Lowering:
             case nodes.Comprehension(item=item, name=name, source=source, where=where):
                 test = self.expr(where) if where is not None else None
                 return ir.Each(self.expr(item), name.text, self.expr(source), test, span)
+            case nodes.Name(text=text) if text == PICTURE and expr not in self.bindings.uses:
+                return ir.Look("pbx", None, span)
             case nodes.Name(text=text):
                 kind = self.bindings.uses[expr].kind
+                if kind == "store":
+                    return ir.Stored(text, span)
                 return ir.Global(text, span) if kind in FILE_LEVEL else ir.Local(text, span)
             case nodes.Member() | nodes.Index():
                 return self._part(expr)
@@ -102,7 +107,12 @@ class Lowering:
             span = call.span
             self.trusts[span] = Trust(self.source.slice(call.args[0].span), span)
             return self.expr(call.args[0])
-        return ir.Apply(call.name.text, tuple(map(self.expr, call.args)), call.span)
+        if call.name.text in QUESTIONS:
+            return ir.Look(call.name.text, self.expr(call.args[0]), call.span)
+        args = tuple(map(self.expr, call.args))
+        if call.name.text == "sum" and len(args) == 1 and self.checked.type_of(call.args[0]) == ListOf(DURATION):
+            args = (*args, ir.Const(timedelta(0), call.span))  # the sum of no durations is one too
+        return ir.Apply(call.name.text, args, call.span)
 
     def _binary(self, binary: nodes.Binary) -> ir.Expr:
         left, right, span = self.expr(binary.left), self.expr(binary.right), binary.span
@@ -185,6 +195,12 @@ class Lowering:
             return test
         kind = ir.Header(ir.Local(name, span), "Event", OPEN, span)
         return ir.Either((ir.Compare("!=", kind, ir.Const(USER_EVENT, span), span), test), span)
+
+
+def store_name(base: nodes.Expr) -> str:
+    """The name of a checked store."""
+    assert isinstance(base, nodes.Name)
+    return base.text
 
 
 def both(parts: tuple[ir.Expr, ...], span: Span) -> ir.Expr:

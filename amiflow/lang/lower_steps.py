@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from amiflow.lang import nodes
-from amiflow.lang.lower_expr import Lowering
+from amiflow.lang.lower_expr import Lowering, store_name
 from amiflow.plan import model
 from amiflow.plan.expressions import Const, Local
+from amiflow.plan.keeping import Put, Remove
 from amiflow.report.source import Span
 
 Label: TypeAlias = int
@@ -78,6 +79,8 @@ class _Steps:
                 code.emit(lambda _: model.Pause(expr(duration), span))
             case nodes.WaitEvent() | nodes.WaitAll() | nodes.WaitAny():
                 self._wait(step)
+            case nodes.WaitUntil():
+                self._wait_until(step)
             case nodes.If():
                 self._if(step)
             case nodes.For():
@@ -95,6 +98,13 @@ class _Steps:
                 self._jump(self._loops[-1][1], span)
             case nodes.Continue():
                 self._jump(self._loops[-1][0], span)
+            case nodes.Set(target=nodes.Index() as target, value=value) | nodes.Add(
+                target=nodes.Index() as target, value=value
+            ):
+                stored = expr(value) if value is not None else None
+                self.code.emit(lambda _: Put(store_name(target.base), expr(target.index), stored, span))
+            case nodes.Delete(target=nodes.Index() as target):
+                self.code.emit(lambda _: Remove(store_name(target.base), expr(target.index), span))
             case nodes.Log(level=level, text=text):
                 self.code.emit(lambda _: model.Log(level or "info", expr(text), span))
             case nodes.Stop():
@@ -201,6 +211,17 @@ class _Steps:
                 timeout_target=None,
                 handler=None if target is None else model.Handler(at(target), error),
                 span=step.span,
+            )
+        )
+        self._handler(step.handler, target, after)
+
+    def _wait_until(self, step: nodes.WaitUntil) -> None:
+        after = self.code.label()
+        target, error = self._target(step.handler, after)
+        condition, within = self._lowering.expr(step.condition), self._lowering.expr(step.within)
+        self.code.emit(
+            lambda at: model.WaitUntil(
+                condition, within, None if target is None else model.Handler(at(target), error), step.span
             )
         )
         self._handler(step.handler, target, after)

@@ -44,8 +44,13 @@ def path_of(expr: nodes.Expr, uses: Mapping[nodes.Name, Symbol]) -> Path | None:
             return None if head is None else (*head, name.text.casefold())
         case nodes.Index(base=base, index=nodes.Text(parts=(str() as key,))):
             head = path_of(base, uses)
-            return None if head is None else (*head, key.casefold())
+            return None if head is None or _is_store(head) else (*head, key.casefold())
     return None
+
+
+def _is_store(path: Path) -> bool:
+    """Whether it is a store, whose entries come and go at any time."""
+    return isinstance(path[0], Symbol) and path[0].kind == "store"
 
 
 def joined(first: Facts, second: Facts) -> Facts:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from amiflow.ami.catalog import Catalog
 from amiflow.plan import model
+from amiflow.plan.picture import PARTS, reads
 
 ORIGINATE_ANSWER = "OriginateResponse"
 SYSTEM = "system"
@@ -24,8 +25,19 @@ def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
             actions.setdefault(instruction.action, model.ActionNeed(instruction.action, instruction.privileges))
             if instruction.awaits_call:
                 names.add(ORIGINATE_ANSWER)
+    looked = reads(flows)
+    picture = tuple(part for part in PARTS if part in looked)
+    for part in picture:
+        names.update(PARTS[part].events)
+        for name, _, _ in PARTS[part].actions:
+            actions.setdefault(name, model.ActionNeed(name, _privileges(name, catalog)))
     events = tuple(model.EventNeed(name, _classes(name, catalog)) for name in sorted(names))
-    return model.Needs(events, tuple(actions[name] for name in sorted(actions)), _mask(events))
+    return model.Needs(events, tuple(actions[name] for name in sorted(actions)), _mask(events), picture)
+
+
+def _privileges(name: str, catalog: Catalog) -> tuple[str, ...]:
+    action = catalog.action(name)
+    return action.privileges if action is not None else ()
 
 
 def _classes(name: str, catalog: Catalog) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ Belongs here: the list. A construct that is built loses its row here and gets it
 from __future__ import annotations
 
 from amiflow.lang import nodes, problems
-from amiflow.lang.bind import PICTURE
-from amiflow.lang.infer import LIVE_PICTURE
 from amiflow.lang.scope import Bindings, children
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
@@ -21,14 +19,11 @@ _CONSTRUCTS: dict[type, str] = {
     nodes.TaskDecl: "`task`",
     nodes.HoursTrigger: "a trigger by `hours`",
     nodes.SignalTrigger: "`on signal`",
-    nodes.AtTrigger: "`at`",
-    nodes.CronTrigger: "`cron`",
     nodes.RestartClause: "`after restart`",
     nodes.Http: "`http`",
     nodes.Exec: "`exec`",
     nodes.Append: "`append`",
     nodes.Signal: "`signal`",
-    nodes.WaitUntil: "`wait until`",
     nodes.Parallel: "`parallel`",
     nodes.With: "`with`",
     nodes.GivenTable: "`given table`",
@@ -41,7 +36,7 @@ _CONSTRUCTS: dict[type, str] = {
     nodes.ExpectSignal: "`expect signal`",
     nodes.ExpectReturn: "`expect return`",
 }
-_HEADED = (nodes.TaskDecl, nodes.Parallel, nodes.With, nodes.HoursDecl, nodes.WaitUntil)
+_HEADED = (nodes.TaskDecl, nodes.Parallel, nodes.With, nodes.HoursDecl)
 _FIRST_LINE = 12  # of a construct that holds others only its beginning is marked
 
 
@@ -65,10 +60,6 @@ def _what(node: object, unbuilt: set[str], bindings: Bindings) -> str | None:
             return "`restart`"
         case nodes.For(parallel=parallel) if parallel is not None:
             return "a parallel `for`"
-        case nodes.Call(module=None, name=name) if name.text in LIVE_PICTURE and name.text not in unbuilt:
-            return f"the live picture (`{name.text}`)"
-        case nodes.Name(text=text) if text == PICTURE and node not in bindings.uses:
-            return f"the live picture (`{text}`)"
         case nodes.MapDecl(durable=True) | nodes.CounterDecl(durable=True) | nodes.SeriesDecl(durable=True):
             return "`durable`"
     return _CONSTRUCTS.get(type(node))

@@ -74,6 +74,8 @@ def _of(message: MessageOf) -> str:
             return "a call"
         case "error":
             return "the error of a step"
+        case "seen":
+            return "the live picture" if message.names == ("pbx",) else _an(names)
     return names or "this action"
 
 
@@ -647,6 +649,26 @@ def const_condition(expr: nodes.Expr, value: bool) -> Diagnostic:
     return _problem("const-condition", f"this condition is always {word}", expr.span, f"always {word}")
 
 
+def picture_too_soon(span: Span, what: str) -> Diagnostic:
+    return _problem(
+        "misplaced",
+        f"there is no `{what}` before the run has begun",
+        span,
+        "the live picture",
+        help="look at it in a flow: in a `where`, a clause or a step",
+    )
+
+
+def never_changes(condition: nodes.Expr) -> Diagnostic:
+    return _problem(
+        "const-condition",
+        "nothing that this condition reads changes while the flow waits",
+        condition.span,
+        "would stay as it is",
+        notes=("`wait until` looks at the live picture and at stores",),
+    )
+
+
 def never_none(binary: nodes.Binary) -> Diagnostic:
     word = "false" if binary.op == "==" else "true"
     return _problem(
@@ -953,6 +975,16 @@ def bad_moment(time: nodes.PlainText) -> Diagnostic:
         time.span,
         "cannot be read",
         help='write it as `"2026-03-02 07:59"`',
+    )
+
+
+def bad_schedule(text: nodes.PlainText, why: str) -> Diagnostic:
+    return _problem(
+        "bad-moment",
+        why,
+        text.span,
+        "cannot be read",
+        help='write `at "07:30"` or `cron "MINUTE HOUR DAY MONTH WEEKDAY"`, such as `cron "*/5 8-18 * * mon-fri"`',
     )
 
 

@@ -14,7 +14,8 @@ from amiflow.lang.infer import TRUST
 from amiflow.lang.scope import Bindings, Checked, Findings, Symbol, children, descendants
 from amiflow.lang.vocabulary import Vocabulary
 from amiflow.plan.builtins import BUILTINS
-from amiflow.plan.types import TEXT, Data, ListOf, MessageOf, RecordOf, Type, Unknown, definite
+from amiflow.plan.picture import QUESTIONS
+from amiflow.plan.types import TEXT, Data, ListOf, MessageOf, RecordOf, StoreOf, Type, Unknown, definite
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
@@ -38,6 +39,7 @@ def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: V
     for decl in file.decls:
         if isinstance(decl, nodes.LetDecl):
             walk.names(decl)
+    walk.stores(file)
     for decl in file.decls:
         if isinstance(decl, nodes.FlowDecl):
             walk.flow(decl)
@@ -56,6 +58,18 @@ class _Walk:
         self._found: dict[nodes.Expr, Taint | None] = {}  # else a chain of equalities would be followed 2^n times
 
     # --- what names hold, in the order in which they get it
+
+    def stores(self, file: nodes.File) -> None:
+        """Learn what stores may hold, whichever flow it comes from: each round follows it through one store more."""
+        writes = [node for node in descendants(file) if isinstance(node, nodes.Set | nodes.Add)]
+        if not any(isinstance(node.target, nodes.Index) for node in writes):
+            return
+        for _ in range(len(writes) + 1):
+            before = dict(self._taints)
+            for node in descendants(file):
+                self.names(node)
+            if before == self._taints:
+                break
 
     def flow(self, flow: nodes.FlowDecl) -> None:
         assignments = [node for node in descendants(flow) if isinstance(node, nodes.Set)]
@@ -80,6 +94,11 @@ class _Walk:
                     self._learn(self._bindings.declared.get(name), value)
             case nodes.Set(target=nodes.Name() as target, value=value):
                 self._learn(self._bindings.uses.get(target), value)
+            case nodes.Set(target=nodes.Index(base=nodes.Name() as store), value=value) | nodes.Add(
+                target=nodes.Index(base=nodes.Name() as store), value=value
+            ):
+                if value is not None:
+                    self._learn(self._bindings.uses.get(store), value)
             case nodes.For(name=name, source=source) | nodes.Comprehension(name=name, source=source):
                 self._learn(self._bindings.declared.get(name), source)
 
@@ -167,6 +186,8 @@ class _Walk:
         row = BUILTINS.get(name)
         if call.module is not None or name == TRUST or (row is not None and row.cleans):
             return None
+        if name in QUESTIONS:
+            return None  # what is read of it is judged by itself
         if name in ("chanvar", "all"):
             return Taint(True, call.span, f"what `{name}` reads", "a caller may control this")
         args = call.args[1:] if name == "choose" else call.args
@@ -186,7 +207,7 @@ class _Walk:
 
     def _is_harmless(self, expr: nodes.Expr) -> bool:
         taint = self.taint(expr)
-        return taint is None and not isinstance(definite(self._checked.type_of(expr)), MessageOf | Unknown)
+        return taint is None and not isinstance(definite(self._checked.type_of(expr)), MessageOf | StoreOf | Unknown)
 
     def _secret_in(self, expr: object) -> Symbol | None:
         if isinstance(expr, nodes.Name):
@@ -204,6 +225,8 @@ def _can_carry(kind: Type) -> bool:
     match definite(kind):
         case ListOf(item=item):
             return _can_carry(item)
+        case StoreOf(of=of):
+            return _can_carry(of)
         case RecordOf(fields=fields):
             return any(_can_carry(field) for _, field in fields)
         case MessageOf() | Data() | Unknown():

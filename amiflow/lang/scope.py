@@ -17,7 +17,7 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 SymbolKind: TypeAlias = Literal[
-    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "unbuilt"
+    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "store", "unbuilt"
 ]
 
 SYMBOL_WORDS: Mapping[SymbolKind, str] = {
@@ -31,6 +31,7 @@ SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "error": "an error",
     "item": "a loop's item",
     "round": "a loop's round",
+    "store": "a store",
     "unbuilt": "a declaration",
 }
 FILE_LEVEL: frozenset[SymbolKind] = frozenset({"param", "secret", "constant"})

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from amiflow.ami.catalog import ANSWER, Action, Catalog, Event, Header
+from amiflow.plan.picture import THINGS
 from amiflow.plan.types import (
     BOOL,
     DURATION,
@@ -165,7 +166,20 @@ class Vocabulary:
                 return sent(of_header(header)) if header else None
             case "response":
                 return self._of_answer(alternative, name)
+            case "seen":
+                return self._of_thing(alternative, name)
         return None
+
+    def _of_thing(self, kind: str, name: str) -> HeaderInfo | None:
+        """A header that the live picture keeps of such a thing, as the events that tell of it describe it."""
+        thing = THINGS[kind]
+        if name.casefold() not in {kept.casefold() for kept in thing.headers}:
+            return None
+        event = self.catalog.event(thing.event)
+        info = self._of_event(event.header(name) if event else None)
+        if info is None or info.name not in thing.optional:
+            return info
+        return replace(info, coding=replace(info.coding, optional=True))
 
     @staticmethod
     def _of_event(header: Header | None) -> HeaderInfo | None:
@@ -187,6 +201,9 @@ class Vocabulary:
     def _table(self, message: MessageOf, name: str) -> list[str]:
         own = [field.name for field in self._fields(name)]
         match message.kind:
+            case "seen":
+                thing = THINGS[name]
+                return [*thing.headers, *(member for member, _ in thing.members)]
             case "event" | "row" | "call":
                 event = self.event(name)
                 return own + _names(event.headers.values() if event else ())

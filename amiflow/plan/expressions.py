@@ -16,6 +16,7 @@ from amiflow.report.source import Span
 LiteralValue: TypeAlias = bool | int | float | str | timedelta | None
 
 BinaryOp: TypeAlias = Literal["+", "-", "*", "/", "%"]
+LookWhat: TypeAlias = Literal["channel", "peer", "bridge_of", "call", "device", "queue", "conference", "pbx"]
 CompareOp: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "like"]
 
 
@@ -40,6 +41,23 @@ class Global:
     """A name of the file: a param, secret or constant, qualified (`queues.limit`) when it comes from an import."""
 
     name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A store of the file (`plan.keeping`): what stands before `[k]` and behind `in`. What it holds changes."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A thing of the live picture (a row of `plan.picture`), as it is at this moment on the flow's server."""
+
+    what: LookWhat
+    key: Expr | None
     span: Span
 
 
@@ -182,6 +200,8 @@ Expr: TypeAlias = (
     Const
     | Local
     | Global
+    | Stored
+    | Look
     | Header
     | Field
     | Index

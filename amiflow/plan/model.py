@@ -292,7 +292,22 @@ class Every:
     span: Span
 
 
-Trigger: TypeAlias = OnEvents | OnRun | Every
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """`at "07:30" on mon-fri in "Europe/Berlin"`, `cron "…" in "…"`: the local times that fit every field, where an
+    empty one is any. Weekdays are 1 (Monday) to 7. As in every cron, where both days and weekdays are given one of them
+    is enough. Without a zone it is the run's."""
+
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: tuple[int, ...]
+    months: tuple[int, ...]
+    weekdays: tuple[int, ...]
+    zone: str | None
+    span: Span
+
+
+Trigger: TypeAlias = OnEvents | OnRun | Every | Cron
 Policy: TypeAlias = Literal["single", "replace", "queued", "parallel"]
 
 

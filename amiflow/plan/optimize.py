@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from amiflow.plan.expressions import Both, Compare, Const, Expr, Header, Local
+from amiflow.plan.expressions import Both, Compare, Const, Expr, Header, Local, Look, Stored
 from amiflow.plan.model import Key, Pattern, Plan
 
 
@@ -62,7 +62,9 @@ def _conjuncts(where: Expr | None) -> Iterator[Expr]:
 
 
 def _is_key(pattern: Pattern, header: Header, value: Expr) -> bool:
-    """None as the value would mean absence, which no index by value can find."""
+    """None as the value would mean absence, which no index by value can find; what a store holds can change."""
+    if _is_stored(value):
+        return False
     own = isinstance(header.of, Local) and header.of.name == pattern.name
     return own and not (isinstance(value, Const) and value.value is None) and not _mentions(value, pattern.name)
 
@@ -73,3 +75,11 @@ def _mentions(value: Any, name: str | None) -> bool:
     if isinstance(value, tuple):
         return any(_mentions(item, name) for item in value)
     return is_dataclass(value) and any(_mentions(getattr(value, f.name), name) for f in fields(value))
+
+
+def _is_stored(value: Any) -> bool:
+    if isinstance(value, Stored | Look):
+        return True
+    if isinstance(value, tuple):
+        return any(map(_is_stored, value))
+    return is_dataclass(value) and any(_is_stored(getattr(value, f.name)) for f in fields(value))

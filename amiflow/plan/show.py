@@ -98,8 +98,16 @@ def trigger(on: model.Trigger) -> list[str]:
             return [f"on {moment}"]
         case model.Every(period=period):
             return [f"every {expression(period)}"]
+        case model.Cron():
+            return [_cron(on)]
         case _:
             assert_never(on)
+
+
+def _cron(on: model.Cron) -> str:
+    fields = (on.minutes, on.hours, on.days, on.months, on.weekdays)
+    line = " ".join(",".join(map(str, field)) or "*" for field in fields)
+    return f'cron "{line}"' + (f' in "{on.zone}"' if on.zone else "")
 
 
 def _stage(stage: model.Stage) -> str:

@@ -15,7 +15,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from amiflow.plan.model import VERSION, Act, Again, Await, Code, Handler, Jump, JumpUnless, Next, Plan
+from amiflow.plan.model import VERSION, Act, Again, Await, Code, Handler, Jump, JumpUnless, Next, Plan, WaitUntil
 
 
 class StoreError(Exception):
@@ -124,7 +124,7 @@ def _decode_object(data: Any, kind: type, place: str) -> Any:
 def _targets(code: Code) -> Iterator[int]:
     for step in code:
         match step:
-            case Act(handler=Handler(target=target)):
+            case Act(handler=Handler(target=target)) | WaitUntil(handler=Handler(target=target)):
                 yield target
             case Await():
                 yield from (entry.target for entry in step.entries if entry.target is not None)

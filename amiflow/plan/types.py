@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 ScalarName: TypeAlias = Literal["text", "int", "number", "bool", "duration", "time", "none", "regex"]
-MessageKind: TypeAlias = Literal["event", "response", "row", "call", "action", "error", "http", "exec"]
+MessageKind: TypeAlias = Literal["event", "response", "row", "call", "action", "error", "http", "exec", "seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,19 @@ class Data:
 @dataclass(frozen=True, slots=True)
 class MessageOf:
     """A message whose kind is known: an event (alternatives have several names), a response to an action, a row of
-    an event list, the call an Originate gives, the `e` of `or as e`, or the result of an effect."""
+    an event list, the call an Originate gives, the `e` of `or as e`, the result of an effect, or a thing seen in the
+    live picture."""
 
     kind: MessageKind
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOf:
+    """A declaration that is asked by key and is no value itself, with the type of what it holds for a key."""
+
+    kind: Literal["map", "counter", "series"]
+    of: Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Unknown:
     """The type of what was already complained about; it agrees with everything."""
 
 
-Type: TypeAlias = Scalar | ListOf | RecordOf | Data | MessageOf | Maybe | Unknown
+Type: TypeAlias = Scalar | ListOf | RecordOf | Data | MessageOf | StoreOf | Maybe | Unknown
 
 TEXT = Scalar("text")
 INT = Scalar("int")
@@ -95,8 +104,12 @@ def type_name(kind: Type) -> str:
             return f"list of {type_name(item)}"
         case RecordOf(fields=fields):
             return "{" + ", ".join(f"{key}: {type_name(value)}" for key, value in fields) + "}"
+        case MessageOf(kind="seen", names=names):
+            return " | ".join(names)
         case MessageOf(kind=kind_, names=names):
             return f"{kind_} {' | '.join(names)}".rstrip()
+        case StoreOf(kind=store):
+            return store
         case Data():
             return "data"
         case Unknown():

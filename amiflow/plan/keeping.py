@@ -1,0 +1,69 @@
+"""What a recipe keeps besides the names of its flows: stores by key, and the steps that change them.
+
+Belongs here: their declarations and steps as frozen data. Never here: what they hold in a run (`engine.stores`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from amiflow.plan.expressions import Expr
+from amiflow.plan.types import Type
+from amiflow.report.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class MapStore:
+    """`map seen: text lasting 10m max 10000`: values by text key, each for that long after it was set, at most so many.
+
+    The bounds of every store read inputs of the run and constants only, and are read once, at its beginning."""
+
+    name: str
+    value: Type
+    lasting: Expr
+    max: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CounterStore:
+    """`counter misses within 30m max 10000`: how often in the last so long, by key; `max` counts in all."""
+
+    name: str
+    within: Expr
+    max: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStore:
+    """`series holds: duration within 1h max 10000`: the values of the last so long, by key; `max` values in all."""
+
+    name: str
+    value: Type
+    within: Expr
+    max: Expr
+    span: Span
+
+
+Store: TypeAlias = MapStore | CounterStore | SeriesStore
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """`set seen[k] = value`, `add holds[k] value`, and `add misses[k]`, where `value` is none."""
+
+    store: str
+    key: Expr
+    value: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """`delete seen[k]`: whatever the store has for the key is gone."""
+
+    store: str
+    key: Expr
+    span: Span
