@@ -26,11 +26,13 @@ COMMANDS: dict[str, str] = {
     "check": "amiflow.cli.check",
     "completion": "amiflow.cli.completion",
     "fmt": "amiflow.cli.fmt",
+    "log": "amiflow.cli.log",
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
     "run": "amiflow.cli.run",
     "simulate": "amiflow.cli.simulate",
     "test": "amiflow.cli.test",
+    "trace": "amiflow.cli.trace",
 }
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import click
 
 from amiflow.cli.recipes import Faulty, Loaded, plans
-from amiflow.cli.setup import Where, config_option, configuration, logging_to_stdout, server_options, servers
+from amiflow.cli.setup import Where, config_option, configuration, keep, logging_to_stdout, server_options, servers
 from amiflow.cli.terminal import say, show
 from amiflow.live import inputs, record
 from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
 from amiflow.live.dryrun import VirtualClock, play
 from amiflow.live.inputs import Given
+from amiflow.live.journal_file import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused
 from amiflow.live.run import Job, run
@@ -37,6 +38,14 @@ class Asked:
     scenario: str | None
     log_format: LogFormat | None
     verbose: bool
+    journal: str | None
+    no_journal: bool
+
+    def keep(self, configured: Config, mask: Mask, wanted: bool) -> Keep | None:
+        """The journal as it is asked for; `wanted` says whether there is one where nothing is said of it."""
+        if self.no_journal or not (wanted or self.journal):
+            return None
+        return keep(self.journal, configured, mask)
 
 
 @click.command()
@@ -52,6 +61,10 @@ class Asked:
 @click.option("--scenario", metavar="FILE", help="With --simulate: what the PBX has, and which calls come when.")
 @click.option("--log-format", type=click.Choice(LOG_FORMATS), help="Default: the configuration's, else text.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every detail.")
+@click.option(
+    "--journal", metavar="FILE", help="The journal's file, see `amiflow log`; the default depends on the user."
+)
+@click.option("--no-journal", is_flag=True, help="Write no journal.")
 @click.pass_obj
 def command(
     mask: Mask,
@@ -85,9 +98,9 @@ def command(
     if asked.simulate:
         return _simulate(loaded, jobs, asked, configured, mask)
     chosen = servers(where, configured, mask)
-    clock = SystemClock()
+    clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run(jobs, chosen, log, clock, asked.shadow)
+        return run(jobs, chosen, log, clock, asked.shadow, keep=kept)
 
 
 def _check_usage(asked: Asked) -> None:
@@ -98,6 +111,8 @@ def _check_usage(asked: Asked) -> None:
         raise click.UsageError("--events belongs to --dry-run.")
     if asked.scenario and not asked.simulate:
         raise click.UsageError("--scenario belongs to --simulate.")
+    if asked.journal and asked.no_journal:
+        raise click.UsageError("--journal and --no-journal exclude each other.")
 
 
 def _jobs(loaded: Sequence[Loaded], asked: Asked, configured: Config, mask: Mask) -> list[Job]:
@@ -143,8 +158,9 @@ def _simulate(loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, confi
     from amiflow.live.simulate import load_scenario, run_simulated
 
     scenario, clock = load_scenario(asked.scenario), SystemClock()
+    kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(jobs, scenario, log, clock)
+        return run_simulated(jobs, scenario, log, clock, kept)
 
 
 def _dry_run(
@@ -160,4 +176,4 @@ def _dry_run(
     capture = record.read(asked.events)
     clock = VirtualClock(capture.begun or 0.0)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return play(jobs, capture, log, clock)
+        return play(jobs, capture, log, clock, asked.keep(configured, mask, wanted=False))

@@ -19,6 +19,7 @@ from amiflow.cli.terminal import in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
 from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
+from amiflow.live.journal_file import Keep, check, default_path
 from amiflow.live.log import Log
 from amiflow.live.output import Output
 from amiflow.live.problems import Refused, Trouble, nearest
@@ -73,6 +74,18 @@ def config_option(command: Command) -> Command:
         metavar="FILE",
         help="Default: the first of ./amiflow.yaml, ~/.config/amiflow/amiflow.yaml, /etc/amiflow/amiflow.yaml.",
     )(command)
+
+
+def journal_path(explicit: str | None, configured: Config) -> str:
+    """Where the journal is: as the command line says, as the configuration says, or the default place."""
+    return explicit or configured.journal.file or default_path(os.environ, os.geteuid() == 0)
+
+
+def keep(explicit: str | None, configured: Config, mask: Mask) -> Keep:
+    """How the journal is kept. Raises Trouble where its path is something else."""
+    path = journal_path(explicit, configured)
+    check(path)
+    return Keep(path, configured.journal.max_size, configured.journal.max_age, mask)
 
 
 def configuration(path: str | None, mask: Mask) -> Config:

@@ -28,6 +28,8 @@ LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
 AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
+_LEAST_JOURNAL = 1 << 20
+_LONGEST_KEPT = 3650 * 86400.0
 PORT = 5038
 TLS_PORT = 5039
 
@@ -76,6 +78,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """The journal's file (none: the default place), its size in bytes, and the seconds that an entry is kept."""
+
+    file: str | None = None
+    max_size: int = 512 << 20
+    max_age: float = 90 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; without a file, the defaults."""
 
@@ -84,6 +95,7 @@ class Config:
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
+    journal: JournalSettings = JournalSettings()
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -113,7 +125,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
     that a literal secret in it is warned of."""
     reader = Reader(source)
     root = reader.root()
-    top = reader.section(root, "the configuration", ("servers", "params", "secrets", "log"))
+    top = reader.section(root, "the configuration", ("servers", "params", "secrets", "log", "journal"))
     log = reader.section(top.get("log"), "`log`", ("format", "level"))
     config = Config(
         servers=_servers(reader, top.get("servers"), readable),
@@ -125,6 +137,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         },
         log_format=reader.choice(log.get("format"), "`format`", LOG_FORMATS, "text"),
         log_level=reader.choice(log.get("level"), "`level`", LOG_LEVELS, "info"),
+        journal=_journal(reader, top.get("journal")),
         source=_shown(reader, root is None),
     )
     return config, reader.found
@@ -203,6 +216,17 @@ def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:
     folder = os.path.dirname(reader.source.path)
     verify = reader.flag(keys.get("verify"), "`verify`", True)
     return Tls(os.path.join(folder, ca) if ca else None, verify, reader.text(keys.get("server_name"), "`server_name`"))
+
+
+def _journal(reader: Reader, node: yaml.Node | None) -> JournalSettings:
+    default = JournalSettings()
+    keys = reader.section(node, "`journal`", ("file", "max_size", "max_age"))
+    file = reader.text(keys.get("file"), "`file` of the journal")
+    return JournalSettings(
+        os.path.join(os.path.dirname(reader.source.path), file) if file else None,
+        reader.size(keys.get("max_size"), "`max_size`", _LEAST_JOURNAL, default.max_size),
+        reader.duration(keys.get("max_age"), "`max_age`", default.max_age, most=_LONGEST_KEPT),
+    )
 
 
 def _timeouts(reader: Reader, node: yaml.Node | None, what: str) -> Timeouts:

@@ -21,6 +21,8 @@ Choice = TypeVar("Choice", bound=str)
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d{1,15})\s*(B|kB|KB|MB|GB|)")
+_BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
 
@@ -122,14 +124,24 @@ class Reader:
             return int(text)
         return self._instead(node, f"{what} is a whole number from {low} to {high}", default)
 
-    def duration(self, node: yaml.Node | None, what: str, default: float) -> float:
-        """Seconds, from 50 ms to a day, of `10s` or a bare number of seconds."""
+    def duration(self, node: yaml.Node | None, what: str, default: float, most: float = 86400.0) -> float:
+        """Seconds, from 50 ms to `most`, of `10s` or a bare number of seconds."""
         if node is None:
             return default
         value = seconds(self.text(node, what) or "")
-        if value is not None and 0.05 <= value <= 86400:
+        if value is not None and 0.05 <= value <= most:
             return value
         return self._instead(node, f"{what} is a duration such as `10s`", default)
+
+    def size(self, node: yaml.Node | None, what: str, least: int, default: int) -> int:
+        """Bytes of `512MB` or a bare number of bytes, from `least` to a terabyte."""
+        if node is None:
+            return default
+        found = _SIZE.fullmatch(self.text(node, what) or "")
+        value = int(found[1]) * _BYTES[found[2].upper()] if found else 0
+        if least <= value <= 1 << 40:
+            return value
+        return self._instead(node, f"{what} is a size such as `512MB`, at least {least >> 20}MB", default)
 
     def flag(self, node: yaml.Node | None, what: str, default: bool) -> bool:
         """`true` or `false`."""

@@ -43,9 +43,11 @@ VERSION = 1
 MOST_WAITING = 100_000  # batches of the loop that may wait for the thread
 MOST_TEXT = 16_384  # bytes of a message, characters of a text
 
+_MOST_AT_ONCE = 5_000  # of the loop's batches in one transaction
 _PAUSE = 0.05  # seconds over which entries are gathered into one transaction
 _SLICE, _BREATH = 64, 0.0001  # after so many of the loop's batches the thread lets it in, for so many seconds
-_PRUNED = 2_000  # entries deleted at a time
+_PRUNED, _ROUNDS = 2_000, 20  # entries deleted at a time at most, and how often in one transaction
+_RETURNED = 500  # pages given back to the file system at a time, where the file is too large
 _PATIENCE = 10.0  # seconds that the end of a run waits for the disk
 _RETRY = 10.0  # seconds between attempts to write to a file that could not be written
 _BUSY = 5.0  # seconds to wait for another process that writes to the same file
@@ -206,33 +208,31 @@ class Journal:
 
     def _work(self) -> None:
         closing = False
-        self._write([], [self._of_run("run-started", self._began, "the run begins")])
+        self._take(began=True)
         while not closing:
             self._stir.wait()
             self._hurry.wait(_PAUSE)
             self._stir.clear()
             self._hurry.clear()
             closing = self._closing
-            self._take(closing)
+            while len(self._queue) > _MOST_AT_ONCE:
+                self._take()
+            self._take(ended=closing)
         self._shut()
 
-    def _take(self, closing: bool) -> None:
+    def _take(self, began: bool = False, ended: bool = False) -> None:
         """Write what has gathered, promises and all."""
         items: list[_Item] = []
         promises: list[str] = []
-        for _ in range(len(self._queue)):
+        for _ in range(min(len(self._queue), _MOST_AT_ONCE)):
             item = self._queue.popleft()
             if isinstance(item, Promise):
                 promises.append(item.action_id)
             else:
                 items.append(item)
         self._note_refused()
-        last: list[Row] = []
-        if closing:
-            at = self._clock.wall()
-            last = [*self._scribe.last(at), self._of_run("run-ended", at, "the run is over")]
         try:
-            self._write(items, last, ended=closing)
+            self._write(items, began, ended)
         except Exception as error:  # whatever is wrong with the journal, it ends no run
             self._fail(len(items), f"a mistake of amiflow's own, {type(error).__name__}: {error}")
         for action_id in promises:
@@ -246,13 +246,15 @@ class Journal:
             self.lost += refused
             self._complain(f"{refused} batches of entries came faster than the journal could be written, and are lost")
 
-    def _write(self, items: Iterable[_Item], more: Iterable[Row], ended: bool = False) -> None:
-        rows: list[Row] = []
+    def _write(self, items: Iterable[_Item], began: bool, ended: bool) -> None:
+        rows = [self._of_run("run-started", self._began, "the run begins")] if began else []
         for number, item in enumerate(items):
             rows += self._scribe.rows(*item)
             if number % _SLICE == _SLICE - 1:
                 time.sleep(_BREATH)
-        rows += more
+        if ended:
+            at = self._clock.wall()
+            rows += [*self._scribe.last(at), self._of_run("run-ended", at, "the run is over")]
         if not rows or (self._failing and self._clock.now() < self._retry_at and not ended):
             self._lose(len(rows))
             return
@@ -260,8 +262,8 @@ class Journal:
             self._commit(rows, ended)
         except OSError as error:
             self._fail(len(rows), error.strerror or str(error))
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            if is_damage(error):
                 self._begin_anew(rows, ended, str(error))
             else:
                 self._fail(len(rows), str(error))
@@ -271,7 +273,7 @@ class Journal:
         try:
             self._set_aside(why)
             self._commit(rows, ended)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._fail(len(rows), str(error))
 
     def _commit(self, rows: Sequence[Row], ended: bool) -> None:
@@ -288,6 +290,9 @@ class Journal:
         except BaseException:
             self._shut()
             raise
+        if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
+            with suppress(sqlite3.Error):  # what matters is committed
+                db.executescript(f"PRAGMA incremental_vacuum({_RETURNED})")  # `execute` would give back one page only
         if self._failing:
             self._complain(f"the journal {self._keep.path} is written again; {self._lost_here} entries are lost")
         self._failing, self._lost_here = False, 0
@@ -385,26 +390,24 @@ class Journal:
 
     def _values(self, run: int, row: Row) -> tuple[object, ...]:
         """The row as SQL takes it: no secret, and nothing that is no UTF-8."""
-        mask, facts, message = self._keep.mask, row.facts, row.message
-        if message is not None:
-            message = to_bytes(mask(to_text(message)))[:MOST_TEXT]
-        *before, _, _, _ = row
-        text = _storable(mask(row.text))[:MOST_TEXT]
-        return (run, *map(_plain, before), text, mask(facts) if facts else None, message)
+        mask = self._keep.mask
+        message = to_bytes(mask(to_text(row.message)))[:MOST_TEXT] if row.message is not None else None
+        shown = [_storable(mask(value))[:MOST_TEXT] if isinstance(value, str) else value for value in row[:-2]]
+        return (run, *shown, mask(row.facts) if row.facts is not None else None, message)
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
         """Let the oldest make room, some at a time; what was freed is used again."""
-        oldest = db.execute("SELECT id, at, run FROM entry ORDER BY id LIMIT 1").fetchone()
-        if oldest[1] < now - self._keep.max_age:
-            db.execute("DELETE FROM entry WHERE id < ? AND at < ?", (oldest[0] + _PRUNED, now - self._keep.max_age))
-        while self._used(db) > self._keep.max_size:
-            db.execute("DELETE FROM entry WHERE id < (SELECT min(id) FROM entry) + ?", (_PRUNED,))
-            if not db.execute("SELECT 1 FROM entry LIMIT 1").fetchone():
+        oldest, newest = db.execute("SELECT min(id), max(id) FROM entry").fetchone()
+        number, since = db.execute("SELECT run, at FROM entry WHERE id = ?", (oldest,)).fetchone()
+        some = max(1, min(_PRUNED, (newest - oldest) // 10))
+        if since < now - self._keep.max_age:
+            db.execute("DELETE FROM entry WHERE id < ? AND at < ?", (oldest + _PRUNED, now - self._keep.max_age))
+        for _ in range(_ROUNDS):
+            if self._used(db) <= self._keep.max_size:
                 break
-        if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
-            db.execute("PRAGMA incremental_vacuum(500)").fetchall()
+            db.execute("DELETE FROM entry WHERE id < (SELECT min(id) FROM entry) + ?", (some,))
         first = db.execute("SELECT run FROM entry ORDER BY id LIMIT 1").fetchone()
-        if first is None or first[0] != oldest[2]:
+        if first is None or first[0] != number:
             number = first[0] if first else self._run_number
             db.execute("DELETE FROM run WHERE id < ? AND id <> ?", (number, self._run_number))
             db.execute("DELETE FROM source WHERE hash NOT IN (SELECT value FROM run, json_each(run.sources))")
@@ -439,6 +442,11 @@ def _inode(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is broken. SQLite's words on that may quote bytes that are no text."""
+    return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+
+
 def _pragma(db: sqlite3.Connection, name: str) -> int:
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
@@ -446,7 +454,3 @@ def _pragma(db: sqlite3.Connection, name: str) -> int:
 def _storable(text: str) -> str:
     """The text without surrogate escapes, which SQLite does not take."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _plain(value: object) -> object:
-    return _storable(value) if isinstance(value, str) else value

@@ -98,7 +98,7 @@ def reading(path: str) -> Iterator[Reader]:
         if (ours, version) != (APPLICATION, VERSION):
             raise Trouble(f"{path} is no journal that this amiflow can read (version {VERSION})")
         yield Reader(db)
-    except (sqlite3.Error, Damaged) as error:
+    except (sqlite3.Error, Damaged, UnicodeDecodeError) as error:  # the last from SQLite's words on a damaged table
         raise Trouble(f"the journal {path} cannot be read: {error}") from None
     finally:
         if db is not None:

@@ -16,6 +16,7 @@ from amiflow.ami import catalog
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.document import Reader
+from amiflow.live.journal_file import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.run import Events, Job, run
@@ -67,7 +68,7 @@ def _inner(node: yaml.Node, step: str | int) -> yaml.Node | None:
     return None
 
 
-def run_simulated(jobs: Sequence[Job], scenario: Scenario, log: Log, clock: Clock) -> int:
+def run_simulated(jobs: Sequence[Job], scenario: Scenario, log: Log, clock: Clock, keep: Keep | None = None) -> int:
     """Run the plans on a simulated PBX until the scenario has ended and no flow runs; returns the exit status.
 
     Flows for a certain server run on it too.
@@ -81,7 +82,7 @@ def run_simulated(jobs: Sequence[Job], scenario: Scenario, log: Log, clock: Cloc
     here = [replace(job, plan=_anywhere(job.plan)) for job in jobs]
     try:
         events = Events(simulator.begin, simulator.wait)
-        return run(here, [(server, account.secret)], log, clock, events=events)
+        return run(here, [(server, account.secret)], log, clock, events=events, keep=keep)
     finally:
         simulator.stop()
 

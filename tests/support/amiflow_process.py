@@ -93,9 +93,9 @@ class Amiflow:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without what would change how amiflow runs."""
+    """The environment without what would change how amiflow runs, but for the tests' own place for journals."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMIFLOW_", "XDG_"))}
-    return kept | more
+    return kept | {"XDG_STATE_HOME": os.environ["XDG_STATE_HOME"]} | more
 
 
 def amiflow(*args: str, cwd: Path | None = None, timeout: float = 60.0, **env: str) -> subprocess.CompletedProcess[str]:

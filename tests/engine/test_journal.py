@@ -1,0 +1,174 @@
+"""What is written down of a run: every input and effect, tied together, with its line."""
+
+from __future__ import annotations
+
+import json
+
+from amiflow.engine import effects as fx
+from amiflow.engine.journal import Row, Scribe
+from amiflow.report.source import Source, Span
+from support.machines import START, Bench, event
+from support.plans import act, chain, eq, flow, log, on, stop, wait
+
+TEXT = "\n" * 5000  # the spans of plans built by hand are of one character each: every one is on a line of its own
+
+
+class Written(Bench):
+    """A bench whose every input and effect is written down."""
+
+    def __init__(self, *flows: object, **options: object) -> None:
+        self.rows: list[Row] = []
+        self.scribe = Scribe([[Source("test.flow", TEXT)]], ["pbx"], START)
+        super().__init__(*flows, steps=True, **options)  # type: ignore[arg-type]
+
+    def give(self, item: fx.Input) -> list[fx.Effect]:
+        new = super().give(item)
+        shared = not isinstance(item, fx.Sent | fx.Answered | fx.Unanswered)
+        at = START + self.now
+        if shared:
+            self.rows += self.scribe.rows(at, None, item, ())
+        self.rows += self.scribe.rows(at, 0, None if shared else item, new)
+        return new
+
+    def kinds(self) -> list[str]:
+        return [row.kind for row in self.rows]
+
+    def of(self, kind: str) -> list[Row]:
+        return [row for row in self.rows if row.kind == kind]
+
+
+def hangs_up(*body: object, **clauses: object) -> Written:
+    bench = Written(flow("f", on("A", "a"), *body, stop(), **clauses))  # type: ignore[arg-type]
+    bench.event("A", Channel="PJSIP/a-1")
+    return bench
+
+
+def test_a_run_of_a_flow_is_written_from_its_event_to_its_end() -> None:
+    bench = hangs_up(act("Hangup", {"Channel": "a.Channel"}), wait(on("B", "b"), within=5), log("over"))
+    bench.answer(Message="Channel Hungup")
+    bench.event("B", Channel="PJSIP/a-1")
+    assert bench.kinds() == [
+        "connected",
+        "gap",
+        "flow-started",
+        "action",
+        "sent",
+        "answer",
+        "step",
+        "wait-met",
+        "log",
+        "flow-ended",
+    ]
+    story = [row for row in bench.rows if row.instance is not None]
+    assert {(row.machine, row.instance, row.flow, row.server, row.file) for row in story} == {
+        (0, 1, "f", "pbx", "test.flow")
+    }
+    assert bench.of("action")[0].message == b"Action: Hangup\r\nChannel: PJSIP/a-1"
+    assert bench.of("answer")[0].text == "Hangup: Success: Channel Hungup"
+    assert bench.of("wait-met")[0].message == event("B", Channel="PJSIP/a-1").raw
+    assert len({row.action for row in bench.rows if row.kind in ("action", "sent", "answer")}) == 1
+
+
+def test_the_line_is_that_of_the_step() -> None:
+    step = act("Hangup", {"Channel": "x"})
+    bench = hangs_up(step)
+    assert bench.of("action")[0].line == step.span.start + 1
+
+
+def test_each_event_of_a_trigger_is_written() -> None:
+    trigger = chain(on("A", "a"), ("then", on("B", "b"), 5))
+    bench = Written(flow("f", trigger, stop(), per=("a.N",)))
+    bench.event("A", N="1")
+    bench.event("B", N="2")
+    assert bench.kinds()[2:] == ["match-started", "event", "event", "flow-started", "flow-ended"]
+    assert [row.message for row in bench.of("event")] == [event("A", N="1").raw, event("B", N="2").raw]
+    assert json.loads(bench.of("flow-started")[0].facts or "") == {"server": "pbx", "key": ["1"]}
+
+
+def test_an_answer_that_comes_too_late_is_still_tied_to_its_action() -> None:
+    bench = hangs_up(act("Hangup", {"Channel": "x"}, within=5))
+    bench.on_wire()
+    bench.advance(6)
+    bench.answer()
+    assert bench.kinds()[2:] == [
+        "flow-started",
+        "action",
+        "sent",
+        "withdrawn",
+        "action-failed",
+        "flow-ended",
+        "sent",
+        "answer",
+    ]
+    assert bench.of("answer")[0].instance == 1 and bench.of("flow-ended")[0].level == "error"
+
+
+def test_an_unknown_outcome_is_written_with_its_reason() -> None:
+    bench = hangs_up(act("Hangup", {"Channel": "x"}))
+    bench.on_wire()
+    bench.unanswered("unknown", reason="")
+    assert bench.of("unanswered")[0].text == "Hangup: unknown: the connection broke before the answer came"
+    assert bench.of("flow-ended")[0].text.startswith("failed: ")
+
+
+def test_a_gap_begins_when_the_server_was_last_heard() -> None:
+    bench = Written(flow("f", on("A"), stop()))
+    bench.now = 100.0
+    bench.give(fx.ServerLost("pbx", "no answer to a Ping", 30.0))
+    bench.now = 130.0
+    bench.ready()
+    assert bench.kinds() == ["connected", "gap", "lost", "connected", "gap"]
+    assert json.loads(bench.rows[-1].facts or "") == {"from": START + 70, "to": START + 130}
+    assert bench.rows[-1].text == "no events were seen for 60.000 s" and bench.rows[-1].level == "warn"
+    assert bench.rows[1].level == "info"
+
+
+def test_a_gap_that_is_open_at_the_end_is_written() -> None:
+    bench = Written(flow("f", on("A"), stop()))
+    bench.lose()
+    (last,) = bench.scribe.last(START + 7)
+    assert (last.kind, last.server, last.at) == ("gap", "pbx", START + 7)
+    assert not list(bench.scribe.last(START + 8))
+
+
+def test_what_was_refused_and_suppressed_is_written() -> None:
+    bench = Written(flow("f", on("A", "a"), wait(on("B"), within=5), per=("a.N",), most=1))
+    for number in ("1", "1", "2"):
+        bench.event("A", N=number)
+    assert [row.kind for row in bench.rows if row.kind in ("suppressed", "refused")] == ["suppressed", "refused"]
+    assert bench.of("refused")[0].flow == "f" and bench.of("refused")[0].message is not None
+
+
+def test_what_a_run_in_the_shadow_would_send_is_written_as_an_action() -> None:
+    bench = Written(flow("f", on("A", "a"), act("Hangup", {"Channel": "x"}), stop()), shadow=True)
+    bench.event("A")
+    assert bench.of("would-send")[0].message == b"Action: Hangup\r\nChannel: x"
+
+
+def test_each_event_of_a_wait_for_all_is_written() -> None:
+    body = wait(on("B", "b"), on("C", "c", eq("c.N", "1")), within=5, mode="all")
+    bench = hangs_up(body)
+    bench.event("C", N="1")
+    bench.event("B")
+    assert [(row.kind, row.message) for row in bench.rows if row.kind.startswith("wait")] == [
+        ("wait-part", event("C", N="1").raw),
+        ("wait-met", event("B").raw),
+    ]
+
+
+def test_an_actions_rows_are_counted() -> None:
+    bench = hangs_up(act("QueueStatus", reads=True))
+    bench.answer(rows=(event("QueueMember"), event("QueueMember")))
+    assert bench.of("answer")[0].facts == '{"rows": 2}'
+
+
+def test_an_answer_to_nothing_of_ours_is_written_without_an_owner() -> None:
+    scribe = Scribe([[]], [], START)
+    (row,) = scribe.rows(START, 0, fx.Answered("x-1", event("A"), ()), ())
+    assert (row.kind, row.action, row.instance, row.flow) == ("answer", "x-1", None, None)
+
+
+def test_a_source_that_is_not_there_leaves_the_line_out() -> None:
+    said = fx.Said("info", "hello", "f", 1, Span("other.flow", 0, 1))
+    (row,) = Scribe([[]], [], START).rows(START, 0, None, [said])
+    assert (row.file, row.line) == ("other.flow", None)
