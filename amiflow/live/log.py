@@ -7,6 +7,7 @@ descriptor (`output`), or what there is to say (`narrator`, `loop`).
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Log:
         self._least = LOG_LEVELS.index(level)
         self._colour = colour
         self._sources = {source.path: source for source in sources}
+        self._second = (0, "")
+        self._places: dict[Span, str] = {}
 
     def shows(self, level: Level) -> bool:
         """Whether lines of this level are written."""
@@ -76,16 +79,23 @@ class Log:
             self._write(self._mask(self._json(line) if self._form == "json" else self._text(line)))
 
     def _text(self, line: Line) -> str:
-        moment = datetime.fromtimestamp(self._wall()).strftime("%H:%M:%S.%f")[:-3]
         who = line.server or ""
         if line.flow:
             who = f"{line.flow}#{line.instance}" if line.instance is not None else line.flow
         place = self._place(line.span)
-        parts = (moment, f"{line.level:5}", who, f"({place})" if place else "", clean(line.text))
+        parts = (self._moment(), f"{line.level:5}", who, f"({place})" if place else "", clean(line.text))
         text = " ".join(part for part in parts if part)
         if self._colour:
             text = f"\x1b[{_COLOURS[line.level]}m{text}\x1b[0m"
         return f"{text}\n{render(line.frame, self._sources, colour=self._colour)}" if line.frame else text
+
+    def _moment(self) -> str:
+        """The local time of day; its second is made once for all lines of it."""
+        wall = self._wall()
+        second = math.floor(wall)
+        if second != self._second[0]:
+            self._second = (second, datetime.fromtimestamp(second).strftime("%H:%M:%S"))
+        return f"{self._second[1]}.{int((wall - second) * 1000):03}"
 
     def _json(self, line: Line) -> str:
         moment = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -101,8 +111,12 @@ class Log:
         return json.dumps(fields)
 
     def _place(self, span: Span | None) -> str:
-        source = self._sources.get(span.path) if span else None
-        return f"{source.path}:{source.position(span.start)[0]}" if span and source else ""
+        if span is None:
+            return ""
+        if span not in self._places:
+            source = self._sources.get(span.path)
+            self._places[span] = f"{source.path}:{source.position(span.start)[0]}" if source else ""
+        return self._places[span]
 
 
 def clean(text: str) -> str:

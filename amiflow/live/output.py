@@ -1,6 +1,9 @@
 """Lines to a descriptor, written beside the loop: a slow terminal, a full pipe or a closed one never holds up a call.
 
 Belongs here: the thread that writes, its bound and what is dropped beyond it. Never here: what a line says (`log`).
+
+The thread is woken by the first line and then lets a moment pass in which more gather: waking it for every line would
+cost the loop more than all it does for an event, as each time the two contend for the interpreter.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import threading
 
 MOST = 10_000
 _BATCH = 1000
+_PAUSE = 0.02  # seconds in which lines gather
 
 
 class Output:
@@ -21,6 +25,7 @@ class Output:
         self._descriptor = descriptor
         self._most = most
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self.dropped = 0
         self.broken = False
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
@@ -40,6 +45,7 @@ class Output:
 
     def close(self, patience: float) -> None:
         """Write what is due, waiting for at most so many seconds."""
+        self._closing.set()
         self._lines.put(None)
         self._thread.join(patience)
 
@@ -48,6 +54,7 @@ class Output:
         while line is not None and not self.broken:
             batch = []
             line = self._lines.get()
+            self._closing.wait(_PAUSE)
             while line is not None:
                 batch.append(line + "\n")
                 if len(batch) >= _BATCH or self._lines.empty():
