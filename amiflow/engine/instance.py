@@ -17,7 +17,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure, Value
-from amiflow.plan.model import Act, Await, Instruction
+from amiflow.plan.model import Act, Await, Instruction, WaitUntil
 from amiflow.report.source import Span
 
 State: TypeAlias = Literal["queued", "running", "final", "ended"]
@@ -67,7 +67,20 @@ class Acting:
     moves: bool = False
 
 
-Block: TypeAlias = Pausing | Awaiting | Acting
+@dataclass(slots=True)
+class Holding:
+    """In `wait until`, since `since` and for `within` seconds. `reads` are the things whose change has it tested, each
+    with its server or none; `expiry` is when something that it reads ends by itself."""
+
+    step: WaitUntil
+    within: float
+    since: float
+    timer: Timer
+    reads: tuple[tuple[str, str], ...]
+    expiry: Timer | None = None
+
+
+Block: TypeAlias = Pausing | Awaiting | Holding | Acting
 
 
 @dataclass(slots=True)
@@ -120,7 +133,7 @@ class Instance:
         """Whether its body still runs, or is to run."""
         return self.state in ("queued", "running")
 
-    def break_off(self, step: Act | Await, failure: Failure, span: Span | None = None) -> None:
+    def break_off(self, step: Act | Await | WaitUntil, failure: Failure, span: Span | None = None) -> None:
         """The step failed (at that span of it): go on where its `or` says, its names none; or be in trouble, which ends
         the flow."""
         for name in binds(step):

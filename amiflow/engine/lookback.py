@@ -39,7 +39,7 @@ from amiflow.plan.model import (
 Point: TypeAlias = tuple[int, bool]
 _Names: TypeAlias = frozenset[str]
 
-_CHANGING = frozenset(("now", "ours", "stored"))  # stores, and builtins whose answer may be another one by the time of the wait
+_CHANGING = frozenset(("now", "ours", "stored"))  # builtins and stores whose answer may be another one at the wait
 
 
 def binds(step: Instruction) -> tuple[str, ...]:

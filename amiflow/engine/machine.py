@@ -38,7 +38,7 @@ from amiflow.engine.effects import (
 from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance, Pausing, State
 from amiflow.engine.matching import Match, Matching
-from amiflow.engine.moments import Moments, Period
+from amiflow.engine.moments import Appointment, Moments, Period
 from amiflow.engine.ours import Named, is_from_run
 from amiflow.engine.server import Server
 from amiflow.engine.snapshot import Snapshots, Taking
@@ -251,6 +251,8 @@ class Machine:
                 self._snapshots.expire(taking)
             case Period() as period:
                 self._moments.fall_due(period)
+            case Appointment() as appointment:
+                self._moments.arrive(appointment)
             case Latest() as held:
                 self._admission.cooled_down(held)
 

@@ -8,21 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from amiflow.engine.dispatch import Index
+from amiflow.engine.picture import Picture
 
 
 @dataclass(slots=True, eq=False)
 class Server:
     """One server. `seen` numbers its events from 1; `lost` and `back` are when the line last broke and was there again
-    (monotonic seconds); `escapes`: it makes C-escapes."""
+    (monotonic seconds); `escapes`: it makes C-escapes. `begun`: its `on start` flows have begun; `returned`: its line was
+    broken since. `picture` is there where the plan wants one."""
 
     name: str
     ready: bool = False
     begun: bool = False
+    returned: bool = False
     escapes: bool = False
     seen: int = 0
     lost: float | None = None
     back: float | None = None
     index: Index = field(default_factory=Index)
+    picture: Picture | None = None
 
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import heapq
 from typing import Literal, TypeAlias
 
-TimerKind: TypeAlias = Literal["block", "lifetime", "final", "match", "period", "cleanup", "cooldown", "picture", "expiry"]
+TimerKind: TypeAlias = Literal[
+    "block", "lifetime", "final", "match", "period", "appointment", "cleanup", "cooldown", "picture", "expiry"
+]
 
 _FEW = 64  # dead timers that are not worth a rebuilding of the heap
 

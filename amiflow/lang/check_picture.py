@@ -5,6 +5,8 @@ Never here: types of what is looked at (`infer`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from amiflow.lang import nodes, problems
 from amiflow.lang.infer import PICTURE
 from amiflow.lang.scope import Bindings, descendants
@@ -14,16 +16,20 @@ from amiflow.report.diagnostic import Diagnostic
 
 def picture_problems(file: nodes.File, bindings: Bindings) -> list[Diagnostic]:
     """Looks before the run, and waits for what does not change."""
-    found: list[Diagnostic] = []
-    for decl in file.decls:
-        if not isinstance(decl, nodes.FlowDecl | nodes.TaskDecl):
-            for node in descendants(decl):
-                if isinstance(node, nodes.Call | nodes.Name) and (what := _looked(node, bindings)) is not None:
-                    found.append(problems.picture_too_soon(node.span, what))
+    return [*_too_soon(file, bindings), *_for_nothing(file, bindings)]
+
+
+def _too_soon(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
+    outside = (decl for decl in file.decls if not isinstance(decl, nodes.FlowDecl | nodes.TaskDecl))
+    for node in (node for decl in outside for node in descendants(decl)):
+        if isinstance(node, nodes.Call | nodes.Name) and (what := _looked(node, bindings)) is not None:
+            yield problems.picture_too_soon(node.span, what)
+
+
+def _for_nothing(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
     for node in descendants(file):
         if isinstance(node, nodes.WaitUntil) and not _changes(node.condition, bindings):
-            found.append(problems.never_changes(node.condition))
-    return found
+            yield problems.never_changes(node.condition)
 
 
 def _looked(node: object, bindings: Bindings) -> str | None:
@@ -38,15 +44,14 @@ def _looked(node: object, bindings: Bindings) -> str | None:
 
 def _changes(condition: nodes.Expr, bindings: Bindings) -> bool:
     """Whether it looks at the picture or at a store; what was complained about may."""
-    for node in descendants(condition):
-        if _looked(node, bindings) is not None or (isinstance(node, nodes.Hole | nodes.Call) and _is_foreign(node)):
-            return True
-        if isinstance(node, nodes.Name):
+    return any(_looked(node, bindings) is not None or _may_change(node, bindings) for node in descendants(condition))
+
+
+def _may_change(node: object, bindings: Bindings) -> bool:
+    match node:
+        case nodes.Name():
             symbol = bindings.uses.get(node)
-            if symbol is None or symbol.kind in ("store", "unbuilt"):
-                return True
-    return False
-
-
-def _is_foreign(node: nodes.Hole | nodes.Call) -> bool:
-    return isinstance(node, nodes.Hole) or node.module is not None
+            return symbol is None or symbol.kind in ("store", "unbuilt")
+        case nodes.Call(module=module):
+            return module is not None
+    return isinstance(node, nodes.Hole)

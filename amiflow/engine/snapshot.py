@@ -1,0 +1,147 @@
+"""Asking a server what exists now: the lists that a picture begins with, after each connect.
+
+Belongs here: which lists are asked for in which order, and what becomes of their answers. Never here: what a row means
+(`picture`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from amiflow.ami.message import Message
+from amiflow.engine.core import Core
+from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
+from amiflow.engine.picture import Picture
+from amiflow.engine.server import Server
+from amiflow.engine.timers import Timer
+from amiflow.plan.model import EventList
+from amiflow.plan.picture import PARTS
+
+_PATIENCE = 30.0  # seconds for all lists of a server
+_ROOM = "ConfbridgeList"
+_NONE_THERE = "no active conferences"
+"""What ConfbridgeListRooms answers, as an error, where there is no conference (app_confbridge)."""
+NOBODY = 0
+"""The instance of an action that no flow has asked for."""
+
+
+@dataclass(slots=True, eq=False)
+class Taking:
+    """A picture being taken: the lists still to come, by ActionID, each with the conference that it is of."""
+
+    server: Server
+    picture: Picture
+    timer: Timer
+    open: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class Snapshots:
+    """The pictures being taken; `taken` is told when one is complete."""
+
+    def __init__(self, core: Core, taken: Callable[[Server], None]) -> None:
+        self._core = core
+        self._taken = taken
+        self._open: dict[str, Taking] = {}
+        for server in core.servers.values():
+            server.picture = Picture(core.plan.needs.picture) if core.plan.needs.picture else None
+
+    def begin(self, server: Server, restarted: bool) -> None:
+        """The server is there (again): ask for everything. Without a picture there is nothing to wait for."""
+        picture = server.picture
+        if picture is None:
+            self._taken(server)
+            return
+        if restarted:
+            picture.clear()
+        taking = Taking(server, picture, self._core.timers.set(self._core.now + _PATIENCE, "picture", None))
+        taking.timer.owner = taking
+        for part in picture.parts:
+            self._ask(taking, PARTS[part].actions[0][0])
+
+    def lost(self, server: Server) -> None:
+        """The connection is gone: everything will be asked for again."""
+        for taking in {one for one in self._open.values() if one.server is server}:
+            self._forget(taking)
+
+    def _ask(self, taking: Taking, action: str, room: str = "") -> None:
+        core = self._core
+        action_id = f"{core.options.prefix}-{core.number('action')}"
+        rows, end = next((rows, end) for part in PARTS.values() for name, rows, end in part.actions if name == action)
+        headers = (("Action", action), *((("Conference", room),) if room else ()))
+        taking.open[action_id] = (action, room)
+        self._open[action_id] = taking
+        listed, span = EventList(rows, end), core.plan.flows[0].span
+        core.emit(Send(taking.server.name, action_id, headers, listed, True, taking.timer.when, NOBODY, span))
+
+    # --- what came of it ----------------------------------------------------------------------------------------------
+
+    def answered(self, item: Answered) -> bool:
+        """A list came, or was refused. False where it was not asked for here."""
+        taking = self._open.pop(item.action_id, None)
+        if taking is None:
+            return False
+        action, room = taking.open.pop(item.action_id)
+        words = item.response.get("Message") or "the server refused"
+        # A conference that ended meanwhile is none any more.
+        is_empty = action == _ROOM or words.casefold().startswith(_NONE_THERE)
+        if item.response.get("Response") == "Error" and not is_empty:
+            self._complain(taking, action, words)
+        else:
+            self._take(taking, action, room, item.rows)
+        self._close_when_complete(taking)
+        return True
+
+    def unanswered(self, item: Unanswered) -> bool:
+        """A list will not come. False where it was not asked for here."""
+        taking = self._open.pop(item.action_id, None)
+        if taking is None:
+            return False
+        action, _ = taking.open.pop(item.action_id)
+        if taking.server.ready:
+            self._complain(taking, action, item.reason)
+            self._close_when_complete(taking)
+        return True
+
+    def expire(self, taking: Taking) -> None:
+        """Its time is over: what is missing stays as it was."""
+        for action_id, (action, _) in tuple(taking.open.items()):
+            self._complain(taking, action, f"no answer within {_PATIENCE:g}s")
+            self._core.emit(Withdraw(taking.server.name, action_id))
+        self._forget(taking)
+        self._taken(taking.server)
+
+    def _take(self, taking: Taking, action: str, room: str, rows: tuple[Message, ...]) -> None:
+        picture = taking.picture
+        match action:
+            case "CoreShowChannels":
+                picture.list_channels(rows)
+            case "BridgeList":
+                picture.list_bridges(rows)
+            case "QueueStatus":
+                picture.list_queues(rows)
+            case "DeviceStateList":
+                picture.list_devices(rows)
+            case "ConfbridgeListRooms":
+                rooms = [row.get("Conference") or "" for row in rows]
+                picture.list_rooms(rooms)
+                for one in rooms:
+                    self._ask(taking, _ROOM, one)
+            case _:
+                picture.list_members(room, rows)
+
+    def _close_when_complete(self, taking: Taking) -> None:
+        if not taking.open:
+            self._forget(taking)
+            for part in taking.picture.parts:
+                self._core.touch(part, taking.server.name)
+            self._taken(taking.server)
+
+    def _forget(self, taking: Taking) -> None:
+        self._core.timers.cancel(taking.timer)
+        for action_id in taking.open:
+            self._open.pop(action_id, None)
+
+    def _complain(self, taking: Taking, action: str, why: str) -> None:
+        text = f"{taking.server.name}: the live picture lacks what {action} lists: {why}"
+        self._core.note("picture-incomplete", "warn", text, server=taking.server.name)
