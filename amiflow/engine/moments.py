@@ -1,4 +1,4 @@
-"""Triggers that no event sets off: `on start`, `on reconnect`, `on stop` and `every`.
+"""Triggers that no event sets off: `on start`, `on reconnect`, `on stop`, `every`, `at` and `cron`.
 
 Belongs here: when such flows begin, and on which servers. Never here: triggers on events (`matching`).
 """
@@ -6,16 +6,22 @@ Belongs here: when such flows begin, and on which servers. Never here: triggers 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from amiflow.engine.admission import Admission
 from amiflow.engine.core import Core
+from amiflow.engine.cron import next_due
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Every, OnRun
+from amiflow.plan.model import Cron, Every, OnRun
+
+_LONGEST = 3600.0  # seconds that a time of day is waited for at a stretch: the wall clock may be set meanwhile
+
+_EARLY = 0.001  # seconds by which sums of times may be off
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +35,18 @@ class Period:
     run: Instance | None = None
 
 
+@dataclass(slots=True, eq=False)
+class Appointment:
+    """An `at` or `cron` flow on its server, and when it is next due (the epoch in seconds)."""
+
+    program: Program
+    server: Server
+    cron: Cron
+    zone: ZoneInfo
+    due: float = 0.0
+    timer: Timer | None = None
+
+
 class Moments:
     """The flows of a machine that time, or the run itself, begins."""
 
@@ -36,6 +54,7 @@ class Moments:
         self._core = core
         self._admission = admission
         self._periods: list[Period] = []
+        self._appointments: list[Appointment] = []
 
     def begin(self, server: Server) -> None:
         """The server can be used for the first time."""
@@ -47,6 +66,11 @@ class Moments:
                 period = Period(program, server, trigger.period)
                 self._periods.append(period)
                 self._set(period, self._core.now)
+            if isinstance(trigger, Cron) and (program.flow.server or first) == server.name:
+                zone = ZoneInfo(trigger.zone or self._core.options.zone)
+                appointment = Appointment(program, server, trigger, zone)
+                self._appointments.append(appointment)
+                self._appoint(appointment, self._core.world.wall)
 
     def again(self, server: Server) -> None:
         """The server can be used again."""
@@ -93,8 +117,33 @@ class Moments:
             period.run = self._start(period.program, period.server)
         self._set(period, due)
 
+    # --- at and cron --------------------------------------------------------------------------------------------------
+
+    def _appoint(self, appointment: Appointment, after: float) -> None:
+        due = next_due(appointment.cron, appointment.zone, after)
+        if due is not None:
+            appointment.due = due
+            self._await(appointment)
+
+    def _await(self, appointment: Appointment) -> None:
+        core = self._core
+        left = min(appointment.due - core.world.wall, _LONGEST)
+        appointment.timer = core.timers.set(core.now + left, "appointment", appointment)
+
+    def arrive(self, appointment: Appointment) -> None:
+        """The time may have come. What a suspended machine slept through runs once."""
+        wall = self._core.world.wall
+        if appointment.due - wall > _EARLY:
+            self._await(appointment)
+            return
+        self._start(appointment.program, appointment.server)
+        self._appoint(appointment, max(wall, appointment.due))
+
     def stop(self) -> None:
-        """No period begins any more."""
+        """Nothing begins any more."""
+        for appointment in self._appointments:
+            self._core.timers.cancel(appointment.timer)
+        self._appointments.clear()
         for period in self._periods:
             self._core.timers.cancel(period.timer)
         self._periods.clear()

@@ -210,9 +210,9 @@ class _Checker:
                 self._calendar(read_cron(text.value), text, zone)
 
     def _calendar(self, read: Times | str, text: nodes.PlainText, zone: nodes.PlainText | None) -> None:
-        if isinstance(read, str):
+        if isinstance(read, str) and not _unread(text):
             self.say(problems.bad_schedule(text, read))
-        if zone is not None and not is_zone(zone.value):
+        if zone is not None and not is_zone(zone.value) and not _unread(zone):
             self.say(problems.unknown_zone(zone, sorted(available_timezones())))
 
     def _times(self, times: nodes.Times) -> None:
@@ -288,3 +288,8 @@ class _Checker:
 
 def _parts(key: nodes.Expr) -> int:
     return len(key.items) if isinstance(key, nodes.ListOf) else 1
+
+
+def _unread(text: nodes.PlainText) -> bool:
+    """Whether the parser has complained about the text, and it stands empty."""
+    return not text.value and text.span.end - text.span.start != len('""')

@@ -492,8 +492,8 @@ _FLOWS: tuple[Code, ...] = (
         "error",
         "This version runs a part of the language.",
         "The construct is right, and cannot be run yet.",
-        'flow f at "07:30" { log "morning" }\n',
-        'flow f every 24h { log "morning" }\n',
+        'flow f on start after restart resume { log "hello" }\n',
+        'flow f on start { log "hello" }\n',
     ),
     Code(
         "wrong-test",
@@ -506,8 +506,9 @@ _FLOWS: tuple[Code, ...] = (
     Code(
         "bad-moment",
         "error",
-        "A test's clock is a date, a time and a zone that exist.",
-        "The zone is a name of the time zone database.",
+        "A date, a time of day, a cron line and a zone are such as exist.",
+        "A zone is a name of the time zone database. A cron line has five fields (minute, hour, day of the month, month,\n"
+        "day of the week), each `*`, a number or name, a range, a list or a step.",
         'flow f on start { log "hello" }\n'
         'test "t" { given now = "2026-03-02 25:00" in "UTC" start expect log "hello" }\n',
         'flow f on start { log "hello" }\n'
