@@ -8,6 +8,7 @@ login refused, bad configuration; 3 our own bug, with a report ready to paste; 1
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -21,6 +22,8 @@ from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask
 
 OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 COMMANDS: dict[str, str] = {
     "check": "amiflow.cli.check",
@@ -98,13 +101,29 @@ def main(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ENVIRONMENT
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            complain(f"the system has no room for this: {error.strerror}")
+            return ENVIRONMENT
         say(report(error, args, mask))
         return BUG
 
 
 def entry() -> None:
     """The console script."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
+
+
+def _open_what_is_closed() -> None:
+    """Standard streams that we were started without lead nowhere; else the next socket would take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))

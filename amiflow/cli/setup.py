@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from amiflow.cli.terminal import in_colour, show
+from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
 from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
@@ -155,10 +155,12 @@ def logging_to_stdout(
 ) -> Iterator[Log]:
     """A log on standard output, all of it written at the end, as far as its reader keeps up."""
     sys.stdout.flush()
-    output = Output(sys.stdout.fileno())
+    output = Output(sys.stdout.fileno(), encoding=sys.stdout.encoding)
     chosen = form or configured.log_format
     level = "debug" if verbose else configured.log_level
     try:
         yield Log(output.write, clock.wall, mask, chosen, level, chosen == "text" and in_colour(sys.stdout), sources)
     finally:
         output.close(_PATIENCE)
+        if output.trouble:
+            complain(f"lines of the log could not be written: {output.trouble}")

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import click
 
+from amiflow.live.log import clean
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic, ordered
 from amiflow.report.render import render
@@ -38,6 +39,6 @@ def say(text: str) -> None:
 def complain(text: str, help: str | None = None) -> None:
     """An error without a source, worn like the others."""
     bold = in_colour(sys.stderr)
-    say(f"{click.style('error', fg='red', bold=True) if bold else 'error'}: {text}")
+    say(f"{click.style('error', fg='red', bold=True) if bold else 'error'}: {clean(text)}")
     if help:
-        say(f"  = help: {help}")
+        say(f"  = help: {clean(help)}")

@@ -182,9 +182,10 @@ class Loop:
                 self._heard(peer, peer.connected(one, self._clock.now()))
 
     def _stop(self, number: int) -> None:
-        """The first signal asks for an orderly end, the next one ends the run at once."""
+        """The first signal asks for an orderly end, a ^C after it ends the run at once. A further SIGTERM does not: who
+        ends a process group, as `timeout` does, may reach us twice."""
         if self._stopped_by is not None:
-            self._cut = True
+            self._cut = self._cut or number == signal.SIGINT
             return
         self._stopped_by = number
         self._inputs.append((None, effects.StopAsked(signal.Signals(number).name)))

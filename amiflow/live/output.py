@@ -8,8 +8,10 @@ cost the loop more than all it does for an event, as each time the two contend f
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
+import select
 import threading
 
 MOST = 10_000
@@ -19,15 +21,18 @@ _PAUSE = 0.02  # seconds in which lines gather
 
 class Output:
     """A bounded queue of lines before a descriptor. When it is full, lines are dropped and the number of them is
-    written in their place; when the reader is gone, all are dropped, silently, and the run goes on."""
+    written in their place; when the reader is gone, all are dropped, silently, and the run goes on. Lines for which
+    there is no room (a full disk) are dropped too; `trouble` is then why, in the system's words."""
 
-    def __init__(self, descriptor: int, most: int = MOST) -> None:
+    def __init__(self, descriptor: int, most: int = MOST, encoding: str = "utf-8") -> None:
         self._descriptor = descriptor
+        self._encoding = encoding
         self._most = most
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self.dropped = 0
         self.broken = False
+        self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
 
@@ -60,11 +65,16 @@ class Output:
                 if len(batch) >= _BATCH or self._lines.empty():
                     break
                 line = self._lines.get()
-            self._write_all("".join(batch).encode("utf-8", "backslashreplace"))
+            self._write_all("".join(batch).encode(self._encoding, "backslashreplace"))
 
     def _write_all(self, data: bytes) -> None:
-        try:
-            while data:
+        while data:
+            try:
                 data = data[os.write(self._descriptor, data) :]
-        except OSError:
-            self.broken = True
+            except BlockingIOError:
+                # Whoever shares the terminal or pipe with us may have made it so.
+                select.select([], [self._descriptor], [])
+            except OSError as error:
+                self.broken = error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+                self.trouble = None if error.errno == errno.EPIPE else error.strerror
+                return

@@ -16,6 +16,7 @@ from support.scripted_ami import Action, Connection, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "from amiflow.cli.main import entry; entry()"
+REPLACED = "import sys; sys.stdin = sys.stdout = sys.stderr = None"  # as Python does for streams closed at its start
 SECRET = ("--username", "robot", "--secret-file", "secret")
 REPORT = """
 import sys
@@ -100,6 +101,27 @@ def test_a_closed_pipe_is_no_bug() -> None:
     os.close(writing)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (2, "")
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", "--simulate")])
+def test_streams_that_are_closed_from_the_start_do_no_harm(command: tuple[str, ...]) -> None:
+    process = start(*command, "right.flow", code=f"import os; os.closerange(0, 3); {REPLACED}; {ENTRY}")
+    assert process.wait(60) == 0
+
+
+def test_a_full_disk_is_no_bug() -> None:
+    with open("/dev/full", "w") as full:
+        process = start("plan", "right.flow", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "error: the system has no room for this: No space left on device\n")
+
+
+def test_a_log_that_finds_no_room_ends_no_run() -> None:
+    with open("/dev/full", "w") as full:
+        process = start("run", "right.flow", "--simulate", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert err == "error: lines of the log could not be written: No space left on device\n"
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])

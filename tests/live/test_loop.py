@@ -130,11 +130,12 @@ def test_a_signal_ends_the_run_in_order(number: int, status: int) -> None:
     assert ran.said("tidied up") and ami.names()[-1] == "Logoff"
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_it_at_once(first: int) -> None:
     def stop(connection: Connection, action: Action) -> None:
         if action["Variable"] == "first":
             connection.answer(action, "Success", "Variable: first", "Value: x")
-        stop_with(signal.SIGTERM)
+        stop_with(first if action["Variable"] == "first" else signal.SIGINT)
 
     ran = Ran()
     recipe = 'flow f on start { Getvar { Variable: "first" } wait 10m } finally { Getvar { Variable: "last" } }'
@@ -142,6 +143,19 @@ def test_a_second_signal_ends_it_at_once() -> None:
         go(recipe, [(server_of(ami), "hunter2")], ran)
     assert ran.status == 130
     assert "Logoff" not in ami.names()
+
+
+def test_a_second_request_to_terminate_changes_nothing() -> None:
+    def stop(connection: Connection, action: Action) -> None:
+        stop_with(signal.SIGTERM)
+        connection.answer(action, "Success", "Variable: x", "Value: x")
+
+    ran = Ran()
+    recipe = 'flow f on start { Getvar { Variable: "x" } wait 10m } finally { Getvar { Variable: "y" } }'
+    with scripted(answering(Getvar=stop)) as ami:
+        go(recipe, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 0
+    assert ami.names()[-2:] == ["Getvar", "Logoff"]
 
 
 def test_shadow_sends_only_what_reads() -> None:

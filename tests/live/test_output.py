@@ -45,3 +45,35 @@ def test_a_reader_that_does_not_read_costs_lines_which_are_counted() -> None:
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         assert file.read() == b"... 1 lines were not written: the reader of this output is too slow\nthe last\n"
+
+
+def test_a_full_disk_costs_lines_and_is_told() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    output = Output(full)
+    output.write("x")
+    output.close(10)
+    os.close(full)
+    assert (output.broken, output.trouble) == (False, "No space left on device")
+
+
+def test_an_output_that_does_not_block_loses_nothing() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    output = Output(writing)
+    for _ in range(100):
+        output.write("x" * 9999)
+    with os.fdopen(reading, "rb") as file:
+        read = b"".join(file.readline() for _ in range(100))
+        output.close(10)
+    os.close(writing)
+    assert (len(read), output.broken) == (1_000_000, False)
+
+
+def test_what_the_terminal_cannot_show_is_escaped() -> None:
+    reading, writing = os.pipe()
+    output = Output(writing, encoding="iso8859-1")
+    output.write("caf\xe9 ☎")
+    output.close(10)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        assert file.read() == b"caf\xe9 \\u260e\n"
