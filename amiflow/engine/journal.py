@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
-from amiflow.ami.message import Message
+from amiflow.ami.message import to_bytes
 from amiflow.engine.effects import (
     Answered,
     Effect,
@@ -72,7 +72,7 @@ class Scribe:
 
     def __init__(self, sources: Sequence[Iterable[Source]], servers: Iterable[str], began: float) -> None:
         self._sources = [{source.path: source for source in one} for one in sources]
-        self._lines: dict[tuple[int, Span], int | None] = {}
+        self._lines: dict[int, tuple[Span, int | None]] = {}
         self._blind = dict.fromkeys(servers, began)
         self._new = set(self._blind)
         self._running: dict[tuple[int, int], tuple[str, str | None]] = {}
@@ -185,25 +185,23 @@ class Scribe:
     def _action(self, at: float, machine: int, send: Send) -> Row:
         flow, _ = self._running.get((machine, send.instance), (None, None))
         self._open[send.action_id] = Doing(machine, send.instance, flow, send)
-        message = Message.build(send.headers).raw
-        return self._of_action(at, send.action_id, "action", "info", "is to be sent", None, message)
+        return self._of_action(at, send.action_id, "action", "info", "is to be sent", None, _on_wire(send.headers))
 
     def _note(self, at: float, machine: int, note: Noted) -> Iterator[Row]:
         """The answer and the gap are written from the inputs, which say more."""
         if note.kind in ("answer", "gap"):
             return
         facts, message = note.facts, note.message
-        if note.kind == "flow-started":
-            if note.instance is not None and note.flow is not None:
-                server = facts.get("server")
-                self._running[machine, note.instance] = (note.flow, server if isinstance(server, str) else None)
-            events = facts.get("events")
+        if note.kind == "flow-started" and note.instance is not None and note.flow is not None:
+            server, events = facts.get("server"), facts.get("events")
+            self._running[machine, note.instance] = (note.flow, server if isinstance(server, str) else None)
             if isinstance(events, tuple):
+                message = None
                 for event in events:
                     yield self._row(
                         at, machine, note.instance, "event", "info", note.flow, note.span, event.name, None, event.raw
                     )
-                facts, message = {name: fact for name, fact in facts.items() if name != "events"}, None
+            facts = {"key": facts["key"]} if "key" in facts else {}
         raw = message.raw if message is not None else None
         if note.kind == "would-send":
             facts, raw = {}, _would(note)
@@ -212,7 +210,7 @@ class Scribe:
     def _end(self, at: float, machine: int, ended: FlowEnded) -> Row:
         level: Level = "error" if ended.outcome == "failed" else "info"
         text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
-        facts = {"outcome": ended.outcome} | ({} if ended.result is None else {"result": ended.result})
+        facts = {"result": ended.result} if ended.result is not None else None
         row = self._row(at, machine, ended.instance, "flow-ended", level, ended.flow, ended.span, text, facts)
         self._running.pop((machine, ended.instance), None)
         return row
@@ -235,12 +233,12 @@ class Scribe:
         return Row(at, machine, instance, kind, level, server, flow, file, line, None, text, _json(facts), message)
 
     def _line(self, machine: int, span: Span) -> int | None:
-        """The line of a span, kept: a plan has few, and they come again and again."""
-        at = (machine, span)
-        if at not in self._lines:
+        """The line of a span, kept by its identity: a plan has few, and they come again and again."""
+        kept = self._lines.get(id(span))
+        if kept is None or kept[0] is not span:
             source = self._sources[machine].get(span.path) if machine < len(self._sources) else None
-            self._lines[at] = source.position(span.start)[0] if source is not None else None
-        return self._lines[at]
+            kept = self._lines[id(span)] = (span, source.position(span.start)[0] if source is not None else None)
+        return kept[1]
 
 
 def _of_run(at: float, kind: str, level: Level, server: str | None, text: str, facts: Mapping[str, object]) -> Row:
@@ -250,7 +248,11 @@ def _of_run(at: float, kind: str, level: Level, server: str | None, text: str, f
 def _would(note: Noted) -> bytes:
     """The action that a run in the shadow did not send."""
     headers = note.facts.get("headers")
-    return Message.build((("Action", note.text), *(headers if isinstance(headers, tuple) else ()))).raw
+    return _on_wire((("Action", note.text), *(headers if isinstance(headers, tuple) else ())))
+
+
+def _on_wire(headers: Iterable[tuple[str, str]]) -> bytes:
+    return to_bytes("\r\n".join([f"{name}: {value}" for name, value in headers]))
 
 
 def _json(facts: Mapping[str, object] | None) -> str | None:

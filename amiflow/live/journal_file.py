@@ -27,6 +27,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 from amiflow.ami.message import to_bytes, to_text
@@ -45,7 +46,7 @@ MOST_TEXT = 16_384  # bytes of a message, characters of a text
 
 _MOST_AT_ONCE = 5_000  # of the loop's batches in one transaction
 _PAUSE = 0.05  # seconds over which entries are gathered into one transaction
-_SLICE, _BREATH = 64, 0.0001  # after so many of the loop's batches the thread lets it in, for so many seconds
+_SLICE, _BREATH = 64, 0.0001  # after so many of the loop's batches the thread lets it in, unless it is far behind
 _PRUNED, _ROUNDS = 2_000, 20  # entries deleted at a time at most, and how often in one transaction
 _RETURNED = 500  # pages given back to the file system at a time, where the file is too large
 _PATIENCE = 10.0  # seconds that the end of a run waits for the disk
@@ -69,8 +70,10 @@ _SCHEMA = (
 )
 _INSERT = (
     "INSERT INTO entry (run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts,"
-    " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " message) VALUES "
 )
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_MANY = 200  # rows in one statement: SQLite takes 32,766 values since 3.32
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ class Journal:
         self._kept: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._complaints: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._db: sqlite3.Connection | None = None
+        self._names: dict[str, str] = {}
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
         self._failing = False
@@ -250,7 +254,7 @@ class Journal:
         rows = [self._of_run("run-started", self._began, "the run begins")] if began else []
         for number, item in enumerate(items):
             rows += self._scribe.rows(*item)
-            if number % _SLICE == _SLICE - 1:
+            if number % _SLICE == _SLICE - 1 and len(self._queue) < _MOST_AT_ONCE:
                 time.sleep(_BREATH)
         if ended:
             at = self._clock.wall()
@@ -282,7 +286,7 @@ class Journal:
             db.execute("BEGIN IMMEDIATE")
             rows = [*self._silence(db), *rows]
             run = self._the_run(db)
-            db.executemany(_INSERT, [self._values(run, row) for row in rows])
+            self._insert(db, run, rows)
             self._prune(db, max(row.at for row in rows))
             if ended:
                 db.execute("UPDATE run SET ended = ? WHERE id = ?", (rows[-1].at, run))
@@ -388,12 +392,31 @@ class Journal:
         )
         return self._run_number
 
+    def _insert(self, db: sqlite3.Connection, run: int, rows: Sequence[Row]) -> None:
+        """Many rows in one statement: Python's lock is let go of and waited for once in each."""
+        for first in range(0, len(rows), _MANY):
+            values = [self._values(run, row) for row in rows[first : first + _MANY]]
+            db.execute(_INSERT + ", ".join([_ROW] * len(values)), list(chain.from_iterable(values)))
+
     def _values(self, run: int, row: Row) -> tuple[object, ...]:
         """The row as SQL takes it: no secret, and nothing that is no UTF-8."""
-        mask = self._keep.mask
-        message = to_bytes(mask(to_text(row.message)))[:MOST_TEXT] if row.message is not None else None
-        shown = [_storable(mask(value))[:MOST_TEXT] if isinstance(value, str) else value for value in row[:-2]]
-        return (run, *shown, mask(row.facts) if row.facts is not None else None, message)
+        mask, message, facts = self._keep.mask, row.message, row.facts
+        if message is not None:
+            text = to_text(message)
+            shown = mask(text)
+            message = (message if shown is text else to_bytes(shown))[:MOST_TEXT]
+        text = _storable(mask(row.text))[:MOST_TEXT]
+        places = [self._shown(place) for place in (row.server, row.flow, row.file)]
+        before = (run, row.at, row.machine, row.instance, row.kind, row.level, *places, row.line, row.action)
+        return (*before, text, mask(facts) if facts is not None else None, message)
+
+    def _shown(self, name: str | None) -> str | None:
+        """One of the few names of servers, flows and files."""
+        if name is None:
+            return None
+        if name not in self._names:
+            self._names[name] = _storable(self._keep.mask(name))
+        return self._names[name]
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
         """Let the oldest make room, some at a time; what was freed is used again."""

@@ -82,7 +82,7 @@ def test_each_event_of_a_trigger_is_written() -> None:
     bench.event("B", N="2")
     assert bench.kinds()[2:] == ["match-started", "event", "event", "flow-started", "flow-ended"]
     assert [row.message for row in bench.of("event")] == [event("A", N="1").raw, event("B", N="2").raw]
-    assert json.loads(bench.of("flow-started")[0].facts or "") == {"server": "pbx", "key": ["1"]}
+    assert json.loads(bench.of("flow-started")[0].facts or "") == {"key": ["1"]}
 
 
 def test_an_answer_that_comes_too_late_is_still_tied_to_its_action() -> None:

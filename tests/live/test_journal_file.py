@@ -176,7 +176,7 @@ def test_no_secret_gets_in(desk: Desk) -> None:
     desk.mask.add("w0rd")
     journal = desk.begin()
     headers = (("Action", "Setvar"), ("Value", "a w0rd"))
-    journal.add(START, 0, None, [fx.Send("pbx", "w0rd-1", headers, None, False, 1.0, 1, SPAN)])
+    journal.add(START, 0, None, [fx.Send("pbx", "x-1", headers, None, False, 1.0, 1, SPAN)])
     message = Message.build([("Event", "A"), ("Name", "w0rd")])
     journal.add(START, 0, None, [fx.Noted("x", "info", "the w0rd", "f", 1, SPAN, {"list": ("w0rd",)}, message)])
     say(journal, "x" * (journal_file.MOST_TEXT - 2) + "w0rd")
