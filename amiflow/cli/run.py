@@ -22,6 +22,7 @@ from amiflow.live.log import Log
 from amiflow.live.problems import Refused
 from amiflow.live.run import Job, run
 from amiflow.live.secrets import Mask
+from amiflow.live.tables import read_tables
 from amiflow.plan.show import show as plan_text
 
 
@@ -40,6 +41,9 @@ class Asked:
     verbose: bool
     journal: str | None
     no_journal: bool
+    no_pushdown: bool
+    no_caps: bool
+    root: str | None
 
     def keep(self, configured: Config, mask: Mask, wanted: bool) -> Keep | None:
         """The journal as it is asked for; `wanted` says whether there is one where nothing is said of it."""
@@ -54,6 +58,7 @@ class Asked:
 @config_option
 @click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="A param of the recipe.")
 @click.option("--params", "params_file", metavar="FILE", help="Params from a YAML file.")
+@click.option("--root", metavar="DIR", help="Where tables are; default: the recipe's folder.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; connect to nothing.")
 @click.option("--events", metavar="CAPTURE", help="With --dry-run: play a recording, and print what would be sent.")
 @click.option("--shadow", is_flag=True, help="Watch the live server and decide, but send only what merely reads.")
@@ -65,6 +70,8 @@ class Asked:
     "--journal", metavar="FILE", help="The journal's file, see `amiflow log`; the default depends on the user."
 )
 @click.option("--no-journal", is_flag=True, help="Write no journal.")
+@click.option("--no-pushdown", is_flag=True, help="Have the servers send every event; what is sent stays the same.")
+@click.option("--no-caps", is_flag=True, hidden=True, help="For measurements: no flow's `max` is in force.")
 @click.pass_obj
 def command(
     mask: Mask,
@@ -100,7 +107,7 @@ def command(
     chosen = servers(where, configured, mask)
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run(jobs, chosen, log, clock, asked.shadow, keep=kept)
+        return run(jobs, chosen, log, clock, asked.shadow, None, kept, not asked.no_pushdown, asked.no_caps)
 
 
 def _check_usage(asked: Asked) -> None:
@@ -136,14 +143,14 @@ def _jobs(loaded: Sequence[Loaded], asked: Asked, configured: Config, mask: Mask
     if any(one.severity == "error" for one in found):
         raise Refused(found, sources)
     show(found, sources, mask)
-    return [_job(one, result, configured, mask) for one, result in zip(loaded, values, strict=True)]
+    return [_job(one, result, asked.root, configured, mask) for one, result in zip(loaded, values, strict=True)]
 
 
-def _job(loaded: Loaded, values: dict[str, object], configured: Config, mask: Mask) -> Job:
+def _job(loaded: Loaded, values: dict[str, object], root: str | None, configured: Config, mask: Mask) -> Job:
     secrets = inputs.secret_values(loaded.plan, os.environ, configured.secrets)
     for secret in secrets.values():
         mask.add(secret)
-    return Job(loaded.plan, values, secrets)
+    return Job(loaded.plan, values, secrets, read_tables(loaded.plan.tables, root))
 
 
 def _log(
@@ -155,9 +162,10 @@ def _log(
 
 def _simulate(loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, configured: Config, mask: Mask) -> int:
     # The simulated PBX is of no use to a run on a real one, which starts faster without it.
-    from amiflow.live.simulate import load_scenario, run_simulated
+    from amiflow.live.simulate import beside, load_scenario, run_simulated
 
-    scenario, clock = load_scenario(asked.scenario), SystemClock()
+    path = asked.scenario or beside([one.path for one in loaded])
+    scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
         return run_simulated(jobs, scenario, log, clock, kept)

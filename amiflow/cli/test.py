@@ -8,6 +8,7 @@ from amiflow.cli.compiling import catalogue, compile_file
 from amiflow.cli.files import expand
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
+from amiflow.live.tables import tables_for_tests
 from amiflow.tools.outcome import Result
 from amiflow.tools.testing import run_tests
 
@@ -24,7 +25,7 @@ def command(paths: tuple[str, ...], verbose: bool) -> int:
         if compiled.plan is None:
             faulty += 1
             continue
-        results = run_tests(compiled.plan, compiled.tests, catalogue())
+        results = run_tests(compiled.plan, compiled.tests, catalogue(), tables_for_tests(compiled.plan, compiled.tests))
         for result in results:
             _report(path, result, compiled, verbose)
         passed += sum(result.passed for result in results)

@@ -19,6 +19,7 @@ from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.stores import Held, HeldCounter, HeldMap, HeldSeries
+from amiflow.engine.tables import Rows
 from amiflow.engine.timers import Timers
 from amiflow.engine.values import Value, to_text
 from amiflow.plan.expressions import Expr
@@ -31,10 +32,12 @@ _COMPLAINT_PAUSE = 60.0  # seconds between two notes of the same condition that 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a run of a plan is given. A param without a default must be in `params`, every secret in `secrets`."""
+    """What a run of a plan is given. A param without a default must be in `params`, every secret in `secrets`,
+    every table in `tables`."""
 
     params: Mapping[str, Value] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,10 @@ class Core:
             if secret.name not in inputs.secrets:
                 raise EvaluationError(f"the secret `{secret.name}` has no value", secret.span)
             names[secret.name] = inputs.secrets[secret.name]
+        for table in self.plan.tables:
+            if table.name not in inputs.tables:
+                raise EvaluationError(f"the table `{table.name}` has no contents", table.span)
+            names[table.name] = inputs.tables[table.name]
         for constant in self.plan.constants:
             names[constant.name] = self.value(constant.value, Frame({}, self.world, False))
         for store in self.plan.stores:

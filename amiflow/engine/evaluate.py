@@ -94,6 +94,9 @@ def compile_expr(expr: ir.Expr) -> Evaluator:
             return _header(expr)
         case ir.Field():
             return _field(expr)
+        case ir.Rows(of=of):
+            table = compile_expr(of)
+            return lambda frame: tuple(table(frame).values())
         case ir.Index():
             return _index(expr)
         case ir.Binary():

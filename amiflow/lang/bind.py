@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from amiflow.lang import nodes, problems
 from amiflow.lang.infer import PICTURE
 from amiflow.lang.scope import Bindings, Findings, Symbol, SymbolKind, children
+from amiflow.plan.builtins import BUILTINS
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
@@ -20,13 +21,13 @@ _VALUES: dict[type, SymbolKind] = {
     nodes.SecretDecl: "secret",
     nodes.LetDecl: "constant",
     nodes.ImportDecl: "unbuilt",
-    nodes.TableDecl: "unbuilt",
+    nodes.TableDecl: "table",
     nodes.MapDecl: "store",
     nodes.CounterDecl: "store",
     nodes.SeriesDecl: "store",
     nodes.PoolDecl: "unbuilt",
     nodes.HoursDecl: "unbuilt",
-    nodes.TaskDecl: "unbuilt",
+    nodes.TaskDecl: "task",
 }
 
 
@@ -34,7 +35,7 @@ def bind(file: nodes.File) -> tuple[Bindings, list[Diagnostic]]:
     """The symbols of a file, and what is wrong with its names."""
     binder = _Binder()
     binder.file(file)
-    return Bindings(binder.declared, binder.uses, binder.userevents, binder.flows), binder.findings.found
+    return Bindings(binder.declared, binder.uses, binder.userevents, binder.flows, binder.calls), binder.findings.found
 
 
 class _Binder:
@@ -45,6 +46,8 @@ class _Binder:
         self.uses: dict[nodes.Name, Symbol] = {}
         self.userevents: dict[str, nodes.UserEventDecl] = {}
         self.flows: dict[str, nodes.FlowDecl] = {}
+        self.calls: dict[nodes.Call, nodes.TaskDecl] = {}
+        self.tasks: dict[Symbol, nodes.TaskDecl] = {}
         self._used: set[Symbol] = set()
         self._complained: set[str] = set()
         self._declaring = Span("", 0, 0)
@@ -104,8 +107,9 @@ class _Binder:
             self._complained.clear()
             self._declaring = decl.span
             self._declaration(decl)
+        is_library = not self.flows
         for symbol in self.declared.values():
-            if symbol not in self._used and symbol.kind != "unbuilt":
+            if symbol not in self._used and symbol.kind != "unbuilt" and not (symbol.kind == "task" and is_library):
                 self.findings.say(problems.unused_name(symbol))
         for key, userevent in self.userevents.items():
             if key not in self._used_events:
@@ -123,6 +127,10 @@ class _Binder:
                 pass
             case _:
                 self.declare(decl.name, _VALUES[type(decl)])
+                if isinstance(decl, nodes.TaskDecl) and decl.name in self.declared:
+                    self.tasks[self.declared[decl.name]] = decl
+                    if decl.name.text in BUILTINS:
+                        self.findings.say(problems.builtin_name(decl.name))
 
     def _unique(self, earlier: nodes.FlowDecl | nodes.UserEventDecl | None, name: nodes.Ident, what: str) -> None:
         if earlier is not None and name.text:
@@ -138,7 +146,7 @@ class _Binder:
             case nodes.TaskDecl(args=args, body=body):
                 with self.scope():
                     for arg in args:
-                        self.declare(arg.name, "unbuilt")
+                        self.declare(arg.name, "arg")
                     self._body(body)
             case nodes.LetDecl(value=value) | nodes.ParamDecl(default=value):
                 self._expr(value, before=decl.span.start)
@@ -355,6 +363,10 @@ class _Binder:
                 self._pattern(node)
             case nodes.Call(module=module, name=name, args=args):
                 self._callee(module or name)
+                task = self.find(name.text) if module is None else None
+                if task in self.tasks:
+                    self.calls[node] = self.tasks[task]
+                    self._used.add(task)
                 for arg in args:
                     self._expr(arg, before)
             case nodes.Comprehension(item=item, name=name, source=source, where=where):

@@ -5,6 +5,7 @@ Belongs here: bounds as terms that are known now or when the flow starts. Never 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -53,10 +54,14 @@ class Bounds:
     """Adds up bounds; with `waits_only` those that people notice: what the recipe writes itself, and ringing, without
     the time that other actions may take by default and without `or`s."""
 
-    __slots__ = ("_constants", "_waits_only")
+    __slots__ = ("_calls", "_constants", "_entered", "_waits_only")
 
-    def __init__(self, constants: Constants, waits_only: bool = False) -> None:
+    def __init__(
+        self, constants: Constants, calls: Mapping[nodes.Call, nodes.TaskDecl], waits_only: bool = False
+    ) -> None:
         self._constants = constants
+        self._calls = calls
+        self._entered: set[nodes.TaskDecl] = set()
         self._waits_only = waits_only
 
     def flow(self, flow: nodes.FlowDecl) -> Bound:
@@ -73,7 +78,7 @@ class Bounds:
         match step:
             case nodes.Do(operation=operation, tail=tail):
                 return self._operation(operation, tail)
-            case nodes.Let(value=nodes.Action() | nodes.Raw() as operation, tail=tail):
+            case nodes.Let(value=nodes.Action() | nodes.Raw() | nodes.Call() as operation, tail=tail):
                 return self._operation(operation, tail)
             case nodes.Pause(duration=duration):
                 return self.one(duration)
@@ -109,7 +114,18 @@ class Bounds:
             return NONE
         return self._steps(handler.body.steps)
 
+    def _task(self, task: nodes.TaskDecl) -> Bound:
+        if task in self._entered:
+            return NONE
+        self._entered.add(task)
+        bound = self._steps(task.body.steps)
+        self._entered.discard(task)
+        return bound
+
     def _operation(self, operation: nodes.Operation, tail: nodes.Tail) -> Bound:
+        if isinstance(operation, nodes.Call):
+            task = self._calls.get(operation)
+            return self._task(task) + self._handler(tail.handler) if task is not None else NONE
         if tail.within is not None:
             once = self.one(tail.within)
         elif self._waits_only and not _rings(operation):
@@ -143,7 +159,7 @@ class Bounds:
 
     def _waits(self, step: nodes.For | nodes.Repeat) -> bool:
         """Whether a round takes its time by the recipe's own will: an action's answer comes in milliseconds."""
-        body = Bounds(self._constants, waits_only=True)._steps(step.body.steps)
+        body = Bounds(self._constants, self._calls, waits_only=True)._steps(step.body.steps)
         return body != NONE or (isinstance(step, nodes.Repeat) and step.every is not None)
 
     def _times(self, once: Bound, count: nodes.Expr) -> Bound:

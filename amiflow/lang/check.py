@@ -11,15 +11,16 @@ from amiflow.ami.catalog import Catalog
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.bounds import Bounds
 from amiflow.lang.check_steps import Steps
-from amiflow.lang.check_stores import Decl, check_bounds, store_type
+from amiflow.lang.check_stores import COLUMN_TYPES, Decl, check_bounds, check_table, store_type
 from amiflow.lang.check_tests import check_test
+from amiflow.lang.check_tasks import type_written
 from amiflow.lang.constants import Constants
 from amiflow.lang.crontab import Times, is_zone, read_at, read_cron
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
 from amiflow.lang.scope import Bindings, Checked, Symbol, descendants
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
-from amiflow.plan.types import INT, NONE, TEXT, UNKNOWN, Coding, Maybe, RecordOf, Scalar, Type, maybe
+from amiflow.plan.types import INT, NONE, TEXT, UNKNOWN, Coding, Maybe, RecordOf, Scalar, StoreOf, Type, maybe
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic
 
@@ -45,17 +46,6 @@ def _userevent_header(field: nodes.Field) -> HeaderInfo:
     return HeaderInfo(field.name.text, Coding(optional=optional), caller=True)
 
 
-def type_written(written: nodes.TypeExpr) -> Type:
-    """The type that a recipe writes; unknown where its name is none."""
-    kind: Type
-    match written:
-        case nodes.NamedType(name=name):
-            kind = rules.TYPE_NAMES.get(name.text, UNKNOWN)
-        case nodes.RecordType(fields=fields):
-            kind = RecordOf(tuple((field.name.text, type_written(field.type)) for field in fields))
-    return maybe(kind) if written.optional else kind
-
-
 def check(file: nodes.File, bindings: Bindings, catalog: Catalog) -> tuple[Checked, list[Diagnostic]]:
     """What is known of every expression, symbol and header of the file, and what is wrong with it."""
     vocabulary = vocabulary_of(bindings, catalog)
@@ -64,6 +54,9 @@ def check(file: nodes.File, bindings: Bindings, catalog: Catalog) -> tuple[Check
     checker = _Checker(inference, constants)
     for decl in file.decls:
         checker.declaration(decl)
+    for decl in file.decls:
+        if isinstance(decl, nodes.TaskDecl):
+            checker.task(decl)
     for decl in file.decls:
         if isinstance(decl, nodes.FlowDecl):
             checker.flow(decl)
@@ -98,6 +91,14 @@ class _Checker:
                 self._fields(fields, USEREVENT_TYPES)
             case nodes.MapDecl() | nodes.CounterDecl() | nodes.SeriesDecl():
                 self._store(decl)
+            case nodes.TableDecl():
+                self._table(decl)
+
+    def _table(self, table: nodes.TableDecl) -> None:
+        self._fields(table.columns, COLUMN_TYPES)
+        check_table(self.inference, table)
+        columns = tuple((column.name.text, type_written(column.type)) for column in table.columns)
+        self._give(table.name, StoreOf("table", RecordOf(columns)))
 
     def _store(self, decl: Decl) -> None:
         written: Type = INT
@@ -146,14 +147,14 @@ class _Checker:
                 if symbol is not None and symbol.kind not in ("param", "item", "unbuilt"):
                     self.say(problems.default_uses(name, symbol))
 
-    def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...]) -> None:
+    def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...], records: bool = False) -> None:
         seen: dict[str, nodes.Ident] = {}
         for field in fields:
             key = field.name.text.casefold()
             if key in seen and key:
                 self.say(problems.duplicate_key(field.name, seen[key]))
             seen.setdefault(key, field.name)
-            self._known_type(field.type, allowed)
+            self._known_type(field.type, allowed, records)
 
     def _known_type(self, written: nodes.TypeExpr, allowed: tuple[str, ...], records: bool = False) -> None:
         if isinstance(written, nodes.RecordType):
@@ -167,6 +168,10 @@ class _Checker:
     def file(self, file: nodes.File) -> None:
         if not any(isinstance(decl, nodes.FlowDecl | nodes.TaskDecl) for decl in file.decls):
             self.say(problems.no_flows(file.span))
+
+    def task(self, task: nodes.TaskDecl) -> None:
+        self._fields(task.args, tuple(rules.TYPE_NAMES), records=True)
+        self.steps.tasks.result(task)
 
     # --- flows
 
@@ -187,6 +192,7 @@ class _Checker:
             self.steps.body(flow.cleanup.steps)
             inference.softened = set()
         self._lifetime(flow)
+        self.steps.tasks.size(flow.name, flow.body, flow.cleanup)
         inference.facts = NOTHING
 
     def _declared_in(self, body: nodes.Body) -> set[Symbol]:
@@ -277,11 +283,11 @@ class _Checker:
     def _lifetime(self, flow: nodes.FlowDecl) -> None:
         written = next((clause for clause in flow.clauses if isinstance(clause, nodes.LastingClause)), None)
         if written is None:
-            for place in Bounds(self.constants).flow(flow).endless[:1]:
+            for place in Bounds(self.constants, self.inference.bindings.calls).flow(flow).endless[:1]:
                 self.say(problems.missing_bound(flow.name, place))
             return
         lasting = self.constants.duration(written.period)
-        waits = Bounds(self.constants, waits_only=True).flow(flow).known
+        waits = Bounds(self.constants, self.inference.bindings.calls, waits_only=True).flow(flow).known
         if lasting is not None and lasting < waits:
             self.say(problems.outlived(written.period, flow.name.text, lasting, waits))
 

@@ -20,7 +20,7 @@ def picture_problems(file: nodes.File, bindings: Bindings) -> list[Diagnostic]:
 
 
 def _too_soon(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
-    outside = (decl for decl in file.decls if not isinstance(decl, nodes.FlowDecl | nodes.TaskDecl))
+    outside = (decl for decl in file.decls if not isinstance(decl, nodes.FlowDecl | nodes.TaskDecl | nodes.TestDecl))
     for node in (node for decl in outside for node in descendants(decl)):
         if isinstance(node, nodes.Call | nodes.Name) and (what := _looked(node, bindings)) is not None:
             yield problems.picture_too_soon(node.span, what)

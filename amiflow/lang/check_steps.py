@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.check_blocks import check_block
 from amiflow.lang.check_stores import check_write
+from amiflow.lang.check_tasks import Tasks
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING, Facts, common, joined, without
@@ -26,8 +27,10 @@ class Steps:
         self.say = inference.findings.say
         self._constants = constants
         self._loops = 0
+        self.tasks = Tasks(inference, self.task)
         self.returns = True
         """Whether somebody takes what the steps return."""
+        self._returned: list[Type] = []
 
     # --- parts that triggers share
 
@@ -86,6 +89,15 @@ class Steps:
 
     # --- bodies
 
+    def task(self, body: nodes.Body) -> tuple[list[Type], bool]:
+        """Check a task's steps; the types of what they return, and whether their end can be reached."""
+        outer = self._loops, self.returns, self._returned
+        self._loops, self.returns, self._returned = 0, True, []
+        goes_on = self.body(body.steps)
+        returned = self._returned
+        self._loops, self.returns, self._returned = outer
+        return returned, goes_on
+
     def body(self, steps: tuple[nodes.Step, ...]) -> bool:
         """Check steps in order; names of theirs end with them, so the facts about those do no harm."""
         goes_on, told = True, False
@@ -109,6 +121,8 @@ class Steps:
         match step:
             case nodes.Do(operation=operation, tail=tail):
                 self._operation(operation, None)
+                if isinstance(operation, nodes.Call):
+                    self._task_tail(operation, tail)
                 return self._tail(tail, ())
             case nodes.Let():
                 return self._let(step)
@@ -142,7 +156,7 @@ class Steps:
                 inference.printed(reason)
                 return False
             case nodes.Return(value=value):
-                inference.infer(value)
+                self._returned.append(inference.infer(value))
                 if not self.returns:
                     self.say(problems.misplaced_return(step.span))
                 return False
@@ -166,6 +180,9 @@ class Steps:
     def _let(self, step: nodes.Let) -> bool:
         if isinstance(step.value, nodes.Action | nodes.Raw | nodes.Http | nodes.Exec | nodes.Append | nodes.Signal):
             return self._tail(step.tail, (step.name,), self._operation(step.value, step.name))
+        if isinstance(step.value, nodes.Call) and step.value in self.inference.bindings.calls:
+            self._task_tail(step.value, step.tail)
+            return self._tail(step.tail, (step.name,), self._operation(step.value, step.name))
         kind = self.inference.infer(step.value)
         self._bind(step.name, kind)
         tail = step.tail
@@ -186,12 +203,18 @@ class Steps:
                     self.say(problems.needless_raw(name, known.name))
                 check_block(self.inference, block, MessageOf("action", ()), "action")
                 kind = RAW_ANSWER
+            case nodes.Call() if operation in self.inference.bindings.calls:
+                kind = self.tasks.call(operation)
             case nodes.Call():
                 self.inference.infer(operation)
                 if not isinstance(self.inference.types[operation], Unknown):
                     self.say(problems.useless_call(operation))
         self._bind(into, kind)
         return kind
+
+    def _task_tail(self, call: nodes.Call, tail: nodes.Tail) -> None:
+        if tail.within is not None or tail.retry is not None:
+            self.say(problems.tail_of_task(call))
 
     def _action(self, action: nodes.Action) -> Type:
         vocabulary, ident = self.inference.vocabulary, action.message.name

@@ -1,7 +1,7 @@
 """Stores: their bounds, and what is written into them.
 
-Belongs here: the rules of `map`, `counter` and `series`. Never here: what is read from them (`infer`), a stranger's text
-on its way through one (`safety`), wording (`problems`).
+Belongs here: the rules of their declarations, and of the steps that change them. Never here: what is read from them
+(`infer`), a stranger's text on its way through one (`safety`), wording (`problems`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,19 @@ from amiflow.lang.scope import descendants
 from amiflow.plan.types import TEXT, StoreOf, Type, Unknown, definite
 
 Decl: TypeAlias = nodes.MapDecl | nodes.CounterDecl | nodes.SeriesDecl
+
+
+COLUMN_TYPES = ("text", "int", "number", "bool")
+TABLE_FILES = (".csv", ".json", ".yaml", ".yml")
+
+
+def check_table(inference: Inference, table: nodes.TableDecl) -> None:
+    """A table is asked by text, its first column, and its file is of a known kind."""
+    first = table.columns[0] if table.columns else None
+    if first is None or (first.type.optional or getattr(first.type, "name", first.name).text != "text"):
+        inference.findings.say(problems.bad_table_key(table, first))
+    if table.path.value and not table.path.value.lower().endswith(TABLE_FILES):
+        inference.findings.say(problems.bad_table_file(table.path, TABLE_FILES))
 
 
 def check_bounds(inference: Inference, constants: Constants, bounds: tuple[nodes.Expr, ...]) -> None:

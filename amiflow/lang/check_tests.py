@@ -14,7 +14,7 @@ from amiflow.lang.check_blocks import Role, check_block
 from amiflow.lang.check_steps import Steps
 from amiflow.lang.crontab import is_zone
 from amiflow.lang.scope import descendants
-from amiflow.plan.types import TEXT, UNKNOWN, MessageOf
+from amiflow.plan.types import TEXT, UNKNOWN, ListOf, MessageOf, StoreOf
 
 _EXPECTATIONS = (
     nodes.ExpectAction
@@ -66,6 +66,8 @@ class _Test:
         match step:
             case nodes.GivenParam() | nodes.GivenNow():
                 self._setting(step)
+            case nodes.GivenTable():
+                self._table(step)
             case nodes.TestStart():
                 if self._started is not None:
                     self.say(problems.late_step(step.span, "start", self._started.span))
@@ -109,6 +111,17 @@ class _Test:
         wanted = self.inference.symbols.get(symbol, UNKNOWN) if symbol is not None else UNKNOWN
         if not rules.fits(kind, wanted):
             self.say(problems.type_mismatch(step.value, kind, wanted, f"`{name.text}`"))
+
+    def _table(self, step: nodes.GivenTable) -> None:
+        if self._started is not None:
+            self.say(problems.late_step(step.span, "given", self._started.span))
+        kinds = {symbol.name: kind for symbol, kind in self.inference.symbols.items() if symbol.kind == "table"}
+        given, table = self.inference.value(step.rows), kinds.get(step.name.text)
+        if not isinstance(table, StoreOf):
+            if step.name.text:
+                self.say(problems.unknown_table(step.name, list(kinds)))
+        elif not rules.fits(given, ListOf(table.of)):
+            self.say(problems.type_mismatch(step.rows, given, ListOf(table.of), f"`{step.name.text}`"))
 
     def _now(self, step: nodes.GivenNow) -> None:
         try:

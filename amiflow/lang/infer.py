@@ -199,7 +199,12 @@ class Inference:
 
     def bind_item(self, name: nodes.Ident, source: nodes.Expr) -> None:
         """Give a loop's name the type of the items of what it goes through."""
-        held = self.value(source)
+        held = self.holder(source)
+        if isinstance(held, StoreOf) and held.kind == "table":
+            held = ListOf(held.of)
+        elif isinstance(held, StoreOf) and isinstance(source, nodes.Name):
+            self.findings.say(problems.whole_store(source, held))
+            held = UNKNOWN
         if not isinstance(held, ListOf | Unknown):
             self.findings.say(problems.not_a_list(source, held))
         symbol = self.bindings.declared.get(name)
@@ -210,6 +215,8 @@ class Inference:
         symbol = self.bindings.uses.get(name)
         if symbol is None:
             return MessageOf("seen", (PICTURE,)) if name.text == PICTURE else UNKNOWN
+        if symbol.kind == "task":
+            self.findings.say(problems.not_a_value(name, symbol))
         kind = self.symbols.get(symbol, UNKNOWN)
         if isinstance(kind, StoreOf) and name not in self._holders:
             self.findings.say(problems.whole_store(name, kind))
@@ -284,7 +291,7 @@ class Inference:
         match base:
             case StoreOf(kind=store, of=of):
                 self.expect(index.index, TEXT, "a store's key")
-                return {"map": maybe(of), "counter": of, "series": ListOf(of)}[store]
+                return {"map": maybe(of), "table": maybe(of), "counter": of, "series": ListOf(of)}[store]
             case ListOf(item=item):
                 self.expect(index.index, INT, "a position in a list")
                 return maybe(item)
@@ -312,6 +319,10 @@ class Inference:
             self._arguments(call)
             return UNKNOWN
         name = call.name.text
+        if call in self.bindings.calls:
+            self._arguments(call)
+            self.findings.say(problems.buried_call(call))
+            return UNKNOWN
         if name == TRUST:
             return self._trust(call)
         row = BUILTINS.get(name)

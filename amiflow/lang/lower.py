@@ -21,7 +21,7 @@ from amiflow.lang.needs import needs_of
 from amiflow.lang.scope import descendants
 from amiflow.plan import expressions as ir
 from amiflow.plan import keeping, model
-from amiflow.plan.types import TEXT, StoreOf
+from amiflow.plan.types import TEXT, RecordOf, StoreOf
 from amiflow.report.source import Span
 
 LIFETIME = timedelta(hours=1)
@@ -35,7 +35,7 @@ _Clause = TypeVar("_Clause", bound=nodes.Clause)
 def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
     """The plan of a file in which every phase before found no error."""
     constants = Constants(file, lowering.bindings.declared, lowering.bindings.uses)
-    params, secrets, lets, stores = [], [], [], []
+    params, secrets, lets, stores, tables = [], [], [], [], []
     for decl in file.decls:
         match decl:
             case nodes.ParamDecl():
@@ -46,6 +46,8 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
                 lets.append(model.Constant(name.text, lowering.expr(value), span))
             case nodes.MapDecl() | nodes.CounterDecl() | nodes.SeriesDecl():
                 stores.append(_store(decl, lowering))
+            case nodes.TableDecl():
+                tables.append(_table(decl, lowering))
     flows = tuple(_flow(decl, lowering, constants) for decl in file.decls if isinstance(decl, nodes.FlowDecl))
     return model.Plan(
         version=model.VERSION,
@@ -57,7 +59,14 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
         needs=needs_of(flows, lowering.vocabulary.catalog),
         trusts=tuple(lowering.trusts[span] for span in sorted(lowering.trusts, key=lambda span: span.start)),
         stores=tuple(stores),
+        tables=tuple(tables),
     )
+
+
+def _table(decl: nodes.TableDecl, lowering: Lowering) -> keeping.Table:
+    kind = lowering.checked.symbols[lowering.bindings.declared[decl.name]]
+    assert isinstance(kind, StoreOf) and isinstance(kind.of, RecordOf)
+    return keeping.Table(decl.name.text, kind.of.fields, decl.path.value, decl.span)
 
 
 def _store(decl: Decl, lowering: Lowering) -> keeping.Store:
@@ -183,7 +192,7 @@ def _lasting(flow: nodes.FlowDecl, lowering: Lowering, constants: Constants) -> 
     written = _clause(flow, nodes.LastingClause)
     if written is not None:
         return lowering.expr(written.period)
-    bound, span = Bounds(constants).flow(flow), flow.name.span
+    bound, span = Bounds(constants, lowering.bindings.calls).flow(flow), flow.name.span
     if not bound.later:
         return ir.Const(max(LIFETIME, bound.known), span)
     total: ir.Expr = ir.Const(bound.known, span)

@@ -16,7 +16,7 @@ from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, Vocabulary
 from amiflow.plan import expressions as ir
 from amiflow.plan.model import HeaderValue, Pattern, Trust
 from amiflow.plan.picture import QUESTIONS
-from amiflow.plan.types import DURATION, OPEN, PLAIN, ListOf, Maybe, MessageOf, definite
+from amiflow.plan.types import DURATION, OPEN, PLAIN, ListOf, Maybe, MessageOf, StoreOf, definite
 from amiflow.report.source import Source, Span
 
 _UNITS = {"us": "microseconds", "ms": "milliseconds", "s": "seconds", "min": "minutes"}
@@ -38,6 +38,12 @@ class Lowering:
         """A name that no recipe can write."""
         self._hidden += 1
         return f"%{what}{self._hidden}"
+
+    def items(self, source: nodes.Expr) -> ir.Expr:
+        """What a `for` goes through."""
+        kind = self.checked.type_of(source)
+        lowered = self.expr(source)
+        return ir.Rows(lowered, source.span) if isinstance(kind, StoreOf) else lowered
 
     # --- expressions
 
@@ -61,14 +67,14 @@ class Lowering:
                 return ir.RecordExpr(tuple((entry.key.text, self.expr(entry.value)) for entry in entries), span)
             case nodes.Comprehension(item=item, name=name, source=source, where=where):
                 test = self.expr(where) if where is not None else None
-                return ir.Each(self.expr(item), name.text, self.expr(source), test, span)
+                return ir.Each(self.expr(item), name.text, self.items(source), test, span)
             case nodes.Name(text=text) if text == PICTURE and expr not in self.bindings.uses:
                 return ir.Look("pbx", None, span)
             case nodes.Name(text=text):
                 kind = self.bindings.uses[expr].kind
                 if kind == "store":
                     return ir.Stored(text, span)
-                return ir.Global(text, span) if kind in FILE_LEVEL else ir.Local(text, span)
+                return ir.Global(text, span) if kind in FILE_LEVEL or kind == "table" else ir.Local(text, span)
             case nodes.Member() | nodes.Index():
                 return self._part(expr)
             case nodes.Call():

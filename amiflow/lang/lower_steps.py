@@ -271,7 +271,8 @@ class _Steps:
     def _for(self, step: nodes.For) -> None:
         code, head, done = self.code, self.code.label(), self.code.label()
         items, position = self._lowering.hidden("items"), self._lowering.hidden("position")
-        self._set(items, step.source, step.source.span)
+        source = self._lowering.items(step.source)
+        code.emit(lambda _: model.Set(items, source, step.source.span))
         code.emit(lambda _: model.Set(position, Const(0, step.span), step.span))
         code.place(head)
         code.emit(lambda at: model.Next(items, position, step.name.text, at(done), step.span))

@@ -26,6 +26,8 @@ def _step(step: nodes.TestStep, lowering: Lowering) -> model.TestStep:
     match step:
         case nodes.GivenParam(name=name, value=value):
             return model.GivenParam(name.text, expr(value), span)
+        case nodes.GivenTable(name=name, rows=rows):
+            return model.GivenTable(name.text, expr(rows), span)
         case nodes.GivenNow(time=time, zone=zone):
             return model.GivenNow(time.value, zone.value if zone is not None else _UTC, span)
         case nodes.TestStart():

@@ -45,6 +45,10 @@ def path_of(expr: nodes.Expr, uses: Mapping[nodes.Name, Symbol]) -> Path | None:
         case nodes.Index(base=base, index=nodes.Text(parts=(str() as key,))):
             head = path_of(base, uses)
             return None if head is None or _is_store(head) else (*head, key.casefold())
+        case nodes.Index(base=nodes.Name() as table, index=nodes.Name() | nodes.Member() as index):
+            place = path_of(index, uses)
+            is_table = table in uses and uses[table].kind == "table"
+            return (uses[table], "[]", *place) if is_table and place is not None else None
     return None
 
 
@@ -78,8 +82,8 @@ def common(first: Facts, second: Facts) -> Facts:
 
 def without(facts: Facts, symbols: Iterable[Symbol]) -> Facts:
     """The facts that outlive an assignment to these names."""
-    gone = set(symbols)
-    return {path: fact for path, fact in facts.items() if path[0] not in gone}
+    gone: set[Symbol | str] = set(symbols)
+    return {path: fact for path, fact in facts.items() if gone.isdisjoint(path)}
 
 
 class Narrowing:
@@ -124,10 +128,15 @@ class Narrowing:
         if op == "in":
             held = self._type_of(right)
             present = not (isinstance(held, ListOf) and isinstance(held.item, Maybe))
-            return self._fact(left, Fact(present, ((right,),))), NOTHING
+            return joined(self._fact(left, Fact(present, ((right,),))), self._row(left, right)), NOTHING
         if op in _NEVER_NONE:
             return joined(self._fact(left, Fact(True)), self._fact(right, Fact(True))), NOTHING
         return NOTHING, NOTHING
+
+    def _row(self, key: nodes.Expr, table: nodes.Expr) -> Facts:
+        """`n in vip` shows that `vip[n]` is there: a table does not change while a run goes on."""
+        path = path_of(nodes.Index(key.span, table, key), self._uses)
+        return {path: Fact(True)} if path is not None else NOTHING
 
     def _fact(self, value: nodes.Expr, fact: Fact) -> Facts:
         path = path_of(value, self._uses)

@@ -12,7 +12,6 @@ from amiflow.report.source import Span
 
 _CONSTRUCTS: dict[type, str] = {
     nodes.ImportDecl: "`import`",
-    nodes.TableDecl: "`table`",
     nodes.PoolDecl: "`pool`",
     nodes.LimitDecl: "`limit`",
     nodes.HoursDecl: "`hours`",
@@ -26,7 +25,6 @@ _CONSTRUCTS: dict[type, str] = {
     nodes.Signal: "`signal`",
     nodes.Parallel: "`parallel`",
     nodes.With: "`with`",
-    nodes.GivenTable: "`given table`",
     nodes.TestSignal: "`signal`",
     nodes.ReplyHttp: "`reply http`",
     nodes.ReplyExec: "`reply exec`",

@@ -192,7 +192,7 @@ def not_a_var(target: nodes.Name, symbol: Symbol) -> Diagnostic:
 
 # --- stores -----------------------------------------------------------------------------------------------------------
 
-_ASKED = {"map": "{0}[k]", "counter": "{0}[k]", "series": "{0}[k]"}
+_ASKED = {"map": "{0}[k]", "counter": "{0}[k]", "series": "{0}[k]", "table": "{0}[k]"}
 _WRITTEN = {"map": "set {0}[k] = x", "counter": "add {0}[k]", "series": "add {0}[k] x"}
 
 
@@ -217,6 +217,38 @@ def wrong_store(target: nodes.Index, verb: str, held: Type, valued: bool) -> Dia
         target.span,
         f"in {_an(type_name(held))}",
         help=help,
+    )
+
+
+def bad_table_key(table: nodes.TableDecl, first: nodes.Field | None) -> Diagnostic:
+    return _problem(
+        "unknown-type",
+        f"the first column of the table `{table.name.text}` is its key, and a key is text",
+        first.type.span if first is not None else table.name.span,
+        "not `text`" if first is not None else "no columns",
+        help="write `text` for the first column",
+    )
+
+
+def bad_table_file(path: nodes.PlainText, kinds: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "syntax",
+        f"`{path.value}` is no file that a table is read from",
+        path.span,
+        "unknown kind of file",
+        notes=_choices(kinds, "its name ends in one of"),
+    )
+
+
+def unknown_table(name: nodes.Ident, tables: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-param",
+        f"there is no table `{name.text}`",
+        name.span,
+        "no table",
+        notes=() if near(name.text, tables) else _choices(tables, "the tables are"),
+        help=_did_you_mean(name.text, tables),
+        edit=_replaced(name.span, name.text, tables),
     )
 
 
@@ -777,6 +809,70 @@ def useless_call(call: nodes.Call) -> Diagnostic:
         call.span,
         "the result is lost",
         help=f"keep it: `let x = {call.name.text}(…)`",
+    )
+
+
+def builtin_name(name: nodes.Ident) -> Diagnostic:
+    return _problem("duplicate-name", f"`{name.text}` is a function of the language", name.span, "taken")
+
+
+def not_a_value(name: nodes.Name, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "useless-call",
+        f"`{name.text}` is {SYMBOL_WORDS[symbol.kind]}, and no value",
+        name.span,
+        "no value",
+        secondary=((symbol.span, "declared here"),),
+    )
+
+
+def buried_call(call: nodes.Call) -> Diagnostic:
+    return _problem(
+        "misplaced",
+        f"the task `{call.name.text}` is called within an expression",
+        call.span,
+        "a step of its own",
+        help=f"call it first: `let x = {call.name.text}(…)`",
+    )
+
+
+def recursive_task(call: nodes.Call, task: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "recursive-task",
+        f"the task `{task.text}` calls itself",
+        call.span,
+        "comes back to it",
+        secondary=((task.span, "this task"),),
+        help="write a `repeat`, which has a bound",
+    )
+
+
+def uneven_returns(task: nodes.Ident, kinds: Sequence[Type]) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`{task.text}` returns {_listed(dict.fromkeys(type_name(kind) for kind in kinds))}, which have no type in common",
+        task.span,
+        "has more than one type",
+    )
+
+
+def tail_of_task(call: nodes.Call) -> Diagnostic:
+    return _problem(
+        "misplaced",
+        "`within` and `retry` belong to an action, not to a task",
+        call.span,
+        "a task",
+        help="bound the steps in the task, or call it in a `repeat`",
+    )
+
+
+def too_many_steps(name: nodes.Ident, most: int) -> Diagnostic:
+    return _problem(
+        "nested-too-deep",
+        f"with the tasks that it calls `{name.text}` has more than {most:,} steps",
+        name.span,
+        "too many steps",
+        help="tasks that call tasks multiply: call one in a loop instead",
     )
 
 

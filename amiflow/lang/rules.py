@@ -88,7 +88,18 @@ def _joint(first: Type, second: Type) -> Type | None:
         return None if joint is None else maybe(joint)
     if fits(first, second):
         return second
+    if isinstance(first, RecordOf) and isinstance(second, RecordOf):
+        return _joint_records(dict(first.fields), dict(second.fields))
     return first if fits(second, first) else None
+
+
+def _joint_records(first: Mapping[str, Type], second: Mapping[str, Type]) -> Type | None:
+    """A record with the fields of both, where they are the same ones: `none` in one makes it `T?` in both."""
+    if first.keys() != second.keys():
+        return None
+    fields = [(name, _joint(kind, second[name])) for name, kind in first.items()]
+    known = tuple((name, kind) for name, kind in fields if kind is not None)
+    return RecordOf(known) if len(known) == len(fields) else None
 
 
 def comparable(first: Type, second: Type) -> bool:

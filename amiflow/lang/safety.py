@@ -207,7 +207,9 @@ class _Walk:
 
     def _is_harmless(self, expr: nodes.Expr) -> bool:
         taint = self.taint(expr)
-        return taint is None and not isinstance(definite(self._checked.type_of(expr)), MessageOf | StoreOf | Unknown)
+        kind = definite(self._checked.type_of(expr))
+        known = not isinstance(kind, StoreOf) or kind.kind == "table"  # what other stores have, flows put there
+        return taint is None and known and not isinstance(kind, MessageOf | Unknown)
 
     def _secret_in(self, expr: object) -> Symbol | None:
         if isinstance(expr, nodes.Name):

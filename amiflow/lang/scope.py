@@ -17,8 +17,9 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 SymbolKind: TypeAlias = Literal[
-    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "store", "unbuilt"
-]
+    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "store", "table", "task",
+    "arg", "unbuilt",
+]  # fmt: skip
 
 SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "param": "a param",
@@ -32,6 +33,9 @@ SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "item": "a loop's item",
     "round": "a loop's round",
     "store": "a store",
+    "table": "a table",
+    "task": "a task",
+    "arg": "an argument",
     "unbuilt": "a declaration",
 }
 FILE_LEVEL: frozenset[SymbolKind] = frozenset({"param", "secret", "constant"})
@@ -54,6 +58,19 @@ class Bindings:
     uses: Mapping[nodes.Name, Symbol]
     userevents: Mapping[str, nodes.UserEventDecl]
     flows: Mapping[str, nodes.FlowDecl]
+    calls: Mapping[nodes.Call, nodes.TaskDecl]
+    """The calls that are a task's; the others are a builtin's, or nothing's."""
+
+    def reached(self, node: object) -> Iterator[object]:
+        """The node and everything in it, and in the tasks that it calls."""
+        todo, entered = [node], set[nodes.TaskDecl]()
+        while todo:
+            for here in descendants(todo.pop()):
+                yield here
+                task = self.calls.get(here) if isinstance(here, nodes.Call) else None
+                if task is not None and task not in entered:
+                    entered.add(task)
+                    todo.append(task.body)
 
 
 Groups: TypeAlias = tuple[tuple[nodes.Expr, ...], ...]

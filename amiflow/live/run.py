@@ -10,7 +10,7 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.interest import interest
 from amiflow.engine.machine import Machine
 from amiflow.engine.ours import Named
+from amiflow.engine.tables import Rows
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.journal_file import About, Keep, writing
@@ -38,11 +39,12 @@ from amiflow.plan.model import ActionNeed, Plan
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A plan and what it is given: values of params by name, and every secret."""
+    """A plan and what it is given: values of params by name, every secret, and the contents of its tables."""
 
     plan: Plan
     params: Mapping[str, Any]
     secrets: Mapping[str, str]
+    tables: Mapping[str, Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,20 @@ class Events:
 
 
 def machines(
-    jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log, steps: bool = False
+    jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log, steps: bool = False, uncapped: bool = False
 ) -> list[Runner]:
-    """A machine for each plan; with `steps` it notes each of them. Raises Refused where a constant has no value."""
+    """A machine for each plan; with `steps` it notes each of them, `uncapped` it has no flow's `max` in force. Raises Refused where a constant has no value."""
     named = Named()
     runners = []
     for number, job in enumerate(jobs):
-        options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow, steps=steps)
+        options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow, steps=steps, uncapped=uncapped)
         runners.append(Runner(_machine(job, options, named), Narrator(log, job.plan), number))
     return runners
 
 
 def _machine(job: Job, options: Options, named: Named) -> Machine:
     try:
-        return Machine(job.plan, Inputs(job.params, job.secrets), options, named)
+        return Machine(job.plan, Inputs(job.params, job.secrets, job.tables), options, named)
     except EvaluationError as error:
         wrong = problem("no-value", error.text, error.span, "has no value")
         raise Refused([wrong], {source.path: source for source in job.plan.sources}) from None
@@ -83,14 +85,16 @@ def run(
     events: Events | None = None,
     keep: Keep | None = None,
     pushdown: bool = True,
+    uncapped: bool = False,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
-    journal; without `pushdown` the servers are asked for all events. Raises Trouble, Refused."""
+    journal; without `pushdown` the servers are asked for all events; `uncapped` no flow's `max` is in force. Raises
+    Trouble, Refused."""
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
     _check_names(jobs, names)
-    runners = machines(jobs, names, run_id, shadow, log, steps=keep is not None)
+    runners = machines(jobs, names, run_id, shadow, log, keep is not None, uncapped)
     needs = [] if shadow else _needs(jobs)
     wanted = tuple(
         one for job, runner in zip(jobs, runners, strict=True) for one in interest(job.plan, runner.machine.world)

@@ -62,6 +62,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a table, as `for` goes through them; by itself the table is a record of its rows by their key."""
+
+    of: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """`one.Channel`: the first header of that name in the message, decoded.
 
@@ -201,6 +209,7 @@ Expr: TypeAlias = (
     | Local
     | Global
     | Stored
+    | Rows
     | Look
     | Header
     | Field

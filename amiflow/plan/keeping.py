@@ -47,6 +47,18 @@ class SeriesStore:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`table vip(number: text, name: text) from "vip.csv"`: records by their first column; an input of the run.
+
+    `path` is relative to the folder of the recipe, which is that of the span's path."""
+
+    name: str
+    columns: tuple[tuple[str, Type], ...]
+    path: str
+    span: Span
+
+
 Store: TypeAlias = MapStore | CounterStore | SeriesStore
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.expressions import Expr
-from amiflow.plan.keeping import Put, Remove, Store
+from amiflow.plan.keeping import Put, Remove, Store, Table
 from amiflow.plan.types import Coding, Type
 from amiflow.report.source import Source, Span
 
@@ -230,9 +230,21 @@ class Return:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The steps of a task begin, and go up to `end`. What fails among them, and is not handled there, goes on where
+    `handler` says, with `into` (the name for the task's result) none; without a handler it has failed as anywhere."""
+
+    task: str
+    into: str | None
+    end: int
+    handler: Handler | None
+    span: Span
+
+
 Instruction: TypeAlias = (
     Act | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
-    | Put | Remove
+    | Enter | Put | Remove
 )  # fmt: skip
 Code: TypeAlias = tuple[Instruction, ...]
 
@@ -430,3 +442,4 @@ class Plan:
     needs: Needs
     trusts: tuple[Trust, ...]
     stores: tuple[Store, ...] = ()
+    tables: tuple[Table, ...] = ()

@@ -23,6 +23,7 @@ def show(plan: model.Plan) -> str:
     lines += _section("params", _params(plan))
     lines += _section("secrets", (secret.name for secret in plan.secrets))
     lines += _section("constants", (f"{const.name} = {expression(const.value)}" for const in plan.constants))
+    lines += _section("tables", map(table, plan.tables))
     lines += _section("stores", map(store, plan.stores))
     lines += _section("asks of the server", _needs(plan.needs))
     lines += _section("taken on trust", (f"{trust.text}  {_place(trust.span, sources)}" for trust in plan.trusts))
@@ -40,6 +41,12 @@ def _params(plan: model.Plan) -> Iterator[str]:
     for param in plan.params:
         default = f" = {expression(param.default)}" if param.default else " (required)"
         yield f"{param.name}: {type_name(param.type)}{default}" + (f"    # {param.help}" if param.help else "")
+
+
+def table(one: keeping.Table) -> str:
+    """A table with its columns and file."""
+    columns = ", ".join(f"{name}: {type_name(kind)}" for name, kind in one.columns)
+    return f'{one.name}({columns}) from "{one.path}"'
 
 
 def store(one: keeping.Store) -> str:
@@ -173,6 +180,8 @@ def instruction(step: model.Instruction) -> str:
             return f"fail {expression(text)}"
         case model.Reraise(error=error):
             return f"fail with {error}"
+        case model.Enter(task=task, into=into, end=end, handler=handler):
+            return (f"{into} = " if into else "") + f"task {task}, up to {end}{_handler(handler)}"
         case model.Return(value=value):
             return f"return {expression(value)}"
         case keeping.Put(store=name, key=key, value=value):
@@ -230,6 +239,8 @@ def _written(expr: ir.Expr) -> tuple[str, int]:
             return what if key is None else f"{what}({expression(key)})", _ATOM
         case ir.Header(of=of, name=name) | ir.Field(of=of, name=name):
             return f"{_write(of, _ATOM)}.{name}", _ATOM
+        case ir.Rows(of=of):
+            return f"rows of {_write(of, _ATOM)}", _NOT
         case ir.Index(of=of, key=key):
             return f"{_write(of, _ATOM)}[{expression(key)}]", _ATOM
         case ir.Binary(op=op, left=left, right=right):

@@ -15,7 +15,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from amiflow.plan.model import VERSION, Act, Again, Await, Code, Handler, Jump, JumpUnless, Next, Plan, WaitUntil
+from amiflow.plan.model import VERSION, Act, Again, Await, Code, Enter, Handler, Jump, JumpUnless, Next, Plan, WaitUntil
 
 
 class StoreError(Exception):

@@ -24,6 +24,15 @@ class GivenParam:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenTable:
+    """`given table vip = […]`: a table's rows in this test."""
+
+    name: str
+    rows: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class GivenNow:
     """`given now = "2026-03-02 07:59" in "Europe/Berlin"`: the wall clock at the test's beginning."""
 
@@ -146,6 +155,7 @@ class ExpectNothing:
 
 TestStep: TypeAlias = (
     GivenParam
+    | GivenTable
     | GivenNow
     | Begin
     | GiveEvent

@@ -10,7 +10,7 @@ its OriginateResponse.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar, assert_never
@@ -23,12 +23,15 @@ from amiflow.engine.core import Inputs, Options
 from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
 from amiflow.engine.machine import Machine
+from amiflow.engine.snapshot import NOBODY
+from amiflow.engine.tables import Rows, TableError, build
 from amiflow.engine.values import BadText, Value, read, to_text, write
 from amiflow.plan import testmodel as tm
 from amiflow.plan.expressions import Compare, Const, Expr
 from amiflow.plan.model import HeaderValue, Plan
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
+from amiflow.tools.listing import Listing
 from amiflow.tools.outcome import Ended, Headers, Item, Logged, Result, Sent, Traced, Unmet, action_text
 from amiflow.tools.plausible import AMI, Plausible
 
@@ -38,30 +41,36 @@ _WALL = datetime(2026, 1, 1, tzinfo=UTC).timestamp()  # where the test says noth
 _ROUNDS = 100_000  # calls of the machine at one instant, before a test is taken to be stuck
 _REASONS = {"failed": "0", "no_answer": "3", "busy": "5", "congestion": "8"}
 
+_LISTED = Message.build((("Response", "Success"), ("EventList", "start")))
+
 _T = TypeVar("_T", bound=Item)
 _U = TypeVar("_U")
 
 
-def run_tests(plan: Plan, tests: Iterable[tm.Test], catalog: Catalog | None = None) -> list[Result]:
-    """Run each test by itself. Raises nothing that a recipe could cause."""
+def run_tests(
+    plan: Plan, tests: Iterable[tm.Test], catalog: Catalog | None = None, tables: Mapping[str, Rows] | None = None
+) -> list[Result]:
+    """Run each test by itself; `tables` are those that a test does not give. Raises nothing that a recipe could cause."""
     # A test has one server: a flow for a certain one runs on it too.
     anywhere = replace(plan, flows=tuple(replace(flow, server=None) for flow in plan.flows))
-    return [_Run(anywhere, test, catalog or load()).result() for test in tests]
+    return [_Run(anywhere, test, catalog or load(), tables or {}).result() for test in tests]
 
 
 class _Run:
     """One test being run."""
 
-    def __init__(self, plan: Plan, test: tm.Test, catalog: Catalog) -> None:
+    def __init__(self, plan: Plan, test: tm.Test, catalog: Catalog, tables: Mapping[str, Rows]) -> None:
         self._plan = plan
         self._test = test
         self._plausible = Plausible(catalog)
+        self._listing = Listing()
         self._machine: Machine | None = None
         self._world = World()
         self._now = 0.0
         self._began = _WALL
         self._names: dict[str, Value] = {}
         self._params: dict[str, Value] = {}
+        self._tables = dict(tables)
         self._replies: dict[str, deque[tm.Reply | tm.ReplyOriginate]] = {}
         self._rows: dict[str, deque[tm.Rows]] = {}
         self._items: list[Item] = []
@@ -91,6 +100,10 @@ class _Run:
                 raise Unmet(span, "the run has begun", "too late to give a param")
             case tm.GivenParam(name=name, value=value):
                 self._params[name] = self._world.globals[name] = self._value(value)
+            case tm.GivenTable(span=span) if self._machine is not None:
+                raise Unmet(span, "the run has begun", "too late to give a table")
+            case tm.GivenTable(name=name, rows=rows, span=span):
+                self._give_table(name, self._value(rows), span)
             case tm.GivenNow():
                 moment = datetime.fromisoformat(step.local_time).replace(tzinfo=ZoneInfo(step.zone))
                 self._began = moment.timestamp() - self._now
@@ -127,10 +140,17 @@ class _Run:
                 self._expect_flow(step)
             case tm.ExpectNothing():
                 self._expect_nothing(step.span)
-            case tm.GivenParam() | tm.GivenNow() | tm.Reply() | tm.ReplyOriginate() | tm.Rows():
+            case tm.GivenParam() | tm.GivenTable() | tm.GivenNow() | tm.Reply() | tm.ReplyOriginate() | tm.Rows():
                 self._step(step)
             case _:
                 assert_never(step)
+
+    def _give_table(self, name: str, rows: Value, span: Span) -> None:
+        declared = next(table for table in self._plan.tables if table.name == name)
+        try:
+            self._tables[name] = build(declared, rows)
+        except TableError as error:
+            raise Unmet(span, str(error), "cannot be its contents") from error
 
     def _begin(self) -> None:
         """The run begins, if it has not yet."""
@@ -138,12 +158,13 @@ class _Run:
             return
         secrets = {secret.name: f"secret {secret.name}" for secret in self._plan.secrets}
         options = Options(_PREFIX, (_SERVER,), cover=True)
-        self._machine = Machine(self._plan, Inputs(self._params, secrets), options)
+        self._machine = Machine(self._plan, Inputs(self._params, secrets, self._tables), options)
         self._world = self._machine.world
         self._give(fx.ServerReady(_SERVER, AMI, False))
 
     def _event(self, step: tm.GiveEvent) -> None:
         message = self._message(step)
+        self._listing.hear(message)
         if step.name is not None:
             self._names[step.name] = message
         self._tell("", f"event {step.event}", step.span)
@@ -194,6 +215,8 @@ class _Run:
 
     def _take(self, effect: fx.Effect) -> None:
         match effect:
+            case fx.Send(instance=instance) if instance == NOBODY:
+                self._list(effect)
             case fx.Send():
                 self._items.append(Sent(effect.headers))
                 self._tell(f"#{effect.instance}", f"sends {self._items[-1]}", effect.span)
@@ -216,6 +239,14 @@ class _Run:
             case _:
                 assert_never(effect)
 
+    def _list(self, send: fx.Send) -> None:
+        """The machine asks what exists, for its picture: what the test says, else what its events have told."""
+        given = _next(self._rows.get(send.headers[0][1].casefold()))
+        if given is not None:
+            self._listing.learn(send.headers, tuple(map(self._message, given.rows)))
+        self._inputs.append(fx.Sent(send.action_id))
+        self._inputs.append(fx.Answered(send.action_id, _LISTED, self._listing.rows(send.headers)))
+
     def _tell(self, run: str, text: str, span: Span | None) -> None:
         self._trace.append(Traced(self._now, run, text, span))
 
@@ -236,7 +267,7 @@ class _Run:
     # --- values -------------------------------------------------------------------------------------------------------
 
     def _value(self, expr: Expr) -> Value:
-        return compile_expr(expr)(Frame(self._names, self._world, True))
+        return compile_expr(expr)(Frame(self._names, self._world, True, self._listing.picture))
 
     def _count(self, expr: Expr) -> int:
         value = self._value(expr)

@@ -1,0 +1,60 @@
+"""The files of a plan's tables: CSV with a line of headings, JSON and YAML as a list of records.
+
+Belongs here: finding and reading them. Never here: what their rows must be like (`engine.tables`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import yaml
+
+from amiflow.engine.tables import Rows, TableError, build
+from amiflow.live.problems import Trouble
+from amiflow.plan.keeping import Table
+from amiflow.plan.model import Plan
+from amiflow.plan.testmodel import GivenTable, Test
+
+
+def read_tables(tables: Iterable[Table], root: str | None = None) -> Mapping[str, Rows]:
+    """The contents of each table, by name; a path is relative to `root`, else to the recipe's folder. Raises Trouble."""
+    return {table.name: _read(table, root) for table in tables}
+
+
+def tables_for_tests(plan: Plan, tests: Sequence[Test]) -> Mapping[str, Rows]:
+    """The contents of the tables that not every test gives itself. Raises Trouble."""
+    given = [{step.name for step in test.steps if isinstance(step, GivenTable)} for test in tests]
+    return read_tables(table for table in plan.tables if not all(table.name in names for names in given))
+
+
+def _read(table: Table, root: str | None) -> Rows:
+    path = (Path(root) if root is not None else Path(table.span.path).parent) / table.path
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return build(table, _rows(path.suffix.lower(), text))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Trouble(f"cannot read {path}, the table `{table.name}`: {reason}") from None
+    except (TableError, ValueError, RecursionError, csv.Error, yaml.YAMLError) as error:
+        raise Trouble(f"{path}: {error}") from None
+
+
+def _rows(kind: str, text: str) -> list[object]:
+    if kind == ".csv":
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    data = json.loads(text) if kind == ".json" else yaml.safe_load(text)
+    if not isinstance(data, list):
+        raise TableError("a list of records is wanted")
+    return [_plain(row) for row in data]
+
+
+def _plain(row: object) -> object:
+    """YAML reads `2026-12-24` as a date; to a table it is a text."""
+    if not isinstance(row, dict):
+        return row
+    return {key: cell.isoformat() if isinstance(cell, date) else cell for key, cell in row.items()}
