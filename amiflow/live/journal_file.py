@@ -34,6 +34,7 @@ from amiflow.ami.message import to_bytes, to_text
 from amiflow.engine.effects import Effect, Input, Level
 from amiflow.engine.journal import Row, Scribe
 from amiflow.live.clock import Clock
+from amiflow.live.journal_dead import bury, live
 from amiflow.live.log import Line, Log
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
@@ -164,6 +165,7 @@ class Journal:
         self._kept: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._complaints: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._db: sqlite3.Connection | None = None
+        self._end_of_life: Callable[[], None] | None = None
         self._names: dict[str, str] = {}
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
@@ -223,6 +225,8 @@ class Journal:
                 self._take()
             self._take(ended=closing)
         self._shut()
+        if self._end_of_life is not None:
+            self._end_of_life()
 
     def _take(self, began: bool = False, ended: bool = False) -> None:
         """Write what has gathered, promises and all."""
@@ -338,7 +342,10 @@ class Journal:
             return self._db
         self._shut()
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its other files the same mode
+        if self._end_of_life is None:
+            self._end_of_life = live(path, self._about.name)
+        if not os.path.exists(path):  # SQLite gives its other files the same mode
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         db = self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
         if db.execute("PRAGMA page_count").fetchone()[0] == 0:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -378,6 +385,7 @@ class Journal:
         about, known = self._about, (self._run_number, self._about.name)
         if db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone():
             return self._run_number
+        bury(db, self._keep.path)
         hashes = {}
         for source in (one for sources in about.sources for one in sources):
             text = _storable(self._keep.mask(source.text))
