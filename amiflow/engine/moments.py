@@ -158,7 +158,10 @@ class Moments:
 
     def are_over(self) -> bool:
         """Whether nothing is left to begin, once nothing runs."""
-        return self.are_all and all(server.begun for server in self._core.servers.values())
+        return self.are_all and all(server.begun or not self._has_any(server) for server in self._core.servers.values())
+
+    def _has_any(self, server: Server) -> bool:
+        return any(program.flow.server in (None, server.name) for program in self._core.programs)
 
     def status(self) -> int:
         """The exit status."""

@@ -105,6 +105,12 @@ def test_every_keeps_its_beat() -> None:
     assert (len(bench.said), bench.machine.deadline()) == (2, 67)
 
 
+def test_it_does_not_wait_for_a_server_that_no_flow_is_for() -> None:
+    bench = Bench(flow("f", start(), log("x"), server="one"), servers=("one", "two"), ready=False)
+    bench.ready("one")
+    assert bench.exits == [0]
+
+
 def test_every_runs_on_the_first_server_or_the_one_it_names() -> None:
     flows = (flow("f", every(10), act("One")), flow("g", every(10), act("Two"), server="b"))
     bench = Bench(*flows, servers=("a", "b"))
