@@ -6,7 +6,7 @@ Never here: what a scenario may say (`tools.scenario`), or sockets (`simulator`)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,18 @@ from amiflow.tools.scenario import Path as Place
 from amiflow.tools.scenario import Scenario, default_scenario, read_scenario
 
 NAME = "simulated"
+
+
+def beside(recipes: Iterable[str]) -> str | None:
+    """The scenario that lies beside one of these recipes or stored plans, `recipe.scenario.yaml`, where there is one.
+
+    Raises Trouble where there are several.
+    """
+    paths = [Path(recipe).with_suffix(".scenario.yaml") for recipe in recipes]
+    found = list(dict.fromkeys(str(path) for path in paths if path.is_file()))
+    if len(found) > 1:
+        raise Trouble(f"several scenarios lie beside the recipes: {', '.join(found)}", "choose one with `--scenario`")
+    return found[0] if found else None
 
 
 def load_scenario(path: str | None) -> Scenario:

@@ -177,6 +177,12 @@ def test_the_showpiece_on_the_simulated_pbx_shows_what_happens(amiflow: Amiflow)
     assert -1 not in places and places == sorted(places), result.out
 
 
+def test_a_simulated_run_takes_the_scenario_beside_the_recipe(amiflow: Amiflow) -> None:
+    Path("calls.flow").write_text('flow f on Newchannel as n { log "calls ${n.Exten}" }\n')
+    Path("calls.scenario.yaml").write_text('calls: [{at: 10ms, from: PJSIP/alice, to: "666"}]\n')
+    assert "calls 666" in amiflow("run", "calls.flow", "--simulate").out
+
+
 def test_a_recording_is_written_once_and_can_be_played(amiflow: Amiflow) -> None:
     Path("secret").write_text("hunter2\n")
     Path("hangs.flow").write_text('flow f on Hangup as h { log "gone: ${h.Channel}" }\n')

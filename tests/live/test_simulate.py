@@ -11,7 +11,7 @@ from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble
 from amiflow.live.run import Job
 from amiflow.live.secrets import Mask
-from amiflow.live.simulate import load_scenario, run_simulated, serve
+from amiflow.live.simulate import beside, load_scenario, run_simulated, serve
 from amiflow.tools.scenario import default_scenario
 from support.runs import compiled
 
@@ -40,6 +40,17 @@ def test_the_run_ends_when_the_scenario_has_and_all_that_actions_brought_about_w
 
 def test_no_file_is_the_default_scenario() -> None:
     assert load_scenario(None) == default_scenario()
+
+
+def test_the_scenario_beside_the_recipe_is_found(tmp_path: Path) -> None:
+    for name in ("one.scenario.yaml", "two.scenario.yaml"):
+        (tmp_path / name).write_text("calls: []\n")
+    one, two, three = (str(tmp_path / name) for name in ("one.flow", "two.json", "three.flow"))
+    assert beside([three]) is None
+    assert beside([three, one]) == str(tmp_path / "one.scenario.yaml")
+    assert beside([two, two]) == str(tmp_path / "two.scenario.yaml")
+    with pytest.raises(Trouble, match=r"several scenarios .*one\.scenario.*two\.scenario"):
+        beside([one, two])
 
 
 def test_a_mistake_in_a_scenario_is_shown_at_its_place(tmp_path: Path) -> None:
