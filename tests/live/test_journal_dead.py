@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +15,18 @@ import pytest
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
+from amiflow.engine.core import Inputs, Options
+from amiflow.engine.machine import Machine
 from amiflow.live import journal_dead
 from amiflow.live.clock import SystemClock
 from amiflow.live.journal_file import About, Journal, Keep
 from amiflow.live.journal_reader import Choice, Entry, reading
 from amiflow.live.secrets import Mask
+from amiflow.plan.model import Plan
 from amiflow.report.source import Source, Span
 from support.amiflow_process import ROOT, clean_environment
 from support.machines import START
+from support.runs import compiled
 from support.scripted_ami import Action, Connection, scripted
 
 SPAN = Span("recipe.flow", 0, 1)
@@ -182,3 +187,62 @@ def _wait_for_entry(path: Path, text: str) -> None:
             return
         threading.Event().wait(0.01)
     raise AssertionError(f"`{text}` was never written")
+
+
+# --- killed at every write of the showpiece's conversation ------------------------------------------------------------
+
+SHOWPIECE = ROOT / "recipes" / "both_legs_to_conference.flow"
+
+
+def conversation() -> Iterator[tuple[fx.Input, bool]]:
+    """The inputs of a call that is moved to the room; whether each is of the machine's own."""
+    legs = ("PJSIP/a-1", "PJSIP/b-1")
+    yield fx.ServerReady("pbx", "11.0.0", False), False
+    for leg in legs:
+        headers = [("Event", "BridgeEnter"), ("BridgeType", "basic"), ("BridgeUniqueid", "b1"), ("Channel", leg)]
+        yield fx.Received("pbx", Message.build(headers)), False
+    yield fx.Sent("run1m0-1"), True
+    yield fx.Answered("run1m0-1", Message.build([("Response", "Success")]), ()), True
+    for leg in legs:
+        headers = [("Event", "ConfbridgeJoin"), ("Conference", "680"), ("Channel", leg)]
+        yield fx.Received("pbx", Message.build(headers)), False
+
+
+def converse(folder: Path, plan: Plan) -> int:
+    """Have the conversation, and after each write keep a copy of what a kill would leave; returns their number."""
+    path = folder / "journal.sqlite"
+    keep = Keep(str(path), 1 << 30, 1e9, Mask())
+    journal = Journal(keep, About("run1", ("pbx",), (plan.sources,)), SystemClock(), lambda: None)
+    machine = Machine(plan, Inputs({}, {}), Options("run1m0", ("pbx",), "run1", steps=True))
+    count = 0
+    for now, (item, own) in enumerate(conversation()):
+        effects = machine.handle(item, float(now), START + now)
+        for some in ([], effects[:1], effects[1:]):
+            journal.add(START + now, 0 if own else None, item if not some else None, some)
+            settle(journal)
+            count += 1
+            (folder / str(count)).mkdir()
+            for one in folder.glob("journal.sqlite*"):
+                if one.suffix in (".sqlite", ".sqlite-wal"):
+                    shutil.copy(one, folder / str(count) / one.name)
+    journal.close(20)
+    return count
+
+
+def test_killed_at_every_write_each_action_and_flow_has_an_end(tmp_path: Path) -> None:
+    plan = compiled(SHOWPIECE.read_text(), "both_legs_to_conference.flow")
+    seen: set[tuple[str, ...]] = set()
+    for number in range(1, converse(tmp_path, plan) + 1):
+        path = tmp_path / str(number) / "journal.sqlite"
+        begin(path, "run2").close(20)
+        found = entries(path)
+        actions = [one.action for one in found if one.kind == "action"]
+        concluded = [one.action for one in found if one.kind in ("answer", "unanswered")]
+        assert sorted(map(str, actions)) == sorted(map(str, concluded)), number
+        began = [one.story for one in found if one.kind == "flow-started"]
+        assert began == [one.story for one in found if one.kind == "flow-ended"], number
+        assert [one.kind for one in found].count("run-ended") == 1
+        seen.add(tuple(one.text for one in found if one.kind in ("unanswered", "flow-ended")))
+    unknown = "Redirect: unknown: amiflow ended before the answer came"
+    failed = "failed: amiflow ended before it did"
+    assert seen == {(), (failed,), (unknown, failed), ("done",)}
