@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from amiflow.engine import effects as fx
 from amiflow.engine.journal import Row, Scribe
@@ -172,3 +174,11 @@ def test_a_source_that_is_not_there_leaves_the_line_out() -> None:
     said = fx.Said("info", "hello", "f", 1, Span("other.flow", 0, 1))
     (row,) = Scribe([[]], [], START).rows(START, 0, None, [said])
     assert (row.file, row.line) == ("other.flow", None)
+
+
+def test_the_documentation_names_each_kind_of_entry() -> None:
+    root = Path(__file__).resolve().parents[2]
+    sources = "".join(path.read_text(encoding="utf-8") for path in (root / "amiflow" / "engine").glob("*.py"))
+    kinds = set(re.findall(r'note\(\s*"([a-z-]+)"', sources)) | {"wait-timeout", "wait-gap"}
+    shown = set(re.findall(r"`([a-z-]+)`", (root / "docs" / "journal.md").read_text(encoding="utf-8")))
+    assert len(kinds) > 20 and kinds - shown == set()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from amiflow.live import config
-from amiflow.live.config import Server, Timeouts, Tls
+from amiflow.live.config import JournalSettings, Server, Timeouts, Tls
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import SecretSource
 from amiflow.report.source import Source
@@ -30,6 +30,7 @@ params:
   agents: [a, b]
 secrets: {crm_token: env:CRM}
 log: {format: json, level: debug}
+journal: {file: journal.sqlite, max_size: 64MB, max_age: 30d}
 """
 
 
@@ -59,6 +60,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert {name: one.raw for name, one in result.params.items()} == {"room": "0681", "agents": ["a", "b"]}
     assert result.secrets == {"crm_token": SecretSource("env", "CRM")}
     assert (result.log_format, result.log_level) == ("json", "debug")
+    assert result.journal == JournalSettings("etc/journal.sqlite", 64 << 20, 30 * 86400.0)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "servers:\nlog:\n"])
@@ -87,6 +89,10 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
         ("servers:\n a: {host: x, host: y, username: u, secret: env:S}", "double-key 2: `host` is written twice"),
         ("log: {level: loud}\n", "bad-value 1: `level` is one of `debug`, `info`, `warn`, `error`"),
         ("log:\n\tformat: json\n", "bad-value 2: this is not YAML"),
+        ("journal: {max_size: 10kB}\n", "bad-value 1: `max_size` is a size such as `512MB`, at least 1MB"),
+        ("journal: {max_size: much}\n", "bad-value 1: `max_size` is a size"),
+        ("journal: {max_age: 9999d}\n", "bad-value 1: `max_age` is a duration"),
+        ("journal: {path: x}\n", "unknown-key 1: `journal` has no key `path`"),
         ("log: [\n", "bad-value 2: this is not YAML"),
         ("a: \x07\n", "bad-value 1: this is not YAML"),
         ("- x\n", "bad-value 1: the configuration is a mapping"),
