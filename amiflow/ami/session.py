@@ -95,7 +95,8 @@ class LoginRefused:
 @dataclass(frozen=True, slots=True)
 class Ready:
     """Actions can be sent. `booted` tells that FullyBooted was seen, which only an account that reads `system` gets;
-    `uptime` is its Uptime in seconds (Asterisk 14 and later)."""
+    `uptime` is its Uptime in seconds (Asterisk 14 and later). Told again where a server that was still starting was not
+    waited for any longer, and says FullyBooted after all."""
 
     ami_version: str
     booted: bool
@@ -208,6 +209,7 @@ class Session:
         self._own = 0
         self._asked = ""  # the ActionID of the challenge or login that is to be answered
         self._plain = False
+        self._booted = False
         self._heard = now
         self._deadline: float | None = now + options.login_timeout
         self._handlers: dict[State, Callable[[Message, float], None]] = {
@@ -407,7 +409,9 @@ class Session:
         self._close(f"login refused: {words}", "refused")
 
     def _become_ready(self, fully_booted: Message | None) -> None:
-        self._become(State.READY)
+        if self.state is State.BOOTING:
+            self._become(State.READY)
+        self._booted = fully_booted is not None
         uptime = (fully_booted.get("Uptime") if fully_booted else None) or ""
         seconds = int(uptime) if re.fullmatch("[0-9]{1,12}", uptime) else None
         self._report(Ready(self.ami_version, fully_booted is not None, seconds))
@@ -428,7 +432,7 @@ class Session:
         if taken:
             self._on_row(message, *taken)
             return
-        if message.name == "FullyBooted" and self.state is State.BOOTING:
+        if message.name == "FullyBooted" and not self._booted and self.state in (State.BOOTING, State.READY):
             self._become_ready(message)
         elif message.name == "Shutdown":
             self._report(ServerShutdown((message.get("Restart") or "").casefold() == "true"))
@@ -506,7 +510,7 @@ class Session:
         idle connection is asked by a Ping."""
         oldest = self._oldest()
         if oldest and now >= oldest.deadline:
-            self._close(f"no answer to {oldest.name} within {self._bound(oldest):g} s", "network")
+            self._close(f"no answer to {oldest.name} within {round(self._bound(oldest), 1):g} s", "network")
             return
         for listing in self._lists.overdue(now):
             self._report(Unanswered(listing.action_id, sent=True))

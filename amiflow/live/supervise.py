@@ -202,7 +202,7 @@ class Peer:
         booted_at = now - uptime if uptime is not None else None
         if self._booted_at is not None and booted_at is not None and booted_at > self._booted_at + _BOOT_SLACK:
             self.restarted = True
-        self._booted_at = booted_at
+        self._booted_at = self._booted_at if booted_at is None else booted_at
         self._ready_at, self.ready = now, True
         self.times_ready += 1
 

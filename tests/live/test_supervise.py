@@ -1,8 +1,18 @@
-"""The pauses between attempts to connect."""
+"""The pauses between attempts to connect, and what tells that the server was restarted meanwhile."""
 
 from __future__ import annotations
 
-from amiflow.live.supervise import Backoff
+import re
+import socket
+
+import pytest
+
+from amiflow.ami.session import SessionOptions
+from amiflow.live.config import Server
+from amiflow.live.link import Link
+from amiflow.live.secrets import SecretSource
+from amiflow.live.supervise import Backoff, Peer
+from amiflow.live.wake import Finished, Wake
 
 
 def test_pauses_grow_to_a_bound_and_begin_anew() -> None:
@@ -20,3 +30,57 @@ def test_a_refused_login_is_not_tried_again_soon() -> None:
 def test_a_pause_is_shortened_at_random_by_up_to_a_half() -> None:
     assert Backoff(jitter=lambda: 0.5).pause(refused=True) == 22.5
     assert Backoff(jitter=lambda: 1.0).pause(refused=True) == 15.0
+
+
+class Connected:
+    """A peer whose connections are pairs of sockets, and whose time is given."""
+
+    def __init__(self) -> None:
+        wake: Wake[Link | None] = Wake()
+        wake.work = lambda name, job: None  # type: ignore[method-assign,misc,assignment]
+        secret = SecretSource("literal", "s")
+        options = SessionOptions("robot", "s", "af", auth="plain")
+        self.peer = Peer(Server("pbx", "127.0.0.1", 5038, "robot", secret, None), options, wake, lambda: 0.0)
+        wake.close()
+
+    def log_in(self, now: float) -> None:
+        """A new connection, up to the answer to the login."""
+        near, self.far = socket.socketpair()
+        near.settimeout(1)
+        self.peer.begin()
+        self.peer.connected(Finished("pbx", Link(near, "pbx", False, bytearray()), None), now)
+        self.hear("Asterisk Call Manager/11.0.0\r\n", now)
+        self.peer.write(now)
+        actions = re.findall(rb"ActionID: (\S+)", self.far.recv(9999))
+        self.hear(f"Response: Success\r\nActionID: {actions[-1].decode()}\r\n\r\n", now)
+
+    def hear(self, text: str, now: float) -> None:
+        self.far.sendall(text.encode())
+        self.peer.read(now, 9999)
+
+    def booted(self, uptime: int, now: float) -> None:
+        self.hear(f"Event: FullyBooted\r\nUptime: {uptime}\r\n\r\n", now)
+
+    def lose(self, now: float) -> None:
+        self.far.close()
+        self.peer.read(now, 9999)
+
+
+@pytest.mark.parametrize(("uptime", "restarted"), [(1105, False), (4, True)])
+@pytest.mark.parametrize("late", [0.0, 5.0])
+def test_a_restart_is_known_by_the_time_of_booting_however_late_it_is_told(
+    uptime: int, restarted: bool, late: float
+) -> None:
+    connected = Connected()
+    peer = connected.peer
+    connected.log_in(0.0)
+    connected.booted(1000, 0.0)
+    connected.lose(50.0)
+    connected.log_in(105.0 - late)
+    if late:
+        peer.tick(105.0 - late + 2.0)
+    assert peer.ready == bool(late) and not peer.restarted
+    connected.booted(uptime, 105.0)
+    assert peer.ready and peer.restarted == restarted
+    peer.cut()
+    connected.far.close()
