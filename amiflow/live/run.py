@@ -6,6 +6,7 @@ line (`cli`), or anything that happens while the run goes on (`loop`).
 
 from __future__ import annotations
 
+import gc
 import random
 import secrets
 from collections import Counter
@@ -57,9 +58,16 @@ class Events:
 
 
 def machines(
-    jobs: Sequence[Job], servers: Sequence[str], run_id: str, shadow: bool, log: Log, steps: bool = False, uncapped: bool = False
+    jobs: Sequence[Job],
+    servers: Sequence[str],
+    run_id: str,
+    shadow: bool,
+    log: Log,
+    steps: bool = False,
+    uncapped: bool = False,
 ) -> list[Runner]:
-    """A machine for each plan; with `steps` it notes each of them, `uncapped` it has no flow's `max` in force. Raises Refused where a constant has no value."""
+    """A machine for each plan; with `steps` it notes each of them, `uncapped` it has no flow's `max` in force. Raises
+    Refused where a constant has no value."""
     named = Named()
     runners = []
     for number, job in enumerate(jobs):
@@ -103,6 +111,7 @@ def run(
     peers = [peer(server, secret, mask, run_id, wake, wanted) for server, secret in servers]
     names_asked = event_filter(wanted) if pushdown else None
     began = clock.now()
+    _spare_the_collector()
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
@@ -114,6 +123,14 @@ def run(
             wake.close()
     summarize(runners, log, clock.now() - began)
     return status
+
+
+def _spare_the_collector() -> None:
+    """What is there by now stays for the whole run, and a run of a flow leaves no cycles to speak of: looking through
+    everything again and again would hold up events for milliseconds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def _check_names(jobs: Sequence[Job], names: Sequence[str]) -> None:
