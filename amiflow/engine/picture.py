@@ -34,7 +34,10 @@ class Queue:
 
 
 class Picture:
-    """The tables of one server. Things that were handed out are never changed: an event makes new ones."""
+    """The tables of one server. Things that were handed out are never changed: an event makes new ones.
+
+    `queues`, `rooms` and `devices` are by name in lower case; others read them only.
+    """
 
     def __init__(self, parts: Iterable[str]) -> None:
         self.parts = tuple(parts)
@@ -43,9 +46,9 @@ class Picture:
         self._bridges: dict[str, Headers] = {}
         self._inside: dict[str, _Members] = {}
         self._bridge_of: dict[str, str] = {}
-        self._queues: dict[str, Queue] = {}
-        self._rooms: dict[str, _Members] = {}
-        self._devices: dict[str, str] = {}
+        self.queues: dict[str, Queue] = {}
+        self.rooms: dict[str, _Members] = {}
+        self.devices: dict[str, str] = {}
 
     # --- what recipes are shown ---------------------------------------------------------------------------------------
 
@@ -63,11 +66,11 @@ class Picture:
                 found = tuple(one for one in self._channels.values() if one.get("Linkedid") == key)
                 return {"Linkedid": key, "channels": found}
             case "device":
-                return {"Device": key, "State": self._devices.get(key.casefold())}
+                return {"Device": key, "State": self.devices.get(key.casefold())}
             case "queue":
                 return self._queue(key)
             case "conference":
-                return {"Conference": key, "members": self._shown(self._rooms.get(key.casefold(), ()))}
+                return {"Conference": key, "members": self._shown(self.rooms.get(key.casefold(), ()))}
             case "pbx":
                 return {"channels": tuple(self._channels.values()), "bridges": tuple(map(self._bridge, self._bridges))}
 
@@ -87,7 +90,7 @@ class Picture:
         return {**self._bridges[bridge], "channels": self._shown(self._inside.get(bridge, ()))}
 
     def _queue(self, name: str) -> Value:
-        queue = self._queues.get(name.casefold())
+        queue = self.queues.get(name.casefold())
         if queue is None:
             return {"Queue": name, "available": None, "waiting": None}
         return {"Queue": name, "available": sum(queue.members.values()), "waiting": len(queue.callers)}
@@ -153,7 +156,7 @@ class Picture:
             return ()
         self._unname(old)
         self._leave_bridge(own)
-        for room in [name for name, members in self._rooms.items() if own in members]:
+        for room in [name for name, members in self.rooms.items() if own in members]:
             self._leave_room(room, own)
         return ("channels", "bridges", "conferences")
 
@@ -203,20 +206,20 @@ class Picture:
         match event.name:
             case "ConfbridgeJoin" if own is not None:
                 self._tell_channel(event)
-                self._rooms.setdefault(room, {})[own] = None
+                self.rooms.setdefault(room, {})[own] = None
             case "ConfbridgeLeave" if own is not None:
                 self._leave_room(room, own)
             case "ConfbridgeEnd":
-                self._rooms.pop(room, None)
+                self.rooms.pop(room, None)
             case _:
                 return ()
         return ("conferences",)
 
     def _leave_room(self, room: str, own: str) -> None:
-        members = self._rooms.get(room, {})
+        members = self.rooms.get(room, {})
         members.pop(own, None)
         if not members:
-            self._rooms.pop(room, None)
+            self.rooms.pop(room, None)
 
     # --- queues and devices
 
@@ -224,7 +227,7 @@ class Picture:
         name = event.get("Queue")
         if name is None:
             return ()
-        queue = self._queues.setdefault(name.casefold(), Queue())
+        queue = self.queues.setdefault(name.casefold(), Queue())
         match event.name:
             case "QueueMemberAdded" | "QueueMemberStatus" | "QueueMemberPause":
                 queue.members[event.get("Interface") or ""] = _is_available(event)
@@ -239,7 +242,7 @@ class Picture:
         return ("queues",)
 
     def _tell_device(self, message: Message) -> None:
-        self._devices[(message.get("Device") or "").casefold()] = message.get("State") or ""
+        self.devices[(message.get("Device") or "").casefold()] = message.get("State") or ""
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
@@ -250,6 +253,22 @@ class Picture:
         self.list_queues(())
         self.list_rooms(())
         self.list_devices(())
+
+    def take(self, action: str, room: str, rows: tuple[Message, ...]) -> None:
+        """What a list action told: of everything of its kind, or of the members of a room."""
+        match action:
+            case "CoreShowChannels":
+                self.list_channels(rows)
+            case "BridgeList":
+                self.list_bridges(rows)
+            case "QueueStatus":
+                self.list_queues(rows)
+            case "DeviceStateList":
+                self.list_devices(rows)
+            case "ConfbridgeListRooms":
+                self.list_rooms(row.get("Conference") or "" for row in rows)
+            case _:
+                self.list_members(room, rows)
 
     def list_channels(self, rows: Iterable[Message]) -> None:
         """All channels there are; each row says which bridge it is in (`BridgeId`, Asterisk 12+)."""
@@ -265,9 +284,9 @@ class Picture:
 
     def list_queues(self, rows: Iterable[Message]) -> None:
         """All queues there are, with their members and callers."""
-        self._queues = {}
+        self.queues = {}
         for row in rows:
-            queue = self._queues.setdefault((row.get("Queue") or "").casefold(), Queue())
+            queue = self.queues.setdefault((row.get("Queue") or "").casefold(), Queue())
             if row.name == "QueueMember":
                 queue.members[row.get("Location") or ""] = _is_available(row)
             elif row.name == "QueueEntry":
@@ -275,19 +294,19 @@ class Picture:
 
     def list_rooms(self, names: Iterable[str]) -> None:
         """All conferences there are; who is in them is to follow."""
-        self._rooms = {name.casefold(): self._rooms.get(name.casefold(), {}) for name in names}
+        self.rooms = {name.casefold(): self.rooms.get(name.casefold(), {}) for name in names}
 
     def list_members(self, room: str, rows: Iterable[Message]) -> None:
         """Who is in a conference."""
         ids = [row.get("Uniqueid") or self._names.get(row.get("Channel") or "", "") for row in rows]
         if ids:
-            self._rooms[room.casefold()] = dict.fromkeys(ids)
+            self.rooms[room.casefold()] = dict.fromkeys(ids)
         else:
-            self._rooms.pop(room.casefold(), None)
+            self.rooms.pop(room.casefold(), None)
 
     def list_devices(self, rows: Iterable[Message]) -> None:
         """All devices there are."""
-        self._devices = {}
+        self.devices = {}
         for row in rows:
             self._tell_device(row)
 

@@ -19,7 +19,7 @@ from amiflow.plan.model import EventList
 from amiflow.plan.picture import PARTS
 
 _PATIENCE = 30.0  # seconds for all lists of a server
-_ROOM = "ConfbridgeList"
+_ROOMS, _ROOM = "ConfbridgeListRooms", "ConfbridgeList"
 _NONE_THERE = "no active conferences"
 """What ConfbridgeListRooms answers, as an error, where there is no conference (app_confbridge)."""
 NOBODY = 0
@@ -112,23 +112,10 @@ class Snapshots:
         self._taken(taking.server)
 
     def _take(self, taking: Taking, action: str, room: str, rows: tuple[Message, ...]) -> None:
-        picture = taking.picture
-        match action:
-            case "CoreShowChannels":
-                picture.list_channels(rows)
-            case "BridgeList":
-                picture.list_bridges(rows)
-            case "QueueStatus":
-                picture.list_queues(rows)
-            case "DeviceStateList":
-                picture.list_devices(rows)
-            case "ConfbridgeListRooms":
-                rooms = [row.get("Conference") or "" for row in rows]
-                picture.list_rooms(rooms)
-                for one in rooms:
-                    self._ask(taking, _ROOM, one)
-            case _:
-                picture.list_members(room, rows)
+        taking.picture.take(action, room, rows)
+        if action == _ROOMS:
+            for row in rows:
+                self._ask(taking, _ROOM, row.get("Conference") or "")
 
     def _close_when_complete(self, taking: Taking) -> None:
         if not taking.open:

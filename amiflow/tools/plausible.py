@@ -6,7 +6,7 @@ here: the live picture of a simulated server (`pbx`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from amiflow.ami.catalog import Catalog, Header, exists
@@ -18,6 +18,7 @@ ASTERISK = "22"  # the version that the events of tests are as of
 AMI = "11.0.0"  # its number in the banner
 CHANNEL = "PJSIP/test-00000001"
 _UNIQUEID = "1800000000"
+_FURTHER = 100  # what the numbers of further channels of a side begin with
 
 _BY_NAME = {
     "priority": "1",
@@ -50,20 +51,31 @@ class Plausible:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._sides: dict[str, int] = {"": 1}
+        self._named: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
 
     def event(self, name: str, given: Headers, absent: frozenset[str], wall: float) -> Message:
         """The event with the headers given, without those that the test says are absent (names in lower case)."""
         entry = self._catalog.event(name)
         carried = {header.casefold() for header, _ in given} | absent
         filled = [] if entry is None else [header for header in entry.headers.values() if _is_due(header, carried)]
+        said = {header.casefold(): text for header, text in given}
+        self._learn(said)
         return Message.build(
-            [("Event", name), *given, *((header.name, self._value(header, wall)) for header in filled)]
+            [("Event", name), *given, *((header.name, self._value(header, wall, said)) for header in filled)]
         )
 
-    def _value(self, header: Header, wall: float) -> str:
+    def _learn(self, said: Mapping[str, str]) -> None:
+        """A channel and its Uniqueid, where the test gives both."""
+        for key, name in said.items():
+            own = said.get(key.removesuffix("channel") + "uniqueid") if key.endswith("channel") else None
+            if own is not None:
+                self._named[name], self._owners[own] = own, name
+
+    def _value(self, header: Header, wall: float, said: Mapping[str, str]) -> str:
         key = header.name.casefold()
         if header.names in ("channel", "uniqueid", "linkedid"):
-            return self._id(key, header.names)
+            return self._id(key, header.names, said)
         if key in _BY_NAME:
             return _BY_NAME[key]
         if header.values:
@@ -74,13 +86,27 @@ class Plausible:
             return _moment(wall, header.unit)
         return _NAMED.get(header.names or "", _TYPED[header.type])
 
-    def _id(self, key: str, kind: str) -> str:
-        """`DestChannel`, `TransfereeUniqueid`: a channel of its own for each side of an event, of one call."""
+    def _id(self, key: str, kind: str, said: Mapping[str, str]) -> str:
+        """`DestChannel`, `TransfereeUniqueid`: a channel of its own for each side of an event, of one call. A channel
+        that the test names keeps its Uniqueid, and the first one of a side is that side's."""
         if kind == "linkedid":
             return f"{_UNIQUEID}.1"
         side = key.removesuffix(kind)
         number = self._sides.setdefault(side, len(self._sides) + 1)
-        return f"{_UNIQUEID}.{number}" if kind == "uniqueid" else f"PJSIP/test-{number:08}"
+        own, channel = said.get(f"{side}uniqueid"), said.get(f"{side}channel")
+        if kind == "channel":
+            usual = f"{_UNIQUEID}.{number}"
+            return self._owners.get(own or usual, f"PJSIP/test-{number:08}")
+        return self._uniqueid(channel, number)
+
+    def _uniqueid(self, channel: str | None, number: int) -> str:
+        usual = f"{_UNIQUEID}.{number}"
+        if channel is None:
+            return usual
+        if channel not in self._named:
+            free = usual if usual not in self._owners else f"{_UNIQUEID}.{len(self._owners) + _FURTHER}"
+            self._named[channel], self._owners[free] = free, channel
+        return self._named[channel]
 
 
 def _is_due(header: Header, carried: set[str]) -> bool:

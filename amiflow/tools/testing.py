@@ -85,6 +85,8 @@ class _Run:
         try:
             for step in self._test.steps:
                 self._step(step)
+            if self._machine is not None:
+                self._give(fx.Tick())
         except Unmet as found:
             unmet = found
         except EvaluationError as error:
@@ -117,6 +119,8 @@ class _Run:
                 self._later_step(step)
 
     def _later_step(self, step: tm.TestStep) -> None:
+        if not isinstance(step, tm.GiveEvent | tm.Advance | tm.RepeatSteps):
+            self._give(fx.Tick())
         match step:
             case tm.Begin():
                 pass
@@ -185,12 +189,12 @@ class _Run:
             self._give(fx.ServerLost(_SERVER, "disconnected by the test"))
 
     def _advance(self, spell: float) -> None:
+        """Let time pass. What falls due at its very end waits for the next step: an event at that moment is in time."""
         machine, end = self._running(), self._now + spell
-        while (due := machine.deadline()) is not None and due <= end:
+        while (due := machine.deadline()) is not None and due < end:
             self._now = max(self._now, due)
             self._give(fx.Tick())
         self._now = end
-        self._give(fx.Tick())
 
     # --- the machine and its server -----------------------------------------------------------------------------------
 
