@@ -28,6 +28,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE,
 COMMANDS: dict[str, str] = {
     "check": "amiflow.cli.check",
     "completion": "amiflow.cli.completion",
+    "explain": "amiflow.cli.explain",
     "fmt": "amiflow.cli.fmt",
     "log": "amiflow.cli.log",
     "plan": "amiflow.cli.plan",

@@ -191,7 +191,9 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
     missing = [one for one in ("host", "username", "secret") if one not in keys]
     if missing:
         words = " and ".join(f"`{one}`" for one in missing)
-        reader.bad(key, f"{what} has no {words}", "needs it" if len(missing) == 1 else "needs them", code="missing-key")
+        reader.bad(
+            key, f"{what} has no {words}", "needs it" if len(missing) == 1 else "needs them", code="missing-setting"
+        )
     tls = _tls(reader, keys.get("tls"), what)
     secret = _secret(reader, keys["secret"], f"`secret` of {what}", readable) if "secret" in keys else None
     host = reader.text(keys.get("host"), f"`host` of {what}")

@@ -74,7 +74,7 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
     [
         ("server:\n", "unknown-key 1: the configuration has no key `server`"),
         ("servers:\n a: {host: x, username: u, secret: env:S, prot: 1}", "unknown-key 2: server `a` has no key `prot`"),
-        ("servers:\n a: {host: x}\n", "missing-key 2: server `a` has no `username` and `secret`"),
+        ("servers:\n a: {host: x}\n", "missing-setting 2: server `a` has no `username` and `secret`"),
         ("servers:\n a: {host: x, username: u, secret: env:S, port: 70000}", "bad-value 2: `port` of server `a`"),
         (
             "servers:\n a: {host: x, username: u, secret: env:S, auth: md6}",

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from amiflow.report.codes import CODES, Code
+from amiflow.report.codes import CODES
+from amiflow.report.kind import Code
 
 
 @pytest.mark.parametrize("row", CODES.values(), ids=lambda row: row.name)
