@@ -87,6 +87,10 @@ PASS = {
     "a log, info where nothing is said": NEW + 'expect log "PJSIP/a-1 of *"',
     "logs of other levels": NEW + 'expect log debug "unse*"',
     "time that goes on": NEW + 'advance 5s expect log warn "patience is over"',
+    "an event at the very end of a time, which is in time": NEW
+    + "advance 5s\n"
+    + NEW
+    + 'expect log "PJSIP/a-1 of *" expect Redirect expect log warn "patience is over" expect nothing more',
     "a param that is given": 'given room = "681"\n' + NEW + 'expect Redirect { Exten: "681" }',
     "a duration that is given": "given patience = 2h\n" + NEW + 'advance 2h expect log warn "patience*"',
     "the end of a flow": NEW + "advance 5s expect flow greet done",
