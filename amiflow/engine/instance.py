@@ -17,11 +17,11 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure, Value
-from amiflow.plan.model import Act, Await, Instruction, WaitUntil
+from amiflow.plan.model import Act, Await, Instruction, Take, WaitUntil
 from amiflow.report.source import Span
 
 State: TypeAlias = Literal["queued", "running", "final", "ended"]
-Phase: TypeAlias = Literal["held", "handed", "sent", "called", "between"]
+Phase: TypeAlias = Literal["limited", "held", "handed", "sent", "called", "between"]
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Awaiting:
 
 @dataclass(slots=True)
 class Acting:
-    """In an action. `held`: waits for the connection; `handed`: the connection has it; `sent`: on the wire; `called`:
+    """In an action. `limited`: waits for its turn in a `limit`; `held`: waits for the connection; `handed`: the connection has it; `sent`: on the wire; `called`:
     queued by the server, its OriginateResponse is to come; `between`: before the next attempt.
 
     `attempts` are those left after this one; `moves` says that its sending is to be the flow's place on the tape.
@@ -80,7 +80,29 @@ class Holding:
     expiry: Timer | None = None
 
 
-Block: TypeAlias = Pausing | Awaiting | Holding | Acting
+@dataclass(slots=True)
+class Queueing:
+    """In the queue for a slot of a pool, for `within` seconds."""
+
+    step: Take
+    within: float
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot that a flow has while its position is from `first` up to `end`."""
+
+    pool: str
+    first: int
+    end: int
+
+    def holds(self, position: int) -> bool:
+        """Whether the position is within the block."""
+        return self.first <= position < self.end
+
+
+Block: TypeAlias = Pausing | Awaiting | Holding | Acting | Queueing
 
 
 @dataclass(slots=True)
@@ -122,6 +144,7 @@ class Instance:
     spent: int = 0
     trouble: tuple[Failure, Span] | None = None
     ending: Ending | None = None
+    slots: list[Slot] = field(default_factory=list)
 
     @property
     def code(self) -> Literal["body", "final"]:
@@ -133,7 +156,7 @@ class Instance:
         """Whether its body still runs, or is to run."""
         return self.state in ("queued", "running")
 
-    def break_off(self, step: Act | Await | WaitUntil, failure: Failure, span: Span | None = None) -> None:
+    def break_off(self, step: Act | Await | WaitUntil | Take, failure: Failure, span: Span | None = None) -> None:
         """The step failed (at that span of it): go on where its `or` says, its names none; or be in trouble, which ends
         the flow."""
         for name in binds(step):
@@ -145,6 +168,19 @@ class Instance:
         self.position = handler.target
         if handler.error is not None:
             self.names[handler.error] = failure
+
+    def escape(self) -> bool:
+        """In trouble within a task whose call has an `or`: go on there, where there is one."""
+        guard = self.program.guard(self.code, self.position)
+        if guard is None or self.trouble is None:
+            return False
+        enter, handler = guard
+        if enter.into is not None:
+            self.names[enter.into] = None
+        if handler.error is not None:
+            self.names[handler.error] = self.trouble[0]
+        self.position, self.trouble = handler.target, None
+        return True
 
     def step(self) -> Instruction | None:
         """The step that it stands at; none past the end of the code."""

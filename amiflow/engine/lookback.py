@@ -21,6 +21,7 @@ from amiflow.plan.model import (
     Again,
     Await,
     Code,
+    Enter,
     Fail,
     Handler,
     Instruction,
@@ -32,6 +33,7 @@ from amiflow.plan.model import (
     Return,
     Set,
     Stop,
+    Take,
     WaitUntil,
 )
 
@@ -49,7 +51,7 @@ def binds(step: Instruction) -> tuple[str, ...]:
             return (into,)
         case Await(entries=entries):
             return tuple(entry.pattern.name for entry in entries if entry.pattern.name is not None)
-        case Set(name=name):
+        case Set(name=name) | Enter(into=str() as name):
             return (name,)
         case Next(position=position, name=name):
             return (position, name)
@@ -61,11 +63,16 @@ def binds(step: Instruction) -> tuple[str, ...]:
 class Lookback:
     """The later waits of one flow's code, from any position, found when first asked for."""
 
-    __slots__ = ("_body", "_code", "_found", "_waits_at_end")
+    __slots__ = ("_body", "_code", "_found", "_guards", "_waits_at_end")
 
     def __init__(self, body: Code, final: Code) -> None:
         self._body = len(body)
         self._code = body + final
+        self._guards = tuple(
+            (at, step.end + self._offset(at), step.handler.target + self._offset(at), _rebound(step))
+            for at, step in enumerate(self._code)
+            if isinstance(step, Enter) and step.handler is not None
+        )
         self._waits_at_end = any(isinstance(step, Await) for step in final)
         self._found: dict[tuple[int, bool, bool], tuple[Watch, ...]] = {}
 
@@ -91,15 +98,17 @@ class Lookback:
         reached: dict[Point, _Names] = {}
         ways: list[tuple[Point, _Names]] = [((at, movable), frozenset())]
         if entered:
-            passed = _rebound(self._code[at])
-            ways = [(point, passed) for point in (*self._within(at, movable), *self._end(at, movable))]
+            passed = self._rebound(at)
+            onward = (*self._within(at, movable), *self._end(at, movable), *self._escapes(at, movable))
+            ways = [(point, passed) for point in onward]
         while ways:
             point, names = ways.pop()
             if point[0] >= len(self._code) or (point in reached and names <= reached[point]):
                 continue
             reached[point] = reached.get(point, frozenset()) | names
-            beyond = reached[point] | _rebound(self._code[point[0]])
-            ways += [(further, beyond) for further in (*self._onward(*point), *self._end(*point))]
+            beyond = reached[point] | self._rebound(point[0])
+            onward = (*self._onward(*point), *self._end(*point), *self._escapes(*point))
+            ways += [(further, beyond) for further in onward]
         positions: dict[int, _Names] = {}
         for (position, _), names in sorted(reached.items(), key=lambda way: way[0]):
             positions[position] = positions.get(position, frozenset()) | names
@@ -110,6 +119,16 @@ class Lookback:
         if self._waits_at_end and at < self._body:
             yield (self._body, movable)
 
+    def _escapes(self, at: int, movable: bool) -> Iterator[Point]:
+        """Within a task a failure may go on at the `or` of its call."""
+        for start, end, target, _ in self._guards:
+            if start < at < end:
+                yield (target, movable)
+
+    def _rebound(self, at: int) -> _Names:
+        names = _rebound(self._code[at])
+        return names.union(*(bound for start, end, _, bound in self._guards if start < at < end))
+
     def _within(self, at: int, movable: bool) -> Iterator[Point]:
         """Where a flow goes on from a step that it stands in. From a wait for events only past its end of time: the
         event that ends it is the last one seen, and moves the place beyond what was kept before."""
@@ -117,7 +136,7 @@ class Lookback:
         match step:
             case Await():
                 yield from ((target, True) for target in self._after_time(step, at))
-            case WaitUntil(handler=Handler(target=target)):
+            case WaitUntil(handler=Handler(target=target)) | Take(handler=Handler(target=target)):
                 yield from ((at + 1, movable), (target + self._offset(at), movable))
             case Act():
                 yield (at + 1, movable)
@@ -137,7 +156,7 @@ class Lookback:
             case Await(entries=entries):
                 targets = {at + 1 if entry.target is None else entry.target + offset for entry in entries}
                 yield from ((target, True) for target in sorted(targets.union(self._after_time(step, at))))
-            case WaitUntil(handler=Handler(target=target)):
+            case WaitUntil(handler=Handler(target=target)) | Take(handler=Handler(target=target)):
                 yield from ((at + 1, movable), (target + offset, movable))
             case Jump(target=target):
                 yield (target + offset, movable)
@@ -163,7 +182,7 @@ class Lookback:
 
 
 def _rebound(step: Instruction) -> _Names:
-    handler = step.handler if isinstance(step, Act | Await | WaitUntil) else None
+    handler = step.handler if isinstance(step, Act | Await | Enter | Take | WaitUntil) else None
     error = (handler.error,) if handler is not None and handler.error is not None else ()
     return frozenset(binds(step) + error)
 

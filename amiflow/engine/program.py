@@ -11,7 +11,7 @@ from typing import Literal
 from amiflow.engine.dispatch import Watch
 from amiflow.engine.lookback import Lookback
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Await, Flow, OnEvents, Pattern, Stage
+from amiflow.plan.model import Await, Enter, Flow, Handler, OnEvents, Pattern, Stage
 
 
 def watch(pattern: Pattern) -> Watch:
@@ -44,6 +44,15 @@ class Program:
         self.until = watch(flow.until) if flow.until is not None else None
         self.lookback = Lookback(flow.body, flow.final)
         self._waits: dict[int, tuple[Watch, ...]] = {}
+
+    def guard(self, code: Literal["body", "final"], position: int) -> tuple[Enter, Handler] | None:
+        """The innermost call of a task with an `or` within whose steps the position is."""
+        steps = self.flow.final if code == "final" else self.flow.body
+        for start in range(min(position, len(steps)) - 1, -1, -1):
+            step = steps[start]
+            if isinstance(step, Enter) and step.handler is not None and position < step.end:
+                return step, step.handler
+        return None
 
     def entries(self, step: Await) -> tuple[Watch, ...]:
         """The watches of a wait's entries, compiled when first asked for."""

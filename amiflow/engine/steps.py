@@ -15,7 +15,8 @@ from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core
 from amiflow.engine.effects import FlowEnded, Outcome, Said
 from amiflow.engine.evaluate import EvaluationError
-from amiflow.engine.instance import Acting, Awaiting, Ending, Holding, Instance, Pausing
+from amiflow.engine.instance import Acting, Awaiting, Ending, Holding, Instance, Pausing, Queueing
+from amiflow.engine.pools import Pools
 from amiflow.engine.tape import Tape
 from amiflow.engine.values import Failure, Value, to_text
 from amiflow.plan.durations import duration_text
@@ -25,6 +26,7 @@ from amiflow.plan.model import (
     Act,
     Again,
     Await,
+    Enter,
     Fail,
     Instruction,
     Jump,
@@ -36,6 +38,7 @@ from amiflow.plan.model import (
     Return,
     Set,
     Stop,
+    Take,
     WaitUntil,
 )
 from amiflow.report.source import Span
@@ -55,6 +58,7 @@ class Steps:
         self._tape = tape
         self._actions = actions
         self._conditions = conditions
+        self._pools = Pools(core)
         self._traced = 0
 
     # --- beginning and end --------------------------------------------------------------------------------------------
@@ -110,8 +114,11 @@ class Steps:
                 self._conditions.leave(instance, wait)
             case Acting() as acting:
                 self._actions.abandon(instance, acting)
+            case Queueing() as waiting:
+                self._pools.leave(instance, waiting)
         instance.block = None
         instance.trouble = None
+        self._pools.release(instance, everything=True)
         self._tape.disarm(instance)
         core.timers.cancel(instance.lifetime)
         if instance.until is not None:
@@ -147,6 +154,9 @@ class Steps:
                 self._core.resume(instance)
             case Acting() as acting:
                 self._actions.expire(instance, acting)
+            case Queueing() as waiting:
+                self._pools.expire(instance, waiting)
+                self._core.resume(instance)
             case Pausing():
                 self._core.resume(instance)
 
@@ -172,6 +182,8 @@ class Steps:
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):
                 return
+            if instance.slots:
+                self._pools.release(instance)
             step = instance.step()
             if step is not None and self._core.reached is not None:
                 self._core.reached.add(step.span)
@@ -183,7 +195,10 @@ class Steps:
         self._let_others_in(instance)
 
     def _meet(self, instance: Instance, failure: Failure, span: Span) -> bool:
-        """A step failed and nothing handles it: the flow has failed, but a finally goes on with its next step."""
+        """A step failed and its own `or` does not handle it: the one of the task's call may; else the flow has failed,
+        but a finally goes on with its next step."""
+        if instance.escape():
+            return True
         if instance.state != "final":
             self.end(instance, "failed", failure.message, span)
             return False
@@ -246,6 +261,9 @@ class Steps:
                 instance.position = instance.position + 1 if holds else target
             case Next():
                 self._next(instance, step)
+            case Enter(task=task, span=span):
+                self._trace(instance, span, f"begins the task {task}")
+                instance.position += 1
             case Set(name=name, value=value, span=span):
                 instance.names[name] = self._value(instance, value)
                 if self._core.options.steps and name.isidentifier():  # the code's own names are none
@@ -255,6 +273,8 @@ class Steps:
                 self._say(instance, step)
             case Put():
                 self._put(instance, step)
+            case Take():
+                return self._begin(instance, self._pools.begin(instance, step))
             case Remove(store=store, key=key, span=span):
                 self._core.world.globals[store].remove(self._value(instance, key))
                 self._core.touch(f"store {store}")

@@ -25,7 +25,7 @@ _VALUES: dict[type, SymbolKind] = {
     nodes.MapDecl: "store",
     nodes.CounterDecl: "store",
     nodes.SeriesDecl: "store",
-    nodes.PoolDecl: "unbuilt",
+    nodes.PoolDecl: "pool",
     nodes.HoursDecl: "unbuilt",
     nodes.TaskDecl: "task",
 }

@@ -88,6 +88,8 @@ class Bounds:
                 | nodes.WaitUntil(within=within, handler=handler)
             ):
                 return self.one(within) + self._handler(handler)
+            case nodes.With(within=within, body=body, handler=handler):
+                return self.one(within) + self._steps(body.steps) + self._handler(handler)
             case nodes.WaitAny(branches=branches, after=after, otherwise=otherwise):
                 bodies = [branch.body for branch in branches]
                 return self.one(after) + self._longest([*bodies, otherwise])

@@ -12,8 +12,8 @@ from amiflow.lang import nodes, problems, rules
 from amiflow.lang.bounds import Bounds
 from amiflow.lang.check_steps import Steps
 from amiflow.lang.check_stores import COLUMN_TYPES, Decl, check_bounds, check_table, store_type
-from amiflow.lang.check_tests import check_test
 from amiflow.lang.check_tasks import type_written
+from amiflow.lang.check_tests import check_test
 from amiflow.lang.constants import Constants
 from amiflow.lang.crontab import Times, is_zone, read_at, read_cron
 from amiflow.lang.infer import Inference
@@ -75,6 +75,7 @@ class _Checker:
         self.constants = constants
         self.steps = Steps(inference, constants)
         self.say = inference.findings.say
+        self._limited: dict[str, nodes.Ident] = {}
 
     # --- declarations
 
@@ -93,6 +94,24 @@ class _Checker:
                 self._store(decl)
             case nodes.TableDecl():
                 self._table(decl)
+            case nodes.LimitDecl():
+                self._limit(decl)
+            case nodes.PoolDecl(name=name, max=most):
+                self.steps.count(most, "`max`")
+                self._give(name, StoreOf("pool", UNKNOWN))
+
+    def _limit(self, limit: nodes.LimitDecl) -> None:
+        catalog = self.inference.vocabulary.catalog
+        action = catalog.action(limit.action.text)
+        if action is None:
+            self.say(problems.unknown_action(limit.action, catalog))
+        elif action.name in self._limited:
+            self.say(problems.duplicate_declaration("limit", limit.action, self._limited[action.name]))
+        else:
+            self._limited[action.name] = limit.action
+        self.steps.count(limit.count, "`limit`")
+        self.steps.duration(limit.per, "`per`")
+        check_bounds(self.inference, self.constants, (limit.count, limit.per))
 
     def _table(self, table: nodes.TableDecl) -> None:
         self._fields(table.columns, COLUMN_TYPES)
@@ -147,14 +166,14 @@ class _Checker:
                 if symbol is not None and symbol.kind not in ("param", "item", "unbuilt"):
                     self.say(problems.default_uses(name, symbol))
 
-    def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...], records: bool = False) -> None:
+    def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...]) -> None:
         seen: dict[str, nodes.Ident] = {}
         for field in fields:
             key = field.name.text.casefold()
             if key in seen and key:
                 self.say(problems.duplicate_key(field.name, seen[key]))
             seen.setdefault(key, field.name)
-            self._known_type(field.type, allowed, records)
+            self._known_type(field.type, allowed)
 
     def _known_type(self, written: nodes.TypeExpr, allowed: tuple[str, ...], records: bool = False) -> None:
         if isinstance(written, nodes.RecordType):
@@ -170,7 +189,8 @@ class _Checker:
             self.say(problems.no_flows(file.span))
 
     def task(self, task: nodes.TaskDecl) -> None:
-        self._fields(task.args, tuple(rules.TYPE_NAMES), records=True)
+        for field in task.args:
+            self._known_type(field.type, tuple(rules.TYPE_NAMES), records=True)
         self.steps.tasks.result(task)
 
     # --- flows

@@ -16,7 +16,7 @@ from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING, Facts, common, joined, without
 from amiflow.lang.scope import Symbol, descendants
 from amiflow.lang.vocabulary import ANSWERED, FAILURE, LAUNCHED, RAW_ANSWER, USER_EVENT
-from amiflow.plan.types import DURATION, INT, NONE, UNKNOWN, MessageOf, Type, Unknown, maybe
+from amiflow.plan.types import DURATION, INT, NONE, UNKNOWN, MessageOf, StoreOf, Type, Unknown, maybe
 
 
 class Steps:
@@ -132,6 +132,8 @@ class Steps:
                 self._set(step)
             case nodes.Set() | nodes.Delete() | nodes.Add():
                 check_write(inference, step)
+            case nodes.With():
+                return self._with(step)
             case nodes.Pause(duration=duration):
                 self.duration(duration, "`wait`")
             case nodes.WaitEvent() | nodes.WaitAll():
@@ -170,10 +172,6 @@ class Steps:
             case nodes.Parallel(branches=branches):
                 for body in branches:
                     self.block(body)
-            case nodes.With(body=body, handler=handler, within=within):
-                self.duration(within, "`within`")
-                self.block(body)
-                self._handler(handler)
 
     # --- actions
 
@@ -328,6 +326,19 @@ class Steps:
             known = common(known, facts)
         self.inference.facts = known
         return True
+
+    # --- pools
+
+    def _with(self, step: nodes.With) -> bool:
+        self.duration(step.within, "`within`")
+        held = self.inference.holder(step.pool)
+        if not isinstance(held, Unknown) and not (isinstance(held, StoreOf) and held.kind == "pool"):
+            self.say(problems.not_a_pool(step.pool, held))
+        other_end = self._handler(step.handler)
+        ends = [self.block(step.body)]
+        if other_end is not None:
+            ends.append((True, other_end))
+        return self._merge(ends)
 
     # --- branches and loops
 

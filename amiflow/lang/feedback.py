@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amiflow.lang import nodes, problems
-from amiflow.lang.scope import Bindings, descendants
+from amiflow.lang.scope import Bindings
 from amiflow.lang.vocabulary import Vocabulary
 from amiflow.report.diagnostic import Diagnostic
 
@@ -19,7 +19,7 @@ def feedback(flow: nodes.FlowDecl, bindings: Bindings, vocabulary: Vocabulary) -
     if not isinstance(flow.trigger, nodes.EventTrigger) or flow.trigger.times is not None:
         return []
     patterns = [flow.trigger.first, *(link.pattern for link in flow.trigger.links if isinstance(link, nodes.Then))]
-    for action in descendants(flow.body):
+    for action in bindings.reached(flow.body):
         if isinstance(action, nodes.Action):
             caused = [_caused(pattern, action, bindings, vocabulary) for pattern in patterns]
             if all(caused) and caused[0] is not None:

@@ -289,7 +289,7 @@ class Inference:
     def _index(self, index: nodes.Index) -> Type:
         base = self.holder(index.base)
         match base:
-            case StoreOf(kind=store, of=of):
+            case StoreOf(kind="map" | "counter" | "series" | "table" as store, of=of):
                 self.expect(index.index, TEXT, "a store's key")
                 return {"map": maybe(of), "table": maybe(of), "counter": of, "series": ListOf(of)}[store]
             case ListOf(item=item):
@@ -493,7 +493,7 @@ class Inference:
         self._holders.add(binary.right)
         item, holder = self.infer(binary.left), self.infer(binary.right)
         match definite(holder):
-            case StoreOf():
+            case StoreOf(kind="map" | "counter" | "series" | "table"):
                 if not rules.comparable(item, TEXT):
                     self.findings.say(problems.incomparable(binary, item, TEXT))
             case ListOf(item=kind):

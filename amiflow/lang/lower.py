@@ -35,7 +35,7 @@ _Clause = TypeVar("_Clause", bound=nodes.Clause)
 def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
     """The plan of a file in which every phase before found no error."""
     constants = Constants(file, lowering.bindings.declared, lowering.bindings.uses)
-    params, secrets, lets, stores, tables = [], [], [], [], []
+    params, secrets, lets, stores, tables, pools, limits = [], [], [], [], [], [], []
     for decl in file.decls:
         match decl:
             case nodes.ParamDecl():
@@ -46,6 +46,12 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
                 lets.append(model.Constant(name.text, lowering.expr(value), span))
             case nodes.MapDecl() | nodes.CounterDecl() | nodes.SeriesDecl():
                 stores.append(_store(decl, lowering))
+            case nodes.LimitDecl(action=action, count=count, per=per, span=span):
+                known = lowering.vocabulary.catalog.action(action.text)
+                name_ = known.name if known is not None else action.text
+                limits.append(keeping.Limit(name_, lowering.expr(count), lowering.expr(per), span))
+            case nodes.PoolDecl(name=name, max=most, span=span):
+                pools.append(keeping.Pool(name.text, lowering.expr(most), span))
             case nodes.TableDecl():
                 tables.append(_table(decl, lowering))
     flows = tuple(_flow(decl, lowering, constants) for decl in file.decls if isinstance(decl, nodes.FlowDecl))
@@ -60,6 +66,8 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
         trusts=tuple(lowering.trusts[span] for span in sorted(lowering.trusts, key=lambda span: span.start)),
         stores=tuple(stores),
         tables=tuple(tables),
+        pools=tuple(pools),
+        limits=tuple(limits),
     )
 
 
@@ -95,7 +103,9 @@ def _flow(flow: nodes.FlowDecl, lowering: Lowering, constants: Constants) -> mod
     cooldown = _clause(flow, nodes.CooldownClause)
     until = _clause(flow, nodes.UntilClause)
     server = _clause(flow, nodes.ServerClause)
-    text = lowering.source.slice(flow.span)
+    calls = (node for node in lowering.bindings.reached(flow) if isinstance(node, nodes.Call))
+    tasks = dict.fromkeys(task for call in calls if (task := lowering.bindings.calls.get(call)) is not None)
+    text = "\n".join(lowering.source.slice(span) for span in (flow.span, *(task.span for task in tasks)))
     return model.Flow(
         name=flow.name.text,
         trigger=trigger,

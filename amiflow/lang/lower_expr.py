@@ -6,7 +6,9 @@ Belongs here: one rule for each kind of expression, patterns, headers that are w
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
+from itertools import count
 from typing import cast
 
 from amiflow.lang import nodes
@@ -32,12 +34,22 @@ class Lowering:
         self.checked = checked
         self.vocabulary = vocabulary
         self.trusts: dict[Span, Trust] = {}
-        self._hidden = 0
+        self._hidden = count(1)
+        self._task = ""
 
     def hidden(self, what: str) -> str:
         """A name that no recipe can write."""
-        self._hidden += 1
-        return f"%{what}{self._hidden}"
+        return f"%{what}{next(self._hidden)}"
+
+    def local(self, name: str) -> str:
+        """A flow's own name; those of a task have another beginning each time that it is called."""
+        return self._task + name
+
+    def within(self, task: str) -> Lowering:
+        """The same for one call of that task."""
+        inner = copy(self)
+        inner._task = f"{task}{next(self._hidden)}\N{MIDDLE DOT}"  # no recipe can write it, and yet it is a name's
+        return inner
 
     def items(self, source: nodes.Expr) -> ir.Expr:
         """What a `for` goes through."""
@@ -67,14 +79,15 @@ class Lowering:
                 return ir.RecordExpr(tuple((entry.key.text, self.expr(entry.value)) for entry in entries), span)
             case nodes.Comprehension(item=item, name=name, source=source, where=where):
                 test = self.expr(where) if where is not None else None
-                return ir.Each(self.expr(item), name.text, self.items(source), test, span)
+                return ir.Each(self.expr(item), self.local(name.text), self.items(source), test, span)
             case nodes.Name(text=text) if text == PICTURE and expr not in self.bindings.uses:
                 return ir.Look("pbx", None, span)
             case nodes.Name(text=text):
                 kind = self.bindings.uses[expr].kind
                 if kind == "store":
                     return ir.Stored(text, span)
-                return ir.Global(text, span) if kind in FILE_LEVEL or kind == "table" else ir.Local(text, span)
+                of_file = kind in FILE_LEVEL or kind == "table"
+                return ir.Global(text, span) if of_file else ir.Local(self.local(text), span)
             case nodes.Member() | nodes.Index():
                 return self._part(expr)
             case nodes.Call():
@@ -174,7 +187,7 @@ class Lowering:
 
     def pattern(self, pattern: nodes.Pattern) -> Pattern:
         """A pattern with its wire names and its whole condition; its keys are a pass's (`plan.optimize`)."""
-        name = pattern.name.text if pattern.name is not None else None
+        name = self.local(pattern.name.text) if pattern.name is not None else None
         own = [message for message in pattern.events if message.userevent is not None]
         if own and name is None:
             name = self.hidden("event")

@@ -51,9 +51,14 @@ def lower_body(lowering: Lowering, body: nodes.Body) -> model.Code:
 
 
 class _Steps:
-    def __init__(self, lowering: Lowering) -> None:
-        self.code = _Code()
+    """`returns` is, in a task, the name for its result and the place behind it."""
+
+    def __init__(
+        self, lowering: Lowering, code: _Code | None = None, returns: tuple[str | None, Label] | None = None
+    ) -> None:
+        self.code = code or _Code()
         self._lowering = lowering
+        self._returns = returns
         self._loops: list[tuple[Label, Label]] = []
 
     def body(self, body: nodes.Body) -> None:
@@ -66,21 +71,27 @@ class _Steps:
             case nodes.Do(operation=nodes.Action() | nodes.Raw() as operation, tail=tail):
                 self._act(operation, tail, None, span)
             case nodes.Let(name=name, value=nodes.Action() | nodes.Raw() as operation, tail=tail):
-                self._act(operation, tail, name.text, span)
+                self._act(operation, tail, self._lowering.local(name.text), span)
+            case nodes.Do(operation=nodes.Call() as call, tail=tail):
+                self._call(call, tail, None)
+            case nodes.Let(name=name, value=nodes.Call() as call, tail=tail) if call in self._lowering.bindings.calls:
+                self._call(call, tail, self._lowering.local(name.text))
             case nodes.Let(name=name, value=value) | nodes.Var(name=name, value=value):
                 # An operation that is not built has been refused before any code is made.
                 assert not isinstance(
                     value, nodes.Http | nodes.Exec | nodes.Append | nodes.Signal | nodes.Action | nodes.Raw
                 )
-                self._set(name.text, value, span)
+                self._set(self._lowering.local(name.text), value, span)
             case nodes.Set(target=nodes.Name(text=text), value=value):
-                self._set(text, value, span)
+                self._set(self._lowering.local(text), value, span)
             case nodes.Pause(duration=duration):
                 code.emit(lambda _: model.Pause(expr(duration), span))
             case nodes.WaitEvent() | nodes.WaitAll() | nodes.WaitAny():
                 self._wait(step)
             case nodes.WaitUntil():
                 self._wait_until(step)
+            case nodes.With():
+                self._with(step)
             case nodes.If():
                 self._if(step)
             case nodes.For():
@@ -111,6 +122,42 @@ class _Steps:
                 self.code.emit(lambda _: model.Stop(span))
             case nodes.Fail(reason=reason):
                 self.code.emit(lambda _: model.Fail(expr(reason), span))
+            case nodes.Return(value=value):
+                self._return(value, span)
+
+    def _return(self, value: nodes.Expr, span: Span) -> None:
+        lowered = self._lowering.expr(value)
+        if self._returns is None:
+            self.code.emit(lambda _: model.Return(lowered, span))
+            return
+        into, end = self._returns
+        # Evaluated where nobody takes it too: it may fail.
+        self.code.emit(lambda _: model.Set(into or "%returned", lowered, span))
+        self._jump(end, span)
+
+    # --- tasks
+
+    def _call(self, call: nodes.Call, tail: nodes.Tail, into: str | None) -> None:
+        """The task's steps take the place of the call, so that a run needs no other place than its position."""
+        task, code, after, end = self._lowering.bindings.calls[call], self.code, self.code.label(), self.code.label()
+        target, error = self._target(tail.handler, after)
+        inner = _Steps(self._lowering.within(task.name.text), code, (into, end))
+        code.emit(
+            lambda at: model.Enter(
+                task=task.name.text,
+                into=into,
+                end=at(end),
+                handler=None if target is None else model.Handler(at(target), error),
+                span=call.span,
+            )
+        )
+        for field, arg in zip(task.args, call.args, strict=True):
+            self._set(inner._lowering.local(field.name.text), arg, arg.span)
+        inner.body(task.body)
+        if into is not None:
+            code.emit(lambda _: model.Set(into, Const(None, call.span), call.span))
+        code.place(end)
+        self._handler(tail.handler, target, after)
 
     def _set(self, name: str, value: nodes.Expr, span: Span) -> None:
         lowered = self._lowering.expr(value)
@@ -164,7 +211,7 @@ class _Steps:
             case nodes.OrWord(word="continue"):
                 return self._loops[-1][0], None
             case nodes.OrSteps(name=name):
-                return self.code.label(), name.text if name is not None else None
+                return self.code.label(), self._lowering.local(name.text) if name is not None else None
         return self.code.label(), None
 
     def _handler(self, handler: nodes.Handler | None, target: Label | None, after: Label) -> None:
@@ -249,6 +296,25 @@ class _Steps:
         self.body(step.otherwise)
         self.code.place(done)
 
+    # --- pools
+
+    def _with(self, step: nodes.With) -> None:
+        end, after = self.code.label(), self.code.label()
+        target, error = self._target(step.handler, after)
+        within, pool = self._lowering.expr(step.within), store_name(step.pool)
+        self.code.emit(
+            lambda at: model.Take(
+                pool=pool,
+                within=within,
+                end=at(end),
+                handler=None if target is None else model.Handler(at(target), error),
+                span=step.span,
+            )
+        )
+        self.body(step.body)
+        self.code.place(end)
+        self._handler(step.handler, target, after)
+
     # --- branches and loops
 
     def _if(self, step: nodes.If) -> None:
@@ -275,7 +341,7 @@ class _Steps:
         code.emit(lambda _: model.Set(items, source, step.source.span))
         code.emit(lambda _: model.Set(position, Const(0, step.span), step.span))
         code.place(head)
-        code.emit(lambda at: model.Next(items, position, step.name.text, at(done), step.span))
+        code.emit(lambda at: model.Next(items, position, self._lowering.local(step.name.text), at(done), step.span))
         if step.where is not None:
             self._unless(step.where, head)
         self._looped(step.body, head, done, step.span)
@@ -284,7 +350,7 @@ class _Steps:
         code, head, done = self.code, self.code.label(), self.code.label()
         position, times = self._lowering.hidden("round"), self._lowering.hidden("times")
         every = self._lowering.expr(step.every) if step.every is not None else None
-        name = step.name.text if step.name is not None else None
+        name = self._lowering.local(step.name.text) if step.name is not None else None
         self._set(times, step.count, step.count.span)
         code.emit(lambda _: model.Set(position, Const(0, step.span), step.span))
         code.place(head)

@@ -45,7 +45,7 @@ def path_of(expr: nodes.Expr, uses: Mapping[nodes.Name, Symbol]) -> Path | None:
         case nodes.Index(base=base, index=nodes.Text(parts=(str() as key,))):
             head = path_of(base, uses)
             return None if head is None or _is_store(head) else (*head, key.casefold())
-        case nodes.Index(base=nodes.Name() as table, index=nodes.Name() | nodes.Member() as index):
+        case nodes.Index(base=nodes.Name() as table, index=index):
             place = path_of(index, uses)
             is_table = table in uses and uses[table].kind == "table"
             return (uses[table], "[]", *place) if is_table and place is not None else None

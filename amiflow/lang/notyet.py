@@ -12,10 +12,7 @@ from amiflow.report.source import Span
 
 _CONSTRUCTS: dict[type, str] = {
     nodes.ImportDecl: "`import`",
-    nodes.PoolDecl: "`pool`",
-    nodes.LimitDecl: "`limit`",
     nodes.HoursDecl: "`hours`",
-    nodes.TaskDecl: "`task`",
     nodes.HoursTrigger: "a trigger by `hours`",
     nodes.SignalTrigger: "`on signal`",
     nodes.RestartClause: "`after restart`",
@@ -24,7 +21,6 @@ _CONSTRUCTS: dict[type, str] = {
     nodes.Append: "`append`",
     nodes.Signal: "`signal`",
     nodes.Parallel: "`parallel`",
-    nodes.With: "`with`",
     nodes.TestSignal: "`signal`",
     nodes.ReplyHttp: "`reply http`",
     nodes.ReplyExec: "`reply exec`",
@@ -34,7 +30,7 @@ _CONSTRUCTS: dict[type, str] = {
     nodes.ExpectSignal: "`expect signal`",
     nodes.ExpectReturn: "`expect return`",
 }
-_HEADED = (nodes.TaskDecl, nodes.Parallel, nodes.With, nodes.HoursDecl)
+_HEADED = (nodes.Parallel, nodes.HoursDecl)
 _FIRST_LINE = 12  # of a construct that holds others only its beginning is marked
 
 

@@ -192,7 +192,7 @@ def not_a_var(target: nodes.Name, symbol: Symbol) -> Diagnostic:
 
 # --- stores -----------------------------------------------------------------------------------------------------------
 
-_ASKED = {"map": "{0}[k]", "counter": "{0}[k]", "series": "{0}[k]", "table": "{0}[k]"}
+_ASKED = {"map": "{0}[k]", "counter": "{0}[k]", "series": "{0}[k]", "table": "{0}[k]", "pool": "with {0} within 30s { … }"}
 _WRITTEN = {"map": "set {0}[k] = x", "counter": "add {0}[k]", "series": "add {0}[k] x"}
 
 
@@ -202,7 +202,7 @@ def whole_store(name: nodes.Name, kind: StoreOf) -> Diagnostic:
         f"`{name.text}` is {_an(kind.kind)}, and no value by itself",
         name.span,
         f"{_an(kind.kind)}",
-        help=f"ask it: `{_ASKED[kind.kind].format(name.text)}`",
+        help=f"`{_ASKED[kind.kind].replace('{0}', name.text)}`",
     )
 
 
@@ -217,6 +217,16 @@ def wrong_store(target: nodes.Index, verb: str, held: Type, valued: bool) -> Dia
         target.span,
         f"in {_an(type_name(held))}",
         help=help,
+    )
+
+
+def not_a_pool(pool: nodes.Expr, kind: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`with` takes a slot of a pool, not of {_an(type_name(kind))}",
+        pool.span,
+        f"this is {_an(type_name(kind))}",
+        help="declare one: `pool lines max 5`",
     )
 
 
@@ -266,7 +276,7 @@ def unsteady_constant(name: nodes.Name, symbol: Symbol) -> Diagnostic:
 def unsteady_bound(bound: nodes.Expr) -> Diagnostic:
     return _problem(
         "unknown-name",
-        "the bound of a store reads what is not known when the run begins",
+        "the bound reads what is not known when the run begins",
         bound.span,
         "not known then",
         help="take a literal, a param or a constant of the file",
@@ -850,7 +860,7 @@ def recursive_task(call: nodes.Call, task: nodes.Ident) -> Diagnostic:
 def uneven_returns(task: nodes.Ident, kinds: Sequence[Type]) -> Diagnostic:
     return _problem(
         "type-mismatch",
-        f"`{task.text}` returns {_listed(dict.fromkeys(type_name(kind) for kind in kinds))}, which have no type in common",
+        f"`{task.text}` returns {_listed(dict.fromkeys(map(type_name, kinds)))}, which have no type in common",
         task.span,
         "has more than one type",
     )

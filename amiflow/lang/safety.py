@@ -44,6 +44,8 @@ def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: V
         if isinstance(decl, nodes.FlowDecl):
             walk.flow(decl)
             walk.findings.found += feedback(decl, bindings, vocabulary)
+        elif isinstance(decl, nodes.TaskDecl):
+            walk.flow(decl)
     return walk.findings.found
 
 
@@ -71,15 +73,14 @@ class _Walk:
             if before == self._taints:
                 break
 
-    def flow(self, flow: nodes.FlowDecl) -> None:
-        assignments = [node for node in descendants(flow) if isinstance(node, nodes.Set)]
-        for _ in range(len(assignments) + 1):  # a loop can carry a value from one variable to the next, once a round
+    def flow(self, flow: nodes.FlowDecl | nodes.TaskDecl) -> None:
+        """Follow what the flow's names hold, and look where that goes; in its tasks too."""
+        before = None
+        while before != self._taints:  # a loop can carry a value from one variable to the next, once a round
             before = dict(self._taints)
-            for node in descendants(flow):
+            for node in self._bindings.reached(flow):
                 self.names(node)
-            if before == self._taints:
-                break
-        for node in descendants(flow):
+        for node in self._bindings.reached(flow):
             self._step(node)
 
     def names(self, node: object) -> None:
@@ -99,6 +100,9 @@ class _Walk:
             ):
                 if value is not None:
                     self._learn(self._bindings.uses.get(store), value)
+            case nodes.Call() if node in self._bindings.calls:
+                for field, arg in zip(self._bindings.calls[node].args, node.args, strict=False):
+                    self._learn(self._bindings.declared.get(field.name), arg)
             case nodes.For(name=name, source=source) | nodes.Comprehension(name=name, source=source):
                 self._learn(self._bindings.declared.get(name), source)
 
@@ -182,6 +186,9 @@ class _Walk:
         return Taint(False, expr.span, info.name) if info.channel else None
 
     def _call(self, call: nodes.Call) -> Taint | None:
+        task = self._bindings.calls.get(call)
+        if task is not None:
+            return self._worst([node.value for node in descendants(task.body) if isinstance(node, nodes.Return)])
         name = call.name.text
         row = BUILTINS.get(name)
         if call.module is not None or name == TRUST or (row is not None and row.cleans):

@@ -17,8 +17,8 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 SymbolKind: TypeAlias = Literal[
-    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "store", "table", "task",
-    "arg", "unbuilt",
+    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round",
+    "store", "table", "pool", "task", "arg", "unbuilt",
 ]  # fmt: skip
 
 SYMBOL_WORDS: Mapping[SymbolKind, str] = {
@@ -34,6 +34,7 @@ SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "round": "a loop's round",
     "store": "a store",
     "table": "a table",
+    "pool": "a pool",
     "task": "a task",
     "arg": "an argument",
     "unbuilt": "a declaration",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.expressions import Expr
-from amiflow.plan.keeping import Put, Remove, Store, Table
+from amiflow.plan.keeping import Limit, Pool, Put, Remove, Store, Table
 from amiflow.plan.types import Coding, Type
 from amiflow.report.source import Source, Span
 
@@ -242,9 +242,21 @@ class Enter:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """`with lines within 30s { … }`: wait for a slot of the pool, and have it as long as the flow is in the steps
+    behind this one, up to `end`. `handler` is where it goes on when none became free in time."""
+
+    pool: str
+    within: Expr
+    end: int
+    handler: Handler | None
+    span: Span
+
+
 Instruction: TypeAlias = (
     Act | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
-    | Enter | Put | Remove
+    | Enter | Put | Remove | Take
 )  # fmt: skip
 Code: TypeAlias = tuple[Instruction, ...]
 
@@ -443,3 +455,5 @@ class Plan:
     trusts: tuple[Trust, ...]
     stores: tuple[Store, ...] = ()
     tables: tuple[Table, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    limits: tuple[Limit, ...] = ()

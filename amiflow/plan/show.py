@@ -24,6 +24,8 @@ def show(plan: model.Plan) -> str:
     lines += _section("secrets", (secret.name for secret in plan.secrets))
     lines += _section("constants", (f"{const.name} = {expression(const.value)}" for const in plan.constants))
     lines += _section("tables", map(table, plan.tables))
+    lines += _section("pools", (f"{pool.name} max {expression(pool.max)}" for pool in plan.pools))
+    lines += _section("limits", map(limit, plan.limits))
     lines += _section("stores", map(store, plan.stores))
     lines += _section("asks of the server", _needs(plan.needs))
     lines += _section("taken on trust", (f"{trust.text}  {_place(trust.span, sources)}" for trust in plan.trusts))
@@ -47,6 +49,11 @@ def table(one: keeping.Table) -> str:
     """A table with its columns and file."""
     columns = ", ".join(f"{name}: {type_name(kind)}" for name, kind in one.columns)
     return f'{one.name}({columns}) from "{one.path}"'
+
+
+def limit(one: keeping.Limit) -> str:
+    """A limit, as it is declared."""
+    return f"{one.action} {expression(one.count)} per {expression(one.per)}"
 
 
 def store(one: keeping.Store) -> str:
@@ -158,6 +165,8 @@ def instruction(step: model.Instruction) -> str:
             return f"wait {expression(duration)}"
         case model.Await():
             return _await(step)
+        case model.Take(pool=pool, within=within, handler=handler):
+            return f"take one of {pool} up to {step.end}, within {expression(within)}{_handler(handler)}"
         case model.WaitUntil(condition=condition, within=within, handler=handler):
             return f"wait until {expression(condition)} within {expression(within)}{_handler(handler)}"
         case model.Set(name=name, value=value):

@@ -15,7 +15,21 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from amiflow.plan.model import VERSION, Act, Again, Await, Code, Enter, Handler, Jump, JumpUnless, Next, Plan, WaitUntil
+from amiflow.plan.model import (
+    VERSION,
+    Act,
+    Again,
+    Await,
+    Code,
+    Enter,
+    Handler,
+    Jump,
+    JumpUnless,
+    Next,
+    Plan,
+    Take,
+    WaitUntil,
+)
 
 
 class StoreError(Exception):
@@ -124,12 +138,16 @@ def _decode_object(data: Any, kind: type, place: str) -> Any:
 def _targets(code: Code) -> Iterator[int]:
     for step in code:
         match step:
+            case Enter(end=end, handler=handler):
+                yield from (end,) if handler is None else (end, handler.target)
             case Act(handler=Handler(target=target)) | WaitUntil(handler=Handler(target=target)):
                 yield target
             case Await():
                 yield from (entry.target for entry in step.entries if entry.target is not None)
                 yield from () if step.timeout_target is None else (step.timeout_target,)
                 yield from () if step.handler is None else (step.handler.target,)
+            case Take(end=end, handler=handler):
+                yield from (end,) if handler is None else (end, handler.target)
             case Jump(target=target) | JumpUnless(target=target) | Next(done=target) | Again(done=target):
                 yield target
 
