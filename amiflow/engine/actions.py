@@ -16,6 +16,7 @@ from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Acting, Instance
+from amiflow.engine.limits import Limits
 from amiflow.engine.originate import default_within, dress, imagined, is_originate, outcome
 from amiflow.engine.ours import Named
 from amiflow.engine.server import Server
@@ -52,6 +53,7 @@ class Actions:
         self._open: dict[str, Instance | Hangup] = {}
         self._held: dict[Instance, None] = {}
         self._hangups: dict[Hangup, None] = {}
+        self.limits = Limits(core, self._turn)
 
     @property
     def cleaning(self) -> bool:
@@ -105,7 +107,18 @@ class Actions:
         acting.phase = "held"
         self._held[instance] = None
 
+    def _turn(self, instance: Instance) -> None:
+        """Its turn in a limit has come."""
+        if isinstance(instance.block, Acting):
+            (self._send if instance.server.ready else self._hold)(instance, instance.block)
+
     def _hand(self, instance: Instance, acting: Acting) -> None:
+        if self.limits.admits(acting.step.action, instance):
+            self._send(instance, acting)
+        else:
+            acting.phase = "limited"
+
+    def _send(self, instance: Instance, acting: Acting) -> None:
         core, step, headers = self._core, acting.step, acting.headers
         acting.phase = "handed"
         acting.action_id = f"{core.options.prefix}-{core.number('action')}"
@@ -232,7 +245,7 @@ class Actions:
         match phase:
             case "held" if not instance.server.ready:
                 self._fail(instance, acting, Failure("disconnected", f"no connection within {spell}"), True)
-            case "held" | "handed":
+            case "limited" | "held" | "handed":
                 self._unmove(instance, acting)
                 self._fail(instance, acting, Failure("timeout", f"could not be sent within {spell}"), True)
             case "sent":
@@ -246,6 +259,7 @@ class Actions:
         """The flow waits no longer for the action; a call that it began and has not got is hung up."""
         self._core.timers.cancel(acting.timer)
         self._held.pop(instance, None)
+        self.limits.leave(acting.step.action, instance)
         self._open.pop(acting.action_id, None)
         if acting.phase in ("handed", "sent"):
             self._core.emit(Withdraw(instance.server.name, acting.action_id))

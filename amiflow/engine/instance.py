@@ -11,13 +11,13 @@ from typing import Literal, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.dispatch import Listener
-from amiflow.engine.effects import Outcome
+from amiflow.engine.effects import Outcome, Request
 from amiflow.engine.lookback import binds
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure, Value
-from amiflow.plan.model import Act, Await, Instruction, Take, WaitUntil
+from amiflow.plan.model import Act, Await, Errand, Instruction, Take, WaitUntil
 from amiflow.report.source import Span
 
 State: TypeAlias = Literal["queued", "running", "final", "ended"]
@@ -102,7 +102,23 @@ class Slot:
         return self.first <= position < self.end
 
 
-Block: TypeAlias = Pausing | Awaiting | Holding | Acting | Queueing
+
+
+@dataclass(slots=True)
+class OnErrand:
+    """Awaiting an errand, or (`between`) its next attempt; `attempts` are those left after this one."""
+
+    step: Errand
+    request: Request
+    within: float
+    attempts: int
+    every: float
+    between: bool = False
+    timer: Timer | None = None
+    errand_id: str = ""
+
+
+Block: TypeAlias = Pausing | Awaiting | Holding | Acting | Queueing | OnErrand
 
 
 @dataclass(slots=True)
@@ -156,7 +172,7 @@ class Instance:
         """Whether its body still runs, or is to run."""
         return self.state in ("queued", "running")
 
-    def break_off(self, step: Act | Await | WaitUntil | Take, failure: Failure, span: Span | None = None) -> None:
+    def break_off(self, step: Act | Await | Errand | WaitUntil | Take, failure: Failure, span: Span | None = None) -> None:
         """The step failed (at that span of it): go on where its `or` says, its names none; or be in trouble, which ends
         the flow."""
         for name in binds(step):

@@ -37,6 +37,7 @@ from amiflow.engine.effects import (
 )
 from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance, Pausing, State
+from amiflow.engine.limits import Gate
 from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Appointment, Moments, Period
 from amiflow.engine.ours import Named, is_from_run
@@ -245,6 +246,8 @@ class Machine:
                 self._steps.outlive(instance)
             case Match() as match:
                 self._matching.expire(match)
+            case Gate() as gate:
+                self._actions.limits.fall_due(gate)
             case Hangup() as hangup:
                 self._actions.expire_hangup(hangup)
             case Taking() as taking:

@@ -10,7 +10,7 @@ import heapq
 from typing import Literal, TypeAlias
 
 TimerKind: TypeAlias = Literal[
-    "block", "lifetime", "final", "match", "period", "appointment", "cleanup", "cooldown", "picture", "expiry"
+    "block", "lifetime", "final", "match", "period", "appointment", "cleanup", "cooldown", "picture", "expiry", "limit"
 ]
 
 _FEW = 64  # dead timers that are not worth a rebuilding of the heap

@@ -48,6 +48,25 @@ class SeriesStore:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """`pool lines max expr`: slots for `with`; the bound is read at each taking."""
+
+    name: str
+    max: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`limit Originate 5 per 1s`: so many of that action in any such time, over the whole run."""
+
+    action: str
+    count: Expr
+    per: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """`table vip(number: text, name: text) from "vip.csv"`: records by their first column; an input of the run.
 

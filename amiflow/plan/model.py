@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from amiflow.plan.errands import Operation
 from amiflow.plan.expressions import Expr
 from amiflow.plan.keeping import Limit, Pool, Put, Remove, Store, Table
 from amiflow.plan.types import Coding, Type
@@ -75,6 +76,18 @@ class Act:
     awaits_call: bool
     event_list: EventList | None
     privileges: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Have something done outside of the PBX, and await what came of it. `within` none means 5 s."""
+
+    operation: Operation
+    into: str | None
+    within: Expr | None
+    retry: Retry | None
+    handler: Handler | None
     span: Span
 
 
@@ -255,7 +268,7 @@ class Take:
 
 
 Instruction: TypeAlias = (
-    Act | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
+    Act | Errand | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
     | Enter | Put | Remove | Take
 )  # fmt: skip
 Code: TypeAlias = tuple[Instruction, ...]
@@ -432,13 +445,15 @@ class ActionNeed:
 class Needs:
     """What is asked of the server: events, actions, and the event mask for the login (`off` or `call,user,…`).
 
-    `picture` are the parts of the live picture that are to be kept (`plan.picture.PARTS`), in the order of that table.
+    `picture` are the parts of the live picture that are to be kept (`plan.picture.PARTS`), in the order of that table;
+    `allowances` what a run must allow beyond AMI, such as `http:crm.example` (`plan.errands`).
     """
 
     events: tuple[EventNeed, ...]
     actions: tuple[ActionNeed, ...]
     mask: str
     picture: tuple[str, ...] = ()
+    allowances: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

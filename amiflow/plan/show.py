@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from amiflow.plan import expressions as ir
-from amiflow.plan import keeping, model
+from amiflow.plan import errands, keeping, model
 from amiflow.plan.durations import duration_text
 from amiflow.plan.types import type_name
 from amiflow.report.source import Source, Span
@@ -71,6 +71,8 @@ def store(one: keeping.Store) -> str:
 
 def _needs(needs: model.Needs) -> Iterator[str]:
     yield f"event mask  {needs.mask}"
+    for allowed in needs.allowances:
+        yield f"allow       {allowed}"
     if needs.picture:
         yield f"picture     {', '.join(needs.picture)}"
     for event in needs.events:
@@ -167,6 +169,8 @@ def instruction(step: model.Instruction) -> str:
             return _await(step)
         case model.Take(pool=pool, within=within, handler=handler):
             return f"take one of {pool} up to {step.end}, within {expression(within)}{_handler(handler)}"
+        case model.Errand():
+            return _errand(step)
         case model.WaitUntil(condition=condition, within=within, handler=handler):
             return f"wait until {expression(condition)} within {expression(within)}{_handler(handler)}"
         case model.Set(name=name, value=value):
@@ -212,6 +216,28 @@ def _act(step: model.Act) -> str:
     within = f" within {expression(step.within)}" if step.within else ""
     retry = f" retry {expression(step.retry.times)} every {expression(step.retry.every)}" if step.retry else ""
     return f"{into}{step.action} {{ {headers} }}".replace("{  }", "{ }") + within + retry + _handler(step.handler)
+
+
+def _errand(step: model.Errand) -> str:
+    into = f"{step.into} = " if step.into else ""
+    within = f" within {expression(step.within)}" if step.within else ""
+    retry = f" retry {expression(step.retry.times)} every {expression(step.retry.every)}" if step.retry else ""
+    return into + _operation(step.operation) + within + retry + _handler(step.handler)
+
+
+def _operation(operation: errands.Operation) -> str:
+    match operation:
+        case errands.HttpCall(method=method, url=url):
+            named = (("json", operation.json), ("form", operation.form), ("body", operation.body),
+                     ("headers", operation.headers))  # fmt: skip
+            parts = "".join(f" {name} {expression(value)}" for name, value in named if value is not None)
+            return f"http {method} {expression(url)}{parts}"
+        case errands.ExecCall(argv=argv):
+            return f"exec {expression(argv)}"
+        case errands.AppendCall(path=path, record=record):
+            return f"append {expression(path)} {expression(record)}"
+        case errands.SignalCall(name=name, fields=fields):
+            return f"signal {name} {{" + ", ".join(f"{key}: {expression(value)}" for key, value in fields) + "}"
 
 
 def _await(step: model.Await) -> str:

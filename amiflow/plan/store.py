@@ -22,6 +22,7 @@ from amiflow.plan.model import (
     Await,
     Code,
     Enter,
+    Errand,
     Handler,
     Jump,
     JumpUnless,
@@ -140,7 +141,11 @@ def _targets(code: Code) -> Iterator[int]:
         match step:
             case Enter(end=end, handler=handler):
                 yield from (end,) if handler is None else (end, handler.target)
-            case Act(handler=Handler(target=target)) | WaitUntil(handler=Handler(target=target)):
+            case (
+                Act(handler=Handler(target=target))
+                | Errand(handler=Handler(target=target))
+                | WaitUntil(handler=Handler(target=target))
+            ):
                 yield target
             case Await():
                 yield from (entry.target for entry in step.entries if entry.target is not None)

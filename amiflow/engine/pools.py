@@ -1,0 +1,75 @@
+"""Pools: so many slots, and who has them, who waits for one.
+
+Belongs here: taking a slot, waiting for it in turn, and giving it back when the block is left in whatever way. Never
+here: how many actions may go out in a time (`limits`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from amiflow.engine.core import Core
+from amiflow.engine.evaluate import Frame
+from amiflow.engine.instance import Instance, Queueing, Slot
+from amiflow.engine.values import Failure
+from amiflow.plan.durations import duration_text
+from amiflow.plan.model import Take
+
+
+class Pools:
+    """The pools of a machine. Who came first is served first."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._most = {pool.name: pool.max for pool in core.plan.pools}
+        self._taken = dict.fromkeys(self._most, 0)
+        self._waiting: dict[str, dict[Instance, None]] = {name: {} for name in self._most}
+
+    def begin(self, instance: Instance, step: Take) -> bool:
+        """Begin a `with`. True where there was a slot at once. Raises EvaluationError."""
+        core = self._core
+        within = core.seconds(step.within, core.frame(instance.names, instance.server))
+        self._serve(step.pool)
+        if not self._waiting[step.pool] and self._has_free(step.pool):
+            self._give(instance, step)
+            return True
+        instance.block = Queueing(step, within, core.timers.set(core.now + within, "block", instance))
+        self._waiting[step.pool][instance] = None
+        return False
+
+    def expire(self, instance: Instance, waiting: Queueing) -> None:
+        """No slot became free in time."""
+        self.leave(instance, waiting)
+        spell = duration_text(timedelta(seconds=waiting.within))
+        instance.break_off(waiting.step, Failure("timeout", f"no slot of {waiting.step.pool} was free within {spell}"))
+
+    def leave(self, instance: Instance, waiting: Queueing) -> None:
+        """It waits no longer."""
+        self._core.timers.cancel(waiting.timer)
+        self._waiting[waiting.step.pool].pop(instance, None)
+
+    def release(self, instance: Instance, everything: bool = False) -> None:
+        """Give back the slots of the blocks in which the flow no longer is."""
+        while instance.slots and (everything or not instance.slots[-1].holds(instance.position)):
+            pool = instance.slots.pop().pool
+            self._taken[pool] -= 1
+            self._serve(pool)
+
+    def _serve(self, pool: str) -> None:
+        waiting = self._waiting[pool]
+        while waiting and self._has_free(pool):
+            instance = next(iter(waiting))
+            assert isinstance(instance.block, Queueing)
+            step = instance.block.step
+            self.leave(instance, instance.block)
+            self._give(instance, step)
+            self._core.resume(instance)
+
+    def _has_free(self, pool: str) -> bool:
+        core = self._core
+        return self._taken[pool] < core.count(self._most[pool], Frame({}, core.world, False))
+
+    def _give(self, instance: Instance, step: Take) -> None:
+        self._taken[step.pool] += 1
+        instance.position += 1
+        instance.slots.append(Slot(step.pool, instance.position, step.end))
