@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 
-.PHONY: help demo test test-asterisk wheel-check clean
+.PHONY: help demo test test-asterisk bench bench-short wheel-check clean
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
 	@echo "make test           linters and the whole test suite"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
+	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder"
+	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
 	@echo "make wheel-check    build the wheel, install it into an empty environment, run the demo from there"
 	@echo "make clean          remove what these commands made in this folder"
 
@@ -26,6 +28,12 @@ test: $(VENV)/.installed-dev
 test-asterisk: $(VENV)/.installed-dev
 	$(LAB) install
 	$(BIN)/pytest tests/asterisk
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks
+
+bench-short: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks --short
 
 wheel-check: $(VENV)/.installed-dev
 	.ci/wheel-check $(BIN)/python

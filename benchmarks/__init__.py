@@ -1,0 +1,1 @@
+"""What amiflow costs, beside other AMI clients and the machine's own limit: `make bench`, `make bench-short`."""

@@ -1,0 +1,49 @@
+"""`python -m benchmarks` prints the table; with `--short` the form that CI runs, which asserts only counts.
+
+Belongs here: which rows, in which order, and the table. Never here: a measurement.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from benchmarks import peers, rows
+from benchmarks.rows import Row
+
+_EVENTS, _CYCLES, _SECONDS, _SHORT = 1_000_000, 10_000, 10, 20_000
+
+
+def main() -> int:
+    """0, or 1 where the short form found an action lost, sent twice or wrong."""
+    if "--short" in sys.argv[1:]:
+        found, whole = rows.counts(_SHORT)
+        _print(found)
+        return 0 if whole else 1
+    libraries, missing = peers.libraries()
+    _print(
+        [
+            *rows.throughput(libraries, _EVENTS),
+            *rows.cycles(libraries, _CYCLES),
+            rows.latency(libraries, _SECONDS),
+            *rows.growth(),
+            rows.memory(),
+            Row("9", "bytes from real Asterisk", "see `tests/asterisk`", "< 12 % on 22, < 30 % on 16", None),
+            *rows.commands(),
+        ]
+    )
+    print("\namiflow runs as users run it, with journal and log as by default; only the caps (`max`) are lifted.")
+    for text in missing:
+        print(f"Not measured: {text}")
+    return 0
+
+
+def _print(found: Iterable[Row]) -> None:
+    print("| # | measure | found | to be reached | reached |\n|---|---|---|---|---|")
+    for row in found:
+        reached = "-" if row.reached is None else "yes" if row.reached else "no"
+        print(f"| {row.number} | {row.measure} | {row.found} | {row.wanted} | {reached} |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
