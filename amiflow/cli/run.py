@@ -17,7 +17,7 @@ from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
 from amiflow.live.dryrun import VirtualClock, play
 from amiflow.live.inputs import Given
-from amiflow.live.journal_file import Keep
+from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused
 from amiflow.live.run import Job, run

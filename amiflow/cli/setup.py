@@ -19,7 +19,8 @@ from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
 from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
-from amiflow.live.journal_file import Keep, check, default_path
+from amiflow.live.journal_db import Keep, check
+from amiflow.live.journal_file import default_path
 from amiflow.live.log import Log
 from amiflow.live.output import Output
 from amiflow.live.problems import Refused, Trouble, nearest

@@ -108,16 +108,16 @@ class Scribe:
             case ServerReady(server=server, ami_version=version, restarted=restarted):
                 text = f"connected (manager interface {version or 'unknown'})"
                 text += ", Asterisk was restarted" if restarted else ""
-                yield _of_run(at, "connected", "info", server, text, {})
+                yield of_run(at, "connected", "info", server, text, {})
                 if server in self._blind:
                     yield self._gap(at, server)
             case ServerLost(server=server, reason=reason, silent=silent):
                 self._blind.setdefault(server, at - silent)
-                yield _of_run(at, "lost", "warn", server, reason, {"silent": silent})
+                yield of_run(at, "lost", "warn", server, reason, {"silent": silent})
             case StopAsked(reason=reason):
-                yield _of_run(at, "stop-asked", "info", None, reason, {})
+                yield of_run(at, "stop-asked", "info", None, reason, {})
             case SourceEnded():
-                yield _of_run(at, "source-ended", "info", None, "nothing more will come", {})
+                yield of_run(at, "source-ended", "info", None, "nothing more will come", {})
             case Received() | Tick():
                 return
             case _:
@@ -128,7 +128,7 @@ class Scribe:
         level: Level = "info" if server in self._new else "warn"  # until it is connected to nothing is missed
         self._new.discard(server)
         text = f"no events were seen for {at - since:.3f} s"
-        return _of_run(at, "gap", level, server, text, {"from": since, "to": at})
+        return of_run(at, "gap", level, server, text, {"from": since, "to": at})
 
     def _answer(self, at: float, item: Answered) -> Row:
         words = item.response.get("Message")
@@ -241,7 +241,8 @@ class Scribe:
         return kept[1]
 
 
-def _of_run(at: float, kind: str, level: Level, server: str | None, text: str, facts: Mapping[str, object]) -> Row:
+def of_run(at: float, kind: str, level: Level, server: str | None, text: str, facts: Mapping[str, object]) -> Row:
+    """An entry that concerns the whole run, or one of its servers."""
     return Row(at, None, None, kind, level, server, None, None, None, None, text, _json(facts), None)
 
 

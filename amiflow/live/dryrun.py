@@ -19,7 +19,8 @@ from amiflow.ami.codec import Banner, Decoder, Malformed
 from amiflow.ami.message import Message
 from amiflow.engine import effects
 from amiflow.engine.effects import Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
-from amiflow.live.journal_file import About, Journal, Keep, writing
+from amiflow.live.journal_db import About, Keep
+from amiflow.live.journal_file import Journal, writing
 from amiflow.live.log import Log
 from amiflow.live.loop import Runner
 from amiflow.live.problems import Trouble

@@ -74,8 +74,10 @@ def _is_dead(path: str, name: str) -> bool:
     place = _place(path, name)
     try:
         descriptor = os.open(place, os.O_RDWR)
-    except OSError:
+    except FileNotFoundError:
         return True
+    except OSError:
+        return False  # nobody can tell
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(place)

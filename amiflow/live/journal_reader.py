@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from amiflow.ami.message import Message
-from amiflow.live.journal_file import APPLICATION, VERSION
+from amiflow.live.journal_db import APPLICATION, VERSION
 from amiflow.live.problems import Trouble
 
 _PAGE = 500

@@ -25,7 +25,8 @@ from amiflow.engine.ours import Named
 from amiflow.engine.tables import Rows
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
-from amiflow.live.journal_file import About, Keep, writing
+from amiflow.live.journal_db import About, Keep
+from amiflow.live.journal_file import writing
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.loop import JOURNAL, SOURCE, Loop, Runner

@@ -16,7 +16,7 @@ from amiflow.ami import catalog
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.document import Reader
-from amiflow.live.journal_file import Keep
+from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.run import Events, Job, run

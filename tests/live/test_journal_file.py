@@ -13,9 +13,10 @@ import pytest
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
-from amiflow.live import journal_file
+from amiflow.live import journal_db, journal_file
 from amiflow.live.clock import Clock
-from amiflow.live.journal_file import About, Journal, Keep, check, default_path, writing
+from amiflow.live.journal_db import About, Keep, check
+from amiflow.live.journal_file import Journal, default_path, writing
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
@@ -179,7 +180,7 @@ def test_no_secret_gets_in(desk: Desk) -> None:
     journal.add(START, 0, None, [fx.Send("pbx", "x-1", headers, None, False, 1.0, 1, SPAN)])
     message = Message.build([("Event", "A"), ("Name", "w0rd")])
     journal.add(START, 0, None, [fx.Noted("x", "info", "the w0rd", "f", 1, SPAN, {"list": ("w0rd",)}, message)])
-    say(journal, "x" * (journal_file.MOST_TEXT - 2) + "w0rd")
+    say(journal, "x" * (journal_db.MOST_TEXT - 2) + "w0rd")
     settle(journal)
     files = [path.read_bytes() for path in desk.path.parent.iterdir()]
     assert len(files) > 1 and not any(b"w0rd" in data for data in files)
@@ -189,7 +190,7 @@ def test_no_secret_gets_in(desk: Desk) -> None:
 
 def test_a_long_value_is_cut(desk: Desk) -> None:
     desk.written("x" * 100_000)
-    assert [len(str(text)) for text in desk.texts()] == [journal_file.MOST_TEXT]
+    assert [len(str(text)) for text in desk.texts()] == [journal_db.MOST_TEXT]
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
 from amiflow.live.clock import SystemClock
-from amiflow.live.journal_file import About, Journal, Keep
+from amiflow.live.journal_db import About, Keep
+from amiflow.live.journal_file import Journal
 from amiflow.live.journal_reader import Choice, Story, reading
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from amiflow.live.clock import SystemClock
-from amiflow.live.journal_file import Journal, Keep
+from amiflow.live.journal_db import Book, Keep
 from amiflow.live.journal_reader import Choice, Entry, reading
 from amiflow.live.log import Log
 from amiflow.live.run import Job, run
@@ -52,13 +52,13 @@ def test_a_promised_action_waits_for_the_disk_and_others_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_write, waited = threading.Event(), threading.Event()
-    commit = Journal._commit
+    commit = Book.write
 
-    def slow(journal: Journal, *args: object) -> None:
+    def slow(book: Book, *args: object) -> None:
         may_write.wait(30)
-        commit(journal, *args)  # type: ignore[arg-type]
+        commit(book, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Journal, "_commit", slow)
+    monkeypatch.setattr(Book, "write", slow)
     recipe = 'flow f on start { Hangup { Channel: "x" } } finally { Setvar { Variable: "X" Value: "1" } }\n'
 
     def script(connection: Connection, action: Action) -> None:
@@ -79,13 +79,13 @@ def test_a_promised_action_waits_for_the_disk_and_others_do_not(
 
 def test_a_promise_that_the_flow_no_longer_wants_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     may_write = threading.Event()
-    commit = Journal._commit
+    commit = Book.write
 
-    def slow(journal: Journal, *args: object) -> None:
+    def slow(book: Book, *args: object) -> None:
         may_write.wait(30)
-        commit(journal, *args)  # type: ignore[arg-type]
+        commit(book, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Journal, "_commit", slow)
+    monkeypatch.setattr(Book, "write", slow)
     recipe = """
     flow f on start { stop } finally {
       Setvar { Variable: "X" Value: "1" } within 200ms or ignore

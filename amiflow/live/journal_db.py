@@ -1,0 +1,268 @@
+"""The journal's database: its tables, one transaction after the other, its bounds.
+
+Belongs here: SQL that writes, what is masked on the way, and how the file is opened, bounded and set aside. Never here:
+when something is written, and what becomes of an error (`journal_file`); reading (`journal_reader`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+
+from amiflow.ami.message import to_bytes, to_text
+from amiflow.engine.journal import Row, of_run
+from amiflow.live.journal_dead import bury, live
+from amiflow.live.problems import Trouble
+from amiflow.live.secrets import Mask
+from amiflow.report.source import Source
+
+APPLICATION = 0x616D6966  # "amif", in the file's header: no other program's database is ever touched
+VERSION = 1
+MOST_TEXT = 16_384  # bytes of a message, characters of a text
+
+_PRUNED, _ROUNDS = 2_000, 20  # entries deleted at a time at most, and how often in one transaction
+_RETURNED = 500  # pages given back to the file system at a time, where the file is too large
+_BUSY = 5.0  # seconds to wait for another process that writes to the same file
+_WAL = 16 << 20  # bytes to which the file of pending changes is cut back
+_ID = 68  # offset of the application's id in the header of a SQLite database
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+_SCHEMA = (
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+    """CREATE TABLE run (
+      id INTEGER PRIMARY KEY, name TEXT NOT NULL, pid INTEGER NOT NULL, began REAL NOT NULL, ended REAL,
+      servers TEXT NOT NULL, sources TEXT NOT NULL)""",
+    "CREATE TABLE source (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE entry (
+      id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at REAL NOT NULL, machine INTEGER, instance INTEGER,
+      kind TEXT NOT NULL, level TEXT NOT NULL, server TEXT, flow TEXT, file TEXT, line INTEGER, action TEXT,
+      text TEXT NOT NULL, facts TEXT, message BLOB)""",
+)
+_INSERT = (
+    "INSERT INTO entry (run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts,"
+    " message) VALUES "
+)
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_MANY = 200  # rows in one statement: SQLite takes 32,766 values since 3.32
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Where the journal is kept and how much of it: bytes, and seconds that an entry is old."""
+
+    path: str
+    max_size: int
+    max_age: float
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What there is to say of the run itself; `sources` are those of each machine's plan."""
+
+    name: str
+    servers: tuple[str, ...]
+    sources: tuple[tuple[Source, ...], ...]
+
+
+def check(path: str) -> None:
+    """Raises Trouble where the path is something else than a journal: a folder, another program's database."""
+    if os.path.isdir(path):
+        raise Trouble(f"the journal {path} is a folder", "name a file")
+    head = b""
+    with suppress(OSError), open(path, "rb") as file:  # what cannot be read is complained of when it is written to
+        head = file.read(100)
+    is_database = head.startswith(b"SQLite format 3\0") and len(head) == 100
+    if is_database and head[_ID : _ID + 4] not in (APPLICATION.to_bytes(4, "big"), bytes(4)):
+        raise Trouble(f"{path} is another program's database", "name another file for the journal")
+
+
+class Book:
+    """The database of one run's journal, opened when it is first written to. Its methods raise sqlite3.Error, OSError,
+    and UnicodeDecodeError, which SQLite's words on a damaged file may be; after that it is to be `shut`."""
+
+    def __init__(self, keep: Keep, about: About, began: float) -> None:
+        self._keep = keep
+        self._about = about
+        self._began = began
+        self._db: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._run_number = 0
+        self._names: dict[str, str] = {}
+        self._end_of_life: Callable[[], None] | None = None
+
+    def write(self, rows: Sequence[Row], lost: int, ended: bool) -> None:
+        """Commit the rows; `lost` is how many could not be written before them, `ended` whether they are the last."""
+        db = self._opened()
+        db.execute("BEGIN IMMEDIATE")
+        rows = [*self._silence(db, rows[0].at, lost), *rows]
+        run = self._the_run(db)
+        self._insert(db, run, rows)
+        self._prune(db, max(row.at for row in rows))
+        if ended:
+            db.execute("UPDATE run SET ended = ? WHERE id = ?", (rows[-1].at, run))
+        db.execute("COMMIT")
+        if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
+            with suppress(sqlite3.Error):  # what matters is committed
+                db.executescript(f"PRAGMA incremental_vacuum({_RETURNED})")  # `execute` would give back one page only
+
+    def set_aside(self) -> str:
+        """Rename the file, so that a new one can begin; returns what it is called now."""
+        self.shut()
+        path, aside = self._keep.path, f"{self._keep.path}.corrupt"
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(path + suffix)
+        os.replace(path, aside)
+        return aside
+
+    def shut(self) -> None:
+        """Let go of the file, and of what is not committed; it is opened again when it is next written to."""
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.close()
+
+    def end(self) -> None:
+        """The run is over."""
+        self.shut()
+        if self._end_of_life is not None:
+            self._end_of_life()
+
+    def _opened(self) -> sqlite3.Connection:
+        """The database, opened anew where somebody has taken the file away."""
+        path = self._keep.path
+        if self._db is not None and self._inode == _inode(path):
+            return self._db
+        self.shut()
+        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        if self._end_of_life is None:
+            self._end_of_life = live(path, self._about.name)
+        if not os.path.exists(path):  # SQLite gives its other files the same mode
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+        if db.execute("PRAGMA page_count").fetchone()[0] == 0:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA journal_size_limit = {_WAL}").fetchall()
+        self._make_ours(db)
+        self._inode = _inode(path)
+        return db
+
+    def _make_ours(self, db: sqlite3.Connection) -> None:
+        """A new file gets its tables; one of another version is no use to this one."""
+        db.execute("BEGIN IMMEDIATE")  # two runs may begin with the same new file
+        if (_pragma(db, "application_id"), _pragma(db, "user_version")) != (APPLICATION, VERSION):
+            if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                raise OSError(f"it is no journal of this version of amiflow (version {VERSION})")
+            for statement in _SCHEMA:
+                db.execute(statement)
+        db.execute("COMMIT")
+
+    def _silence(self, db: sqlite3.Connection, at: float, lost: int) -> Iterator[Row]:
+        """What the journal does not know: since an earlier run on the same servers, and what could not be written."""
+        if lost:
+            yield of_run(at, "entries-lost", "error", None, f"{lost} entries before this could not be written", {})
+        if self._run_number:
+            return
+        last = "SELECT at FROM entry WHERE run IN (SELECT id FROM run WHERE servers = ?) ORDER BY id DESC LIMIT 1"
+        found = db.execute(last, (json.dumps(self._about.servers),)).fetchone()
+        if found is not None:
+            text = f"nothing is written of these servers for {self._began - found[0]:.3f} s"
+            yield of_run(self._began, "gap", "info", None, text, {"from": found[0], "to": self._began})
+
+    def _the_run(self, db: sqlite3.Connection) -> int:
+        """The run's number in this file, which may not be the one that it began with."""
+        about, known = self._about, (self._run_number, self._about.name)
+        if db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone():
+            return self._run_number
+        bury(db, self._keep.path)
+        hashes = {}
+        for source in (one for sources in about.sources for one in sources):
+            text = _storable(self._keep.mask(source.text))
+            hashes[source.path] = hashlib.sha256(text.encode()).hexdigest()
+            db.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", (hashes[source.path], text))
+        self._run_number = (
+            db.execute(
+                "INSERT INTO run (name, pid, began, servers, sources) VALUES (?, ?, ?, ?, ?)",
+                (about.name, os.getpid(), self._began, json.dumps(about.servers), json.dumps(hashes)),
+            ).lastrowid
+            or 0
+        )
+        return self._run_number
+
+    def _insert(self, db: sqlite3.Connection, run: int, rows: Sequence[Row]) -> None:
+        """Many rows in one statement: Python's lock is let go of and waited for once in each."""
+        for first in range(0, len(rows), _MANY):
+            values = [self._values(run, row) for row in rows[first : first + _MANY]]
+            db.execute(_INSERT + ", ".join([_ROW] * len(values)), list(chain.from_iterable(values)))
+
+    def _values(self, run: int, row: Row) -> tuple[object, ...]:
+        """The row as SQL takes it: no secret, and nothing that is no UTF-8."""
+        mask, message, facts = self._keep.mask, row.message, row.facts
+        if message is not None:
+            text = to_text(message)
+            shown = mask(text)
+            message = (message if shown is text else to_bytes(shown))[:MOST_TEXT]
+        text = _storable(mask(row.text))[:MOST_TEXT]
+        places = [self._shown(place) for place in (row.server, row.flow, row.file)]
+        before = (run, row.at, row.machine, row.instance, row.kind, row.level, *places, row.line, row.action)
+        return (*before, text, mask(facts) if facts is not None else None, message)
+
+    def _shown(self, name: str | None) -> str | None:
+        """One of the few names of servers, flows and files."""
+        if name is None:
+            return None
+        if name not in self._names:
+            self._names[name] = _storable(self._keep.mask(name))
+        return self._names[name]
+
+    def _prune(self, db: sqlite3.Connection, now: float) -> None:
+        """Let the oldest make room, some at a time; what was freed is used again."""
+        oldest, newest = db.execute("SELECT min(id), max(id) FROM entry").fetchone()
+        number, since = db.execute("SELECT run, at FROM entry WHERE id = ?", (oldest,)).fetchone()
+        some = max(1, min(_PRUNED, (newest - oldest) // 10))
+        if since < now - self._keep.max_age:
+            db.execute("DELETE FROM entry WHERE id < ? AND at < ?", (oldest + _PRUNED, now - self._keep.max_age))
+        for _ in range(_ROUNDS):
+            if self._used(db) <= self._keep.max_size:
+                break
+            db.execute("DELETE FROM entry WHERE id < (SELECT min(id) FROM entry) + ?", (some,))
+        first = db.execute("SELECT run FROM entry ORDER BY id LIMIT 1").fetchone()
+        if first is None or first[0] != number:
+            number = first[0] if first else self._run_number
+            db.execute("DELETE FROM run WHERE id < ? AND id <> ?", (number, self._run_number))
+            db.execute("DELETE FROM source WHERE hash NOT IN (SELECT value FROM run, json_each(run.sources))")
+
+    def _used(self, db: sqlite3.Connection) -> int:
+        return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is broken. SQLite's words on that may quote bytes that are no text."""
+    return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _storable(text: str) -> str:
+    """The text without surrogate escapes, which SQLite does not take."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
