@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Literal
+
 import click
 
-from amiflow.cli.compiling import compile_file
-from amiflow.cli.files import expand
+from amiflow.cli.compiling import compile_file, compile_source
+from amiflow.cli.files import expand, write
 from amiflow.cli.terminal import say, show
+from amiflow.lang.compile import Compiled
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.edits import apply, safe_edits
+from amiflow.report.formats import Format, formatted
+from amiflow.report.source import Source
+
+_ROUNDS = 20
+"""How often a recipe is mended and looked at again: one mistake may hide another."""
 
 
 @click.command()
 @click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
-def command(paths: tuple[str, ...]) -> int:
-    """Check recipes, or all recipes (*.flow) of folders, and say all that is wrong with them."""
-    count = {"error": 0, "warning": 0}
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["text", "concise", "json", "github", "sarif"]),
+    default="text",
+    help="Default: text, for people, on standard error; the others go to standard output.",
+)
+@click.option("--deny", type=click.Choice(["warnings"]), help="Exit with 1 for warnings too.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended beyond doubt, and write the recipe.")
+def command(paths: tuple[str, ...], how: Literal["text"] | Format, deny: str | None, fix: bool) -> int:
+    """Check recipes, or all recipes (*.flow) of folders, and say all that is wrong with them.
+
+    A warning that is meant is allowed by a comment with a reason, on its line or alone on the line above:
+    # allow unused-name: read by hand.
+    """
+    count: Counter[str] = Counter()
+    found: list[Diagnostic] = []
+    sources: dict[str, Source] = {}
     recipes = expand(paths)
     for path in recipes:
         compiled = compile_file(path)
-        show(compiled.diagnostics, compiled.sources)
-        for one in compiled.diagnostics:
-            count[one.severity] += 1
-    found = ", ".join(_number(amount, word) for word, amount in count.items() if amount)
-    say(f"{_number(len(recipes), 'recipe')}: {found or 'no mistake found'}")
-    return 1 if count["error"] else 0
+        if fix:
+            compiled = _mended(path, compiled)
+        if how == "text":
+            show(compiled.diagnostics, compiled.sources)
+        found += compiled.diagnostics
+        sources |= compiled.sources
+        count.update(one.severity for one in compiled.diagnostics)
+    if how == "text":
+        words = ", ".join(_number(count[word], word) for word in ("error", "warning") if count[word])
+        say(f"{_number(len(recipes), 'recipe')}: {words or 'no mistake found'}")
+    else:
+        click.echo(formatted(how, found, sources), nl=False)
+    return 1 if count["error"] or (deny and count["warning"]) else 0
+
+
+def _mended(path: str, compiled: Compiled) -> Compiled:
+    """The recipe compiled once its safe edits are written to its file; as it was where they would do no good."""
+    best = compiled
+    for _ in range(_ROUNDS):
+        edits = safe_edits(best.diagnostics, path)
+        if not edits:
+            break
+        tried = compile_source(apply(best.sources[path], edits))
+        if len(tried.diagnostics) > len(best.diagnostics):
+            break
+        best = tried
+    if best is not compiled:
+        write(path, best.sources[path].text)
+        say(f"mended {path}")
+    return best
 
 
 def _number(amount: int, word: str) -> str:

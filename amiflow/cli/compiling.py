@@ -13,11 +13,19 @@ from amiflow.ami import catalog
 from amiflow.cli.files import read
 from amiflow.lang.compile import Compiled, compile_recipe
 from amiflow.lang.grammar import Grammar
+from amiflow.report.source import Source
 
 
 def compile_file(path: str) -> Compiled:
     """Compile one recipe. Raises Trouble where it cannot be read."""
     return compile_recipe(path, read, catalogue(), grammar())
+
+
+def compile_source(source: Source) -> Compiled:
+    """Compile a text that is not, or not yet, in its file. Raises Trouble where what it imports cannot be read."""
+    return compile_recipe(
+        source.path, lambda path: source.text if path == source.path else read(path), catalogue(), grammar()
+    )
 
 
 @cache

@@ -39,3 +39,12 @@ def read(path: str) -> str:
     except OSError as error:
         help = f"`amiflow check {path}` checks all recipes of a folder" if os.path.isdir(path) else None
         raise Trouble(f"cannot read {path}: {error.strerror}", help) from None
+
+
+def write(path: str, text: str) -> None:
+    """Write a file's text as it is. Raises Trouble where it cannot be written."""
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise Trouble(f"cannot write {path}: {error.strerror}") from None

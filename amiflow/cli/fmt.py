@@ -9,7 +9,7 @@ from difflib import unified_diff
 import click
 
 from amiflow.cli.compiling import grammar
-from amiflow.cli.files import expand, read
+from amiflow.cli.files import expand, read, write
 from amiflow.cli.terminal import say, show
 from amiflow.live.problems import Trouble
 from amiflow.report.source import Source
@@ -54,11 +54,7 @@ def _deliver(source: Source, text: str, check: bool) -> None:
     elif source.path == STDIN:
         _print(text)
     elif text != source.text:
-        try:
-            with open(source.path, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-        except OSError as error:
-            raise Trouble(f"cannot write {source.path}: {error.strerror}") from None
+        write(source.path, text)
 
 
 def _difference(source: Source, text: str) -> str:

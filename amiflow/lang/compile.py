@@ -5,12 +5,13 @@ Belongs here: the pipeline. Never here: reading files (`read` is handed in), dra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.ami.catalog import Catalog, load
 from amiflow.lang import nodes
+from amiflow.lang.allowing import meant
 from amiflow.lang.bind import bind
 from amiflow.lang.check import check, vocabulary_of
 from amiflow.lang.check_picture import picture_problems
@@ -79,30 +80,10 @@ def compile_recipe(
     checked, rules = check(file, bindings, catalog)
     known = _Analysed(file, bindings, checked, catalog)
     found = [*names, *rules, *(problem for phase in _PHASES for problem in phase(known))]
-    diagnostics = tuple(ordered([*syntax, *_meant(found, file, bool(syntax))]))
+    diagnostics = tuple(ordered([*syntax, *meant(found, file, source, bool(syntax))]))
     if any(problem.severity == "error" for problem in diagnostics):
         return Compiled(None, (), diagnostics, sources)
     lowering = Lowering(source, bindings, checked, vocabulary_of(bindings, catalog))
     plan = optimize(lower(file, lowering))
     tests = tuple(lower_test(decl, lowering) for decl in file.decls if isinstance(decl, nodes.TestDecl))
     return Compiled(plan, tests, diagnostics, sources)
-
-
-_WITHOUT_WHOLE_TEXT = frozenset({"unused-name", "empty-flow", "no-flows", "wrong-test"})
-
-
-def _meant(found: Iterable[Diagnostic], file: nodes.File, incomplete: bool) -> Iterable[Diagnostic]:
-    """Leave out warnings that a flow allows, what cannot be told while parts of the text are unread, and repeats."""
-    allowed = [
-        (flow.span, clause.what.text)
-        for flow in file.decls
-        if isinstance(flow, nodes.FlowDecl)
-        for clause in flow.clauses
-        if isinstance(clause, nodes.AllowClause)
-    ]
-    for problem in dict.fromkeys(found):
-        meant = problem.severity == "warning" and any(
-            problem.code == code and span.start <= problem.span.start < span.end for span, code in allowed
-        )
-        if not meant and not (incomplete and problem.code in _WITHOUT_WHOLE_TEXT):
-            yield problem

@@ -32,6 +32,9 @@ _HABITS = {
     "elseif": ("`elseif` is not a word of the language", "write `else if`", "else if"),
 }
 
+# What these mean is beyond doubt, so `--fix` may write it.
+_CERTAIN = frozenset({"&&", "||", ";", "===", "<>", "elif", "elsif", "elseif"})
+
 
 def explain(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnostic:
     """The diagnostic of one mistake."""
@@ -176,20 +179,30 @@ def _habit(source: Source, mistake: Mistake) -> Diagnostic:
     if what == "'":
         span = Span(source.path, start or 0, fix.offset)
         inside = source.slice(span)[1:-1]
-        edit = None if '"' in inside or "\\" in inside else Edit(span, f'"{inside}"', "likely")
+        edit = None if set(inside) & set('"\\$') else Edit(span, f'"{inside}"', "safe")
         return _error("foreign-habit", 'a text stands in `"…"`', _primary(span, "wrong quotes"), edit=edit)
     headline, help_, instead = _HABITS[what]
     width = len(mistake.behind[0]) if what in ("assign", "chain") else len(what)
     span = Span(source.path, start or 0, (start or 0) + width)
-    edit = None if instead is None else Edit(span, instead, "likely")
+    edit = None if instead is None else _sign_replaced(source, span, what, instead)
     label = _primary(span, "not written like this")
     return _error("foreign-habit", headline, label, help_=help_, edit=edit)
+
+
+def _sign_replaced(source: Source, span: Span, sign: str, instead: str) -> Edit:
+    """With blanks where words would touch otherwise."""
+    before, after = source.text[: span.start][-1:], source.text[span.end : span.end + 1]
+    if not instead.strip():
+        return Edit(span, "" if not after or after.isspace() else " ", "safe" if sign in _CERTAIN else "likely")
+    left = "" if not before or before.isspace() or not instead[0].isalpha() else " "
+    right = "" if not after or after.isspace() or not instead[-1].isalpha() else " "
+    return Edit(span, left + instead + right, "safe" if sign in _CERTAIN else "likely")
 
 
 def _header_sign(source: Source, fix: Fix, sign: str) -> Diagnostic:
     span = Span(source.path, fix.offset - len(sign), fix.offset)
     name = _short(str(fix.put[0])[:-1])
-    edit = Edit(Span(source.path, fix.put[0].end_pos or 0, fix.offset), ":", "likely")
+    edit = Edit(Span(source.path, fix.put[0].end_pos or 0, fix.offset), ":", "safe")
     headline = f"the header `{name}` is followed by `{sign}`"
     return _error("foreign-habit", headline, _primary(span, "`:` belongs here"), help_=f"write `{name}:`", edit=edit)
 
@@ -201,7 +214,7 @@ def _other_word(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnosti
         label = _primary(span, "needs another name")
         return _error("keyword-as-name", f"`{word}` is a word of the language, not a name", label)
     if mistake.fix.kind == "case":
-        edit = Edit(span, word.lower(), "likely")
+        edit = Edit(span, word.lower(), "safe")
         label = _primary(span, "capital letters")
         help_ = f"write `{word.lower()}`"
         return _error("keyword-case", f"`{word}` is written in lower case", label, help_=help_, edit=edit)

@@ -1020,6 +1020,21 @@ def bad_allow(what: nodes.Ident, warnings: Sequence[str]) -> Diagnostic:
     )
 
 
+def allow_without_reason(span: Span, code: str) -> Diagnostic:
+    return _problem(
+        "bad-allow",
+        f"allowing `{code}` needs a reason",
+        span,
+        "no reason",
+        help=f"write `# allow {code}: why it is meant`",
+    )
+
+
+def idle_allow(span: Span, code: str) -> Diagnostic:
+    headline = f"nothing here is warned of as `{code}`"
+    return _problem("idle-allow", headline, span, "allows nothing", help="leave the comment out")
+
+
 def default_uses(name: nodes.Name, symbol: Symbol) -> Diagnostic:
     return _problem(
         "param-default",

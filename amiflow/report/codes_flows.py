@@ -91,10 +91,19 @@ FLOWS: tuple[Code, ...] = (
     Code(
         "bad-allow",
         "error",
-        "`allow` names a warning.",
-        "Errors cannot be allowed.",
+        "`allow` names a warning, in a comment with a reason.",
+        "Errors cannot be allowed. In a comment: `# allow unused-name: the reason`.",
         'flow f on start allow feedback-lop "meant" { log "hello" }\n',
         'flow f on start allow feedback-loop "meant" { log "hello" }\n',
+    ),
+    Code(
+        "idle-allow",
+        "warning",
+        "A comment that allows a warning stands where it is given.",
+        "`# allow unused-name: the reason` holds for its own line or, alone on a line, for the next. When the warning\n"
+        "is gone, so should the comment be.",
+        'flow f on start {\n  log "hello"  # allow const-condition: for a trial\n}\n',
+        'flow f on start {\n  if 1 == 1 { log "hello" }  # allow const-condition: for a trial\n}\n',
     ),
     Code(
         "recursive-task",

@@ -1,0 +1,87 @@
+"""Warnings that are meant: which of them a recipe allows, by a flow's clause or by a comment with a reason.
+
+A comment `# allow unused-name: the reason` stands on the warning's line, or alone on the line above it. Belongs here:
+telling what is allowed, and what allows nothing. Never here: finding what is warned of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from amiflow.lang import nodes, problems
+from amiflow.report.codes import CODES
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Source, Span
+
+_ALLOW = re.compile(r"allow\s+(?P<code>[a-z]+(?:-[a-z]+)+)\s*(?::\s*(?P<reason>\S.*)?)?$")
+_WARNINGS = [code.name for code in CODES.values() if code.severity == "warning"]
+_WITHOUT_WHOLE_TEXT = frozenset({"unused-name", "empty-flow", "no-flows", "wrong-test"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Allow:
+    """A comment that allows a kind of warning on a line."""
+
+    code: str
+    line: int
+    span: Span
+
+
+def meant(found: Iterable[Diagnostic], file: nodes.File, source: Source, incomplete: bool) -> list[Diagnostic]:
+    """What is to be told: without allowed warnings, without repeats, without what cannot be told while parts of the
+    text are unread, and with what is wrong with comments that allow."""
+    clauses = [
+        (flow.span, clause.what.text)
+        for flow in file.decls
+        if isinstance(flow, nodes.FlowDecl)
+        for clause in flow.clauses
+        if isinstance(clause, nodes.AllowClause)
+    ]
+    allows, told = _allows(file, source)
+    used: set[_Allow] = set()
+    for problem in dict.fromkeys(found):
+        if problem.severity == "warning":
+            line = source.position(problem.span.start)[0]
+            here = [one for one in allows if (one.code, one.line) == (problem.code, line)]
+            used.update(here)
+            if here or any(problem.code == code and _within(problem.span, span) for span, code in clauses):
+                continue
+        if not (incomplete and problem.code in _WITHOUT_WHOLE_TEXT):
+            told.append(problem)
+    idle = [] if incomplete else [one for one in allows if one not in used]
+    return [*told, *(problems.idle_allow(one.span, one.code) for one in idle)]
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start < outer.end
+
+
+def _allows(file: nodes.File, source: Source) -> tuple[list[_Allow], list[Diagnostic]]:
+    allows: list[_Allow] = []
+    wrong: list[Diagnostic] = []
+    for comment in file.comments:
+        match = _ALLOW.match(comment.text)
+        if match is None:
+            continue
+        code = match["code"]
+        if code not in _WARNINGS:
+            start = source.text.index(code, comment.span.start)
+            wrong.append(problems.bad_allow(nodes.Ident(Span(source.path, start, start + len(code)), code), _WARNINGS))
+        elif not match["reason"]:
+            wrong.append(problems.allow_without_reason(comment.span, code))
+        else:
+            allows.append(_Allow(code, _line_meant(comment, source), comment.span))
+    return allows, wrong
+
+
+def _line_meant(comment: nodes.Comment, source: Source) -> int:
+    """Its own line, or for a comment alone on its line the first line below that is more than a comment."""
+    line = source.position(comment.span.start)[0]
+    if source.text[source.start_of(line) : comment.span.start].strip(" \t\ufeff"):
+        return line
+    line += 1
+    while line < source.lines and (source.line(line).strip() or "#").startswith("#"):
+        line += 1
+    return line

@@ -1,0 +1,82 @@
+"""`amiflow check`: formats, warnings that are allowed or denied, and mending."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.command import Amiflow
+
+WARNED = 'param room = "680"\nflow f on start { log "hello" }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (WARNED, ["unused-name"]),
+        ('param room = "680"  # allow unused-name: for later\nflow f on start { log "hello" }\n', []),
+        ('# allow unused-name: for later\n# and more\n\nparam room = "680"\nflow f on start { log "hello" }\n', []),
+        (WARNED + "# allow unused-name: nobody\n", ["idle-allow", "unused-name"]),
+        ('param room = "680"  # allow unused-name\nflow f on start { log room }\n', ["bad-allow"]),
+        ('param room = "680"  # allow unused-nam: typo\nflow f on start { log room }\n', ["bad-allow"]),
+        ('param room = "680"  # allow unknown-name: an error\nflow f on start { log room }\n', ["bad-allow"]),
+        ('# allow calls to pass, unused-name or not\nflow f on start { log "hello" }\n', []),
+    ],
+)
+def test_warnings_are_allowed_by_a_comment_with_a_reason(amiflow: Amiflow, text: str, codes: list[str]) -> None:
+    Path("r.flow").write_text(text)
+    found = json.loads(amiflow("check", "--format", "json", "r.flow").out)
+    assert sorted(one["code"] for one in found) == codes
+
+
+def test_denied_warnings_are_a_failure(amiflow: Amiflow) -> None:
+    Path("r.flow").write_text(WARNED)
+    assert amiflow("check", "r.flow").status == 0
+    assert amiflow("check", "--deny", "warnings", "r.flow").status == 1
+    assert amiflow("check", "--deny", "warnings", "right.flow").status == 0
+
+
+def test_concise_is_one_line_each(amiflow: Amiflow) -> None:
+    Path("r.flow").write_text(WARNED)
+    result = amiflow("check", "--format", "concise", "r.flow")
+    assert (result.out, result.err) == ("r.flow:1:7: warning[unused-name]: the param `room` is never used\n", "")
+
+
+def test_github_annotations_are_escaped(amiflow: Amiflow) -> None:
+    Path("100%,r.flow").write_text(WARNED)
+    out = amiflow("check", "--format", "github", "100%,r.flow").out
+    place = "file=100%25%2Cr.flow,line=1,endLine=1,title=unused-name,col=7,endColumn=10"
+    assert out == f"::warning {place}::the param `room` is never used\n"
+
+
+def test_sarif_names_rules_and_places(amiflow: Amiflow) -> None:
+    (run,) = json.loads(amiflow("check", "--format", "sarif", ".").out)["runs"]
+    (result,) = run["results"]
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    place = result["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("wrong.flow", 1)
+
+
+def test_what_is_right_gives_empty_lists(amiflow: Amiflow) -> None:
+    assert amiflow("check", "--format", "json", "right.flow").out == "[]\n"
+    assert amiflow("check", "--format", "concise", "right.flow").out == ""
+    assert json.loads(amiflow("check", "--format", "sarif", "right.flow").out)["runs"][0]["results"] == []
+
+
+def test_fix_writes_what_is_beyond_doubt(amiflow: Amiflow) -> None:
+    before = "Flow f on Hangup as h where h.Cause == 16&&h.Exten == '1' {\r\n  log \"over\";\r\n}\r\n"
+    Path("r.flow").write_text(before, newline="")
+    assert amiflow("check", "r.flow").status == 1 and Path("r.flow").read_bytes().decode() == before
+    result = amiflow("check", "--fix", "r.flow")
+    assert result.status == 0 and "mended r.flow" in result.err
+    after = 'flow f on Hangup as h where h.Cause == 16 and h.Exten == "1" {\r\n  log "over"\r\n}\r\n'
+    assert Path("r.flow").read_bytes().decode() == after
+
+
+def test_fix_leaves_what_is_only_likely(amiflow: Amiflow) -> None:
+    before = "flow f on Hangup as h { log h.Chanel }\n"
+    Path("r.flow").write_text(before)
+    result = amiflow("check", "--fix", "r.flow")
+    assert result.status == 1 and "did you mean `Channel`?" in result.err and Path("r.flow").read_text() == before
