@@ -167,7 +167,7 @@ def _stays_out_of_the_world(file: File, files: Mapping[str, File]) -> Iterator[s
         if top in WORLD and top not in granted and f"{top}.{one.name}" not in HARMLESS:
             yield f"line {one.line}: {file.package} is pure and touches {WORLD[top]} ({one.module})"
     for node in ast.walk(file.tree):
-        name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        name = _dotted(node.func) if isinstance(node, ast.Call) else ""
         if name in WORLDLY_BUILTINS:
             yield f"line {node.lineno}: {file.package} is pure and touches {WORLDLY_BUILTINS[name]} ({name})"
         elif ".".join(name.split(".")[-2:]) in CLOCK_CALLS:
@@ -249,13 +249,26 @@ def _target(one: Imported, files: Mapping[str, File]) -> str:
     return inner if inner in files else one.module
 
 
+def _dotted(node: ast.expr) -> str:
+    """`a.b.c` as it is written; what is no name but a value is left out."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=name):
+            return f"{_dotted(value)}.{name}"
+    return ""
+
+
 def _imports(node: ast.AST, in_function: bool) -> Iterator[Imported]:
+    """Every import below the node; an expression holds none."""
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue
         if isinstance(child, ast.Import):
             yield from (Imported(alias.name, None, child.lineno, in_function) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             module = "." * child.level + (child.module or "")
             yield from (Imported(module, alias.name, child.lineno, in_function) for alias in child.names)
         else:
-            inside = in_function or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            inside = in_function or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
             yield from _imports(child, inside)
