@@ -212,10 +212,12 @@ class Book:
             text = to_text(message)
             shown = mask(text)
             message = (message if shown is text else to_bytes(shown))[:MOST_TEXT]
+        if facts is not None and len(facts := mask(facts)) > MOST_TEXT:
+            facts = json.dumps({"cut": facts[:MOST_TEXT]})
         text = _storable(mask(row.text))[:MOST_TEXT]
         places = [self._shown(place) for place in (row.server, row.flow, row.file)]
         before = (run, row.at, row.machine, row.instance, row.kind, row.level, *places, row.line, row.action)
-        return (*before, text, mask(facts) if facts is not None else None, message)
+        return (*before, text, facts, message)
 
     def _shown(self, name: str | None) -> str | None:
         """One of the few names of servers, flows and files."""

@@ -20,7 +20,8 @@ from contextlib import suppress
 _OPEN_ACTIONS = """
 SELECT machine, instance, server, flow, file, line, action, text, min(id) FROM entry
 WHERE run = ? AND action IS NOT NULL GROUP BY action
-HAVING total(kind = 'action') > 0 AND total(kind IN ('answer', 'unanswered')) = 0
+HAVING total(kind IN ('action', 'errand')) > 0
+AND total(kind IN ('answer', 'unanswered', 'errand-result', 'recalled')) = 0
 AND (total(kind = 'sent') > 0 OR total(kind = 'withdrawn') = 0)
 """
 _LAST_OF_OPEN_FLOWS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -189,8 +190,13 @@ def test_no_secret_gets_in(desk: Desk) -> None:
 
 
 def test_a_long_value_is_cut(desk: Desk) -> None:
-    desk.written("x" * 100_000)
+    journal = desk.begin()
+    say(journal, "x" * 100_000)
+    journal.add(START, 0, None, [fx.FlowEnded("f", 1, "done", None, SPAN, "x" * 100_000)])
+    journal.close(20)
     assert [len(str(text)) for text in desk.texts()] == [journal_db.MOST_TEXT]
+    ((facts,),) = desk.query("SELECT facts FROM entry WHERE kind = 'flow-ended'")
+    assert len(json.loads(str(facts))["cut"]) == journal_db.MOST_TEXT
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------
