@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from amiflow.cli.compiling import compile_file, compile_source
+from amiflow.cli.compiling import asterisk_version, compile_file, compile_source
 from amiflow.cli.files import expand, write
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
@@ -31,7 +31,10 @@ _ROUNDS = 20
 )
 @click.option("--deny", type=click.Choice(["warnings"]), help="Exit with 1 for warnings too.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended beyond doubt, and write the recipe.")
-def command(paths: tuple[str, ...], how: Literal["text"] | Format, deny: str | None, fix: bool) -> int:
+@click.option("--asterisk", metavar="VERSION", callback=asterisk_version, help="Check for one version, such as 16.")
+def command(
+    paths: tuple[str, ...], how: Literal["text"] | Format, deny: str | None, fix: bool, asterisk: str | None
+) -> int:
     """Check recipes, or all recipes (*.flow) of folders, and say all that is wrong with them.
 
     A warning that is meant is allowed by a comment with a reason, on its line or alone on the line above:
@@ -42,9 +45,9 @@ def command(paths: tuple[str, ...], how: Literal["text"] | Format, deny: str | N
     sources: dict[str, Source] = {}
     recipes = expand(paths)
     for path in recipes:
-        compiled = compile_file(path)
+        compiled = compile_file(path, asterisk)
         if fix:
-            compiled = _mended(path, compiled)
+            compiled = _mended(path, compiled, asterisk)
         if how == "text":
             show(compiled.diagnostics, compiled.sources)
         found += compiled.diagnostics
@@ -58,14 +61,14 @@ def command(paths: tuple[str, ...], how: Literal["text"] | Format, deny: str | N
     return 1 if count["error"] or (deny and count["warning"]) else 0
 
 
-def _mended(path: str, compiled: Compiled) -> Compiled:
+def _mended(path: str, compiled: Compiled, asterisk: str | None) -> Compiled:
     """The recipe compiled once its safe edits are written to its file; as it was where they would do no good."""
     best = compiled
     for _ in range(_ROUNDS):
         edits = safe_edits(best.diagnostics, path)
         if not edits:
             break
-        tried = compile_source(apply(best.sources[path], edits))
+        tried = compile_source(apply(best.sources[path], edits), asterisk)
         if len(tried.diagnostics) > len(best.diagnostics):
             break
         best = tried

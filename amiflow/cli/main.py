@@ -26,6 +26,7 @@ OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 COMMANDS: dict[str, str] = {
+    "ami": "amiflow.cli.ami",
     "check": "amiflow.cli.check",
     "completion": "amiflow.cli.completion",
     "explain": "amiflow.cli.explain",

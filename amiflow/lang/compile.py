@@ -24,6 +24,7 @@ from amiflow.lang.notyet import not_yet
 from amiflow.lang.parse import parse
 from amiflow.lang.safety import safety
 from amiflow.lang.scope import Bindings, Checked
+from amiflow.lang.versions import not_in_version
 from amiflow.plan.model import Plan
 from amiflow.plan.optimize import optimize
 from amiflow.plan.testmodel import Test
@@ -62,9 +63,14 @@ _PHASES: tuple[_Phase, ...] = (
 
 
 def compile_recipe(
-    path: str, read: Callable[[str], str], catalog: Catalog | None = None, grammar: Grammar | None = None
+    path: str,
+    read: Callable[[str], str],
+    catalog: Catalog | None = None,
+    grammar: Grammar | None = None,
+    asterisk: str | None = None,
 ) -> Compiled:
-    """Compile the recipe that `read(path)` gives; what `read` raises is the caller's. Nothing else is raised.
+    """Compile the recipe that `read(path)` gives; what `read` raises is the caller's. Nothing else is raised. With
+    `asterisk`, a version such as "16", it is compiled for that one.
 
     Without a catalogue it is the shipped one; without a grammar one is built (a quarter of a second).
     """
@@ -80,6 +86,8 @@ def compile_recipe(
     checked, rules = check(file, bindings, catalog)
     known = _Analysed(file, bindings, checked, catalog)
     found = [*names, *rules, *(problem for phase in _PHASES for problem in phase(known))]
+    if asterisk is not None:
+        found += not_in_version(file, checked, vocabulary_of(bindings, catalog), asterisk)
     diagnostics = tuple(ordered([*syntax, *meant(found, file, source, bool(syntax))]))
     if any(problem.severity == "error" for problem in diagnostics):
         return Compiled(None, (), diagnostics, sources)

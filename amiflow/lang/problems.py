@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from amiflow.ami.catalog import Catalog
+from amiflow.ami.catalog import Action, Catalog, Event, Header
 from amiflow.lang import nodes
 from amiflow.lang.scope import SYMBOL_WORDS, Symbol, written
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
@@ -74,6 +74,10 @@ def _of(message: MessageOf) -> str:
             return "a call"
         case "error":
             return "the error of a step"
+        case "http":
+            return "the answer of a web server"
+        case "exec":
+            return "the end of a program"
         case "seen":
             return "the live picture" if message.names == ("pbx",) else _an(names)
     return names or "this action"
@@ -179,6 +183,17 @@ def unknown_flow(name: nodes.Ident, flows: Sequence[str]) -> Diagnostic:
     )
 
 
+def unknown_signal(name: nodes.Ident, signals: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-name",
+        f"no flow takes a signal `{name.text}`",
+        name.span,
+        "no such signal",
+        notes=_choices(signals, "there are"),
+        help=_did_you_mean(name.text, signals),
+    )
+
+
 def not_a_var(target: nodes.Name, symbol: Symbol) -> Diagnostic:
     return _problem(
         "not-settable",
@@ -192,7 +207,14 @@ def not_a_var(target: nodes.Name, symbol: Symbol) -> Diagnostic:
 
 # --- stores -----------------------------------------------------------------------------------------------------------
 
-_ASKED = {"map": "{0}[k]", "counter": "{0}[k]", "series": "{0}[k]", "table": "{0}[k]", "pool": "with {0} within 30s { … }"}
+_ASKED = {
+    "map": "{0}[k]",
+    "counter": "{0}[k]",
+    "series": "{0}[k]",
+    "table": "{0}[k]",
+    "pool": "with {0} within 30s { … }",
+    "hours": "now() in {0}",
+}
 _WRITTEN = {"map": "set {0}[k] = x", "counter": "add {0}[k]", "series": "add {0}[k] x"}
 
 
@@ -227,6 +249,35 @@ def not_a_pool(pool: nodes.Expr, kind: Type) -> Diagnostic:
         pool.span,
         f"this is {_an(type_name(kind))}",
         help="declare one: `pool lines max 5`",
+    )
+
+
+def never_open(name: nodes.Ident) -> Diagnostic:
+    return _problem(
+        "syntax",
+        f"`{name.text}` is never open",
+        name.span,
+        "no hours",
+        help="write when it is, such as `mon-fri 08:00-18:00`",
+    )
+
+
+def no_dates(closed: nodes.Expr, kind: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"`except` takes a table by date or a list of dates, not {_an(type_name(kind))}",
+        closed.span,
+        f"this is {_an(type_name(kind))}",
+        help='dates are texts such as `"2026-12-24"`',
+    )
+
+
+def no_hours(hours: nodes.Expr, kind: Type) -> Diagnostic:
+    return _problem(
+        "type-mismatch",
+        f"what opens and closes are `hours`, not {_an(type_name(kind))}",
+        hours.span,
+        f"this is {_an(type_name(kind))}",
     )
 
 
@@ -354,10 +405,13 @@ def needless_raw(name: nodes.PlainText, known: str) -> Diagnostic:
     )
 
 
+_MEMBERS = {"error": ["kind", "Message"], "http": ["status", "text", "data"], "exec": ["code", "out"]}
+
+
 def unknown_header(
     name: nodes.Ident, message: MessageOf, vocabulary: Vocabulary, owner: Symbol | None = None
 ) -> Diagnostic:
-    known = ["kind", "Message"] if message.kind == "error" else vocabulary.headers(message)
+    known = _MEMBERS.get(message.kind) or vocabulary.headers(message)
     help = _did_you_mean(name.text, known)
     notes = () if help else _where_it_is(name.text, message, vocabulary, known)
     if help is None and vocabulary.open(message) and owner is not None:
@@ -812,6 +866,12 @@ def wrong_argument(call: nodes.Call, arg: nodes.Expr, kind: Type, parameter: Par
     )
 
 
+def gives_nothing(name: nodes.Ident, word: str) -> Diagnostic:
+    return _problem(
+        "misplaced", f"`{word}` gives nothing", name.span, "nothing to hold", help=f"write the `{word}` without `let`"
+    )
+
+
 def useless_call(call: nodes.Call) -> Diagnostic:
     return _problem(
         "useless-call",
@@ -945,6 +1005,27 @@ def misplaced(span: Span, word: str) -> Diagnostic:
     return _problem("misplaced", f"`{word}` stands outside a loop", span, "no `for` or `repeat` around it")
 
 
+def return_in_branch(span: Span) -> Diagnostic:
+    return _problem(
+        "misplaced",
+        "a parallel branch cannot return for all of them",
+        span,
+        "`return` in a branch",
+        help="end the branch, or the whole flow with `stop` or `fail`",
+    )
+
+
+def shared_variable(target: nodes.Name, symbol: Symbol) -> Diagnostic:
+    return _problem(
+        "not-settable",
+        f"a parallel branch cannot set `{target.text}`, which the others see",
+        target.span,
+        "set in a branch",
+        secondary=((symbol.span, "declared outside"),),
+        help="keep it in a `map`, or in a name of the branch",
+    )
+
+
 def misplaced_return(span: Span) -> Diagnostic:
     return _problem(
         "misplaced",
@@ -1007,6 +1088,30 @@ def duplicate_clause(clause: nodes.Clause, earlier: nodes.Clause) -> Diagnostic:
         "again here",
         secondary=((earlier.span, "first here"),),
     )
+
+
+def _span_of_versions(thing: Event | Action | Header) -> str:
+    since = f"since Asterisk {thing.since}" if thing.since else ""
+    until = f"until Asterisk {thing.until}" if thing.until else ""
+    return f"it exists {' and '.join(filter(None, (since, until)))}"
+
+
+def event_not_in_version(name: nodes.Ident, event: Event, asterisk: str) -> Diagnostic:
+    headline = f"Asterisk {asterisk} has no event {event.name}"
+    notes = (_span_of_versions(event),)
+    return _problem("event-not-in-version", headline, name.span, "not in this version", notes=notes)
+
+
+def action_not_in_version(name: nodes.Ident, action: Action, asterisk: str) -> Diagnostic:
+    headline = f"Asterisk {asterisk} has no action {action.name}"
+    notes = (_span_of_versions(action),)
+    return _problem("action-not-in-version", headline, name.span, "not in this version", notes=notes)
+
+
+def header_not_in_version(name: nodes.Ident, owner: str, header: Header, asterisk: str) -> Diagnostic:
+    headline = f"{owner} has no header `{header.name}` in Asterisk {asterisk}"
+    notes = (_span_of_versions(header),)
+    return _problem("header-not-in-version", headline, name.span, "not in this version", notes=notes)
 
 
 def bad_allow(what: nodes.Ident, warnings: Sequence[str]) -> Diagnostic:
