@@ -6,6 +6,8 @@ timers and listeners follow from the rest. Never here: what a step does (`steps`
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -47,8 +49,9 @@ class Awaiting:
 
 @dataclass(slots=True)
 class Acting:
-    """In an action. `limited`: waits for its turn in a `limit`; `held`: waits for the connection; `handed`: the connection has it; `sent`: on the wire; `called`:
-    queued by the server, its OriginateResponse is to come; `between`: before the next attempt.
+    """In an action. `limited`: waits for its turn in a `limit`; `held`: waits for the connection; `handed`: the
+    connection has it; `sent`: on the wire; `called`: queued by the server, its OriginateResponse is to come; `between`:
+    before the next attempt.
 
     `attempts` are those left after this one; `moves` says that its sending is to be the flow's place on the tape.
     """
@@ -118,7 +121,20 @@ class OnErrand:
     errand_id: str = ""
 
 
-Block: TypeAlias = Pausing | Awaiting | Holding | Acting | Queueing | OnErrand
+@dataclass(slots=True)
+class Forked:
+    """In parallel branches: those that run, and those that are still to begin, each with its position and its own
+    names. `place` and `movable` are those of the branch that got furthest on the tape."""
+
+    done: int
+    most: int
+    waiting: deque[tuple[int, dict[str, Value]]]
+    place: int
+    movable: bool
+    running: list[Instance] = field(default_factory=list)
+
+
+Block: TypeAlias = Pausing | Awaiting | Holding | Acting | Queueing | OnErrand | Forked
 
 
 @dataclass(slots=True)
@@ -137,7 +153,7 @@ class Instance:
 
     `place` is the number, on the server's tape, of the last event that is past; `movable`: the next action that does
     more than read moves it; `kept` are later events that a later wait may want; `dropped` is the last that found no
-    room among them.
+    room among them. A parallel branch is an instance too, with the `id` of the run and its `parent`.
     """
 
     id: int
@@ -161,6 +177,7 @@ class Instance:
     trouble: tuple[Failure, Span] | None = None
     ending: Ending | None = None
     slots: list[Slot] = field(default_factory=list)
+    parent: Instance | None = None
 
     @property
     def code(self) -> Literal["body", "final"]:
@@ -172,7 +189,9 @@ class Instance:
         """Whether its body still runs, or is to run."""
         return self.state in ("queued", "running")
 
-    def break_off(self, step: Act | Await | Errand | WaitUntil | Take, failure: Failure, span: Span | None = None) -> None:
+    def break_off(
+        self, step: Act | Await | Errand | WaitUntil | Take, failure: Failure, span: Span | None = None
+    ) -> None:
         """The step failed (at that span of it): go on where its `or` says, its names none; or be in trouble, which ends
         the flow."""
         for name in binds(step):
@@ -185,9 +204,22 @@ class Instance:
         if handler.error is not None:
             self.names[handler.error] = failure
 
+    @property
+    def root(self) -> Instance:
+        """The run that a branch belongs to; of others themselves."""
+        return self if self.parent is None else self.parent.root
+
+    def values(self) -> Iterator[Value]:
+        """What its names hold, and those of its branches."""
+        yield from self.names.values()
+        if isinstance(self.block, Forked):
+            for branch in self.block.running:
+                yield from branch.values()
+
     def escape(self) -> bool:
-        """In trouble within a task whose call has an `or`: go on there, where there is one."""
-        guard = self.program.guard(self.code, self.position)
+        """In trouble within a task whose call has an `or`: go on there, where there is one in the same branch."""
+        first = self.parent.position + 1 if self.parent is not None else 0
+        guard = self.program.guard(self.code, self.position, first)
         if guard is None or self.trouble is None:
             return False
         enter, handler = guard

@@ -22,9 +22,13 @@ from amiflow.plan.model import (
     Await,
     Code,
     Enter,
+    Errand,
     Fail,
+    Fork,
+    ForkEach,
     Handler,
     Instruction,
+    Join,
     Jump,
     JumpUnless,
     Next,
@@ -47,7 +51,7 @@ _CHANGING = frozenset(("now", "ours", "stored"))  # builtins and stores whose an
 def binds(step: Instruction) -> tuple[str, ...]:
     """The names that a step gives a value to (or none, where it fails and goes on)."""
     match step:
-        case Act(into=into) if into is not None:
+        case Act(into=into) | Errand(into=into) if into is not None:
             return (into,)
         case Await(entries=entries):
             return tuple(entry.pattern.name for entry in entries if entry.pattern.name is not None)
@@ -55,6 +59,8 @@ def binds(step: Instruction) -> tuple[str, ...]:
             return (name,)
         case Next(position=position, name=name):
             return (position, name)
+        case ForkEach(name=name):
+            return (name,)
         case Again(position=position, name=name):
             return (position, name) if name is not None else (position,)
     return ()
@@ -136,8 +142,14 @@ class Lookback:
         match step:
             case Await():
                 yield from ((target, True) for target in self._after_time(step, at))
-            case WaitUntil(handler=Handler(target=target)) | Take(handler=Handler(target=target)):
+            case (
+                WaitUntil(handler=Handler(target=target))
+                | Take(handler=Handler(target=target))
+                | Errand(handler=Handler(target=target))
+            ):
                 yield from ((at + 1, movable), (target + self._offset(at), movable))
+            case Fork(done=done):
+                yield (done + self._offset(at), False)
             case Act():
                 yield (at + 1, movable)
                 if step.handler is not None:
@@ -156,7 +168,11 @@ class Lookback:
             case Await(entries=entries):
                 targets = {at + 1 if entry.target is None else entry.target + offset for entry in entries}
                 yield from ((target, True) for target in sorted(targets.union(self._after_time(step, at))))
-            case WaitUntil(handler=Handler(target=target)) | Take(handler=Handler(target=target)):
+            case (
+                WaitUntil(handler=Handler(target=target))
+                | Take(handler=Handler(target=target))
+                | Errand(handler=Handler(target=target))
+            ):
                 yield from ((at + 1, movable), (target + offset, movable))
             case Jump(target=target):
                 yield (target + offset, movable)
@@ -166,7 +182,13 @@ class Lookback:
             case Next(done=done) | Again(done=done):
                 yield (at + 1, movable)
                 yield (done + offset, movable)
-            case Stop() | Fail() | Reraise() | Return():
+            case Fork(branches=branches, done=done):
+                yield from ((branch + offset, movable) for branch in branches)
+                yield (done + offset, False)  # where the furthest branch stands then, nobody knows now
+            case ForkEach(body=body, done=done):
+                yield (body + offset, movable)
+                yield (done + offset, False)
+            case Stop() | Fail() | Reraise() | Return() | Join():
                 pass
             case _:
                 yield (at + 1, movable)
@@ -182,7 +204,7 @@ class Lookback:
 
 
 def _rebound(step: Instruction) -> _Names:
-    handler = step.handler if isinstance(step, Act | Await | Enter | Take | WaitUntil) else None
+    handler = step.handler if isinstance(step, Act | Await | Enter | Errand | Take | WaitUntil) else None
     error = (handler.error,) if handler is not None and handler.error is not None else ()
     return frozenset(binds(step) + error)
 

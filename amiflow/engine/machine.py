@@ -24,17 +24,20 @@ from amiflow.engine.dispatch import Listener
 from amiflow.engine.effects import (
     Answered,
     Effect,
+    ErrandDone,
     Exit,
     Input,
     Received,
     Sent,
     ServerLost,
     ServerReady,
+    Signalled,
     SourceEnded,
     StopAsked,
     Tick,
     Unanswered,
 )
+from amiflow.engine.errands import Errands
 from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance, Pausing, State
 from amiflow.engine.limits import Gate
@@ -42,6 +45,7 @@ from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Appointment, Moments, Period
 from amiflow.engine.ours import Named, is_from_run
 from amiflow.engine.server import Server
+from amiflow.engine.signals import Signals
 from amiflow.engine.snapshot import Snapshots, Taking
 from amiflow.engine.steps import Steps
 from amiflow.engine.tape import Tape
@@ -77,10 +81,12 @@ class Machine:
         self._tape = Tape(core)
         self._actions = Actions(core, self._tape, self._named)
         self._conditions = Conditions(core)
-        self._steps = Steps(core, self._tape, self._actions, self._conditions)
+        self._errands = Errands(core)
+        self._steps = Steps(core, self._tape, self._actions, self._conditions, self._errands)
         self._admission = Admission(core, self._steps, self._tape)
         self._matching = Matching(core, self._admission)
         self._moments = Moments(core, self._admission)
+        self._signals = Signals(core, self._admission)
         self._snapshots = Snapshots(core, self._pictured)
         self._ending: str | None = None
         self._exited = False
@@ -144,6 +150,10 @@ class Machine:
             case Unanswered():
                 if not self._snapshots.unanswered(item):
                     self._actions.unanswered(item)
+            case ErrandDone():
+                self._errands.done(item)
+            case Signalled():
+                self._signals.take(item)
             case ServerReady():
                 self._ready(self._core.servers[item.server], item)
             case ServerLost(server=name, reason=reason):
@@ -214,7 +224,7 @@ class Machine:
     def _end_of_before(self, server: Server) -> None:
         """Asterisk was restarted: no channel of before exists any more."""
         for instance in list(self._core.instances.values()):
-            if instance.server is server and any(map(_is_of_channel, instance.names.values())):
+            if instance.server is server and any(map(_is_of_channel, instance.values())):
                 self._core.note("restarted", "warn", "its channel went with the restart", instance=instance)
                 self._admission.cancel(instance, "its channel is gone")
 
@@ -276,7 +286,9 @@ class Machine:
             if core.touched:
                 self._conditions.test()
             while core.over:
-                self._admission.release(core.over.popleft())
+                over = core.over.popleft()
+                self._admission.release(over)
+                self._signals.ended(over)
             if core.ready:
                 self._steps.run(core.ready.popleft())
 

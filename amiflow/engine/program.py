@@ -45,10 +45,10 @@ class Program:
         self.lookback = Lookback(flow.body, flow.final)
         self._waits: dict[int, tuple[Watch, ...]] = {}
 
-    def guard(self, code: Literal["body", "final"], position: int) -> tuple[Enter, Handler] | None:
-        """The innermost call of a task with an `or` within whose steps the position is."""
+    def guard(self, code: Literal["body", "final"], position: int, first: int) -> tuple[Enter, Handler] | None:
+        """The innermost call of a task with an `or`, from `first` on, within whose steps the position is."""
         steps = self.flow.final if code == "final" else self.flow.body
-        for start in range(min(position, len(steps)) - 1, -1, -1):
+        for start in range(min(position, len(steps)) - 1, first - 1, -1):
             step = steps[start]
             if isinstance(step, Enter) and step.handler is not None and position < step.end:
                 return step, step.handler

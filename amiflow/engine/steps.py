@@ -11,11 +11,13 @@ from typing import assert_never
 
 from amiflow.ami.message import Message
 from amiflow.engine.actions import Actions
+from amiflow.engine.branches import Branches
 from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core
 from amiflow.engine.effects import FlowEnded, Outcome, Said
+from amiflow.engine.errands import Errands
 from amiflow.engine.evaluate import EvaluationError
-from amiflow.engine.instance import Acting, Awaiting, Ending, Holding, Instance, Pausing, Queueing
+from amiflow.engine.instance import Acting, Awaiting, Ending, Forked, Holding, Instance, OnErrand, Pausing, Queueing
 from amiflow.engine.pools import Pools
 from amiflow.engine.tape import Tape
 from amiflow.engine.values import Failure, Value, to_text
@@ -27,8 +29,12 @@ from amiflow.plan.model import (
     Again,
     Await,
     Enter,
+    Errand,
     Fail,
+    Fork,
+    ForkEach,
     Instruction,
+    Join,
     Jump,
     JumpUnless,
     Log,
@@ -53,12 +59,14 @@ _SHOWN = 200  # characters of a value in a note
 class Steps:
     """What running flows do."""
 
-    def __init__(self, core: Core, tape: Tape, actions: Actions, conditions: Conditions) -> None:
+    def __init__(self, core: Core, tape: Tape, actions: Actions, conditions: Conditions, errands: Errands) -> None:
         self._core = core
         self._tape = tape
         self._actions = actions
         self._conditions = conditions
+        self._errands = errands
         self._pools = Pools(core)
+        self._branches = Branches(core, tape)
         self._traced = 0
 
     # --- beginning and end --------------------------------------------------------------------------------------------
@@ -93,6 +101,7 @@ class Steps:
         """The body of the run is over; its finally is next where it has one. Once in its finally nothing ends it."""
         if instance.state != "running":
             return
+        instance = instance.root
         self._leave(instance)
         instance.ending = Ending(outcome, failure, span, result)
         if instance.program.flow.final:
@@ -112,10 +121,14 @@ class Steps:
                 self._tape.leave(instance, wait)
             case Holding() as wait:
                 self._conditions.leave(instance, wait)
+            case OnErrand() as errand:
+                self._errands.abandon(errand)
             case Acting() as acting:
                 self._actions.abandon(instance, acting)
             case Queueing() as waiting:
                 self._pools.leave(instance, waiting)
+            case Forked() as forked:
+                self._cancel_branches(forked)
         instance.block = None
         instance.trouble = None
         self._pools.release(instance, everything=True)
@@ -124,6 +137,18 @@ class Steps:
         if instance.until is not None:
             instance.server.index.remove(instance.until)
             instance.until = None
+
+    def _cancel_branches(self, forked: Forked) -> None:
+        for branch in forked.running:
+            self._leave(branch)
+            branch.state = "ended"
+
+    def _fail_branch(self, branch: Instance, flow: Instance, failure: Failure, span: Span) -> None:
+        """A branch failed: the others are cancelled, and the step that they are part of has failed."""
+        if isinstance(flow.block, Forked):
+            self._cancel_branches(flow.block)
+            flow.trouble = (failure, span)
+            self._core.resume(flow)
 
     def _finish(self, instance: Instance) -> None:
         core, flow, ending = self._core, instance.program.flow, instance.ending
@@ -152,6 +177,8 @@ class Steps:
             case Holding() as wait:
                 self._conditions.expire(instance, wait)
                 self._core.resume(instance)
+            case OnErrand() as errand:
+                self._errands.expire(instance, errand)
             case Acting() as acting:
                 self._actions.expire(instance, acting)
             case Queueing() as waiting:
@@ -200,7 +227,10 @@ class Steps:
         if instance.escape():
             return True
         if instance.state != "final":
-            self.end(instance, "failed", failure.message, span)
+            if instance.parent is not None:
+                self._fail_branch(instance, instance.parent, failure, span)
+            else:
+                self.end(instance, "failed", failure.message, span)
             return False
         instance.trouble = None
         self._log_trouble(instance, failure.message, span)
@@ -218,8 +248,7 @@ class Steps:
             span = instance.program.flow.span
             if instance.state == "final":
                 self._log_trouble(instance, text, span)
-                self._leave(instance)
-                self._finish(instance)
+                self._done(instance, None, span)
             else:
                 self.end(instance, "failed", text, span)
             return
@@ -240,6 +269,8 @@ class Steps:
                 return self._begin(instance, self._actions.begin(instance, step))
             case Await():
                 return self._begin(instance, self._tape.begin(instance, step))
+            case Errand():
+                return self._begin(instance, self._errands.begin(instance, step))
             case WaitUntil():
                 return self._begin(instance, self._conditions.begin(instance, step))
             case Pause(duration=duration):
@@ -273,6 +304,12 @@ class Steps:
                 self._say(instance, step)
             case Put():
                 self._put(instance, step)
+            case Fork() | ForkEach():
+                return self._begin(instance, self._branches.begin(instance, step))
+            case Join():
+                self._leave(instance)
+                self._branches.join(instance)
+                return False
             case Take():
                 return self._begin(instance, self._pools.begin(instance, step))
             case Remove(store=store, key=key, span=span):
@@ -293,6 +330,7 @@ class Steps:
         return goes_on
 
     def _done(self, instance: Instance, result: Value, span: Span | None) -> bool:
+        instance = instance.root
         if instance.state == "final":
             self._leave(instance)
             self._finish(instance)
@@ -387,7 +425,7 @@ def _past(instance: Instance) -> int:
     match step:
         case JumpUnless(target=target):
             return target
-        case Next(done=done) | Again(done=done):
+        case Next(done=done) | Again(done=done) | Fork(done=done) | ForkEach(done=done):
             return done
         case Await(timeout_target=int() as after):
             # Each branch of a `wait any` but the last, which is its `after`, ends with a jump behind them all.

@@ -78,7 +78,9 @@ class Bounds:
         match step:
             case nodes.Do(operation=operation, tail=tail):
                 return self._operation(operation, tail)
-            case nodes.Let(value=nodes.Action() | nodes.Raw() | nodes.Call() as operation, tail=tail):
+            case nodes.Let(
+                value=nodes.Action() | nodes.Raw() | nodes.Http() | nodes.Exec() | nodes.Call() as operation, tail=tail
+            ):
                 return self._operation(operation, tail)
             case nodes.Pause(duration=duration):
                 return self.one(duration)
@@ -96,6 +98,8 @@ class Bounds:
             case nodes.If(branches=branches, otherwise=otherwise):
                 bodies = [branch.body for branch in branches]
                 return self._longest([*bodies, otherwise] if otherwise else bodies)
+            case nodes.Parallel(branches=branches):
+                return self._longest(list(branches))
             case nodes.Repeat():
                 return self._repeat(step)
             case nodes.For(body=body):
@@ -186,7 +190,8 @@ def _rings(operation: nodes.Operation) -> bool:
 
 def _default(operation: nodes.Operation, bounds: Bounds) -> Bound:
     if not isinstance(operation, nodes.Action) or not _rings(operation):
-        return Bound(ACTION) if isinstance(operation, nodes.Action | nodes.Raw) else NONE
+        awaited = nodes.Action | nodes.Raw | nodes.Http | nodes.Exec | nodes.Append
+        return Bound(ACTION) if isinstance(operation, awaited) else NONE
     entries = {entry.key.text.casefold(): entry.value for entry in operation.block.headers}
     ringing = entries.get("timeout")
     return Bound(ACTION) + (bounds.one(ringing) if ringing is not None else Bound(RINGING))

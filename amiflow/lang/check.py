@@ -20,7 +20,22 @@ from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
 from amiflow.lang.scope import Bindings, Checked, Symbol, descendants
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
-from amiflow.plan.types import INT, NONE, TEXT, UNKNOWN, Coding, Maybe, RecordOf, Scalar, StoreOf, Type, maybe
+from amiflow.plan.types import (
+    BOOL,
+    INT,
+    NONE,
+    TEXT,
+    UNKNOWN,
+    Coding,
+    ListOf,
+    Maybe,
+    RecordOf,
+    Scalar,
+    StoreOf,
+    Type,
+    Unknown,
+    maybe,
+)
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic
 
@@ -54,6 +69,7 @@ def check(file: nodes.File, bindings: Bindings, catalog: Catalog) -> tuple[Check
     checker = _Checker(inference, constants)
     for decl in file.decls:
         checker.declaration(decl)
+    checker.exceptions(file)
     for decl in file.decls:
         if isinstance(decl, nodes.TaskDecl):
             checker.task(decl)
@@ -96,9 +112,26 @@ class _Checker:
                 self._table(decl)
             case nodes.LimitDecl():
                 self._limit(decl)
+            case nodes.HoursDecl():
+                self._hours(decl)
             case nodes.PoolDecl(name=name, max=most):
                 self.steps.count(most, "`max`")
                 self._give(name, StoreOf("pool", UNKNOWN))
+
+    def _hours(self, hours: nodes.HoursDecl) -> None:
+        if not is_zone(hours.zone.value) and not _unread(hours.zone):
+            self.say(problems.unknown_zone(hours.zone, sorted(available_timezones())))
+        if not hours.openings:
+            self.say(problems.never_open(hours.name))
+        self._give(hours.name, StoreOf("hours", BOOL))
+
+    def exceptions(self, file: nodes.File) -> None:
+        """What is behind `except` may be declared further down."""
+        for closed in [one for decl in file.decls if isinstance(decl, nodes.HoursDecl) for one in decl.exceptions]:
+            kind = self.inference.holder(closed)
+            is_table = isinstance(kind, StoreOf) and kind.kind == "table"
+            if not is_table and not rules.fits(kind, ListOf(TEXT)):
+                self.say(problems.no_dates(closed, kind))
 
     def _limit(self, limit: nodes.LimitDecl) -> None:
         catalog = self.inference.vocabulary.catalog
@@ -228,6 +261,16 @@ class _Checker:
                     self._link(link)
                 if times is not None:
                     self._times(times)
+            case nodes.HoursTrigger(hours=hours):
+                kind = self.inference.holder(hours)
+                if not isinstance(kind, Unknown) and not (isinstance(kind, StoreOf) and kind.kind == "hours"):
+                    self.say(problems.no_hours(hours, kind))
+            case nodes.SignalTrigger(args=args, name=name, where=where):
+                self._fields(args, USEREVENT_TYPES)
+                if name is not None:
+                    self._give(name, RecordOf(tuple((arg.name.text, type_written(arg.type)) for arg in args)))
+                if where is not None:
+                    self.inference.assume(self.inference.condition(where)[0])
             case nodes.EveryTrigger(period=period):
                 self.steps.duration(period, "`every`")
             case nodes.AtTrigger(time=text, zone=zone):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.check_blocks import check_block
+from amiflow.lang.check_errands import check_errand
 from amiflow.lang.check_stores import check_write
 from amiflow.lang.check_tasks import Tasks
 from amiflow.lang.constants import Constants
@@ -31,6 +32,8 @@ class Steps:
         self.returns = True
         """Whether somebody takes what the steps return."""
         self._returned: list[Type] = []
+        self._unbroken = False
+        self._branching = False
 
     # --- parts that triggers share
 
@@ -91,11 +94,11 @@ class Steps:
 
     def task(self, body: nodes.Body) -> tuple[list[Type], bool]:
         """Check a task's steps; the types of what they return, and whether their end can be reached."""
-        outer = self._loops, self.returns, self._returned
-        self._loops, self.returns, self._returned = 0, True, []
+        outer = self._loops, self.returns, self._returned, self._unbroken, self._branching
+        self._loops, self.returns, self._returned, self._unbroken, self._branching = 0, True, [], False, False
         goes_on = self.body(body.steps)
         returned = self._returned
-        self._loops, self.returns, self._returned = outer
+        self._loops, self.returns, self._returned, self._unbroken, self._branching = outer
         return returned, goes_on
 
     def body(self, steps: tuple[nodes.Step, ...]) -> bool:
@@ -147,7 +150,7 @@ class Steps:
             case nodes.For() | nodes.Repeat():
                 self._loop(step)
             case nodes.Break() | nodes.Continue():
-                if not self._loops:
+                if not self._loops or (isinstance(step, nodes.Break) and self._unbroken):
                     self.say(problems.misplaced(step.span, "break" if isinstance(step, nodes.Break) else "continue"))
                 return False
             case nodes.Log(text=text):
@@ -159,19 +162,14 @@ class Steps:
                 return False
             case nodes.Return(value=value):
                 self._returned.append(inference.infer(value))
-                if not self.returns:
+                if self._branching:
+                    self.say(problems.return_in_branch(step.span))
+                elif not self.returns:
                     self.say(problems.misplaced_return(step.span))
                 return False
-            case _:
-                self._unbuilt(step)
-        return True
-
-    def _unbuilt(self, step: nodes.Step) -> None:
-        """A step that is not there yet: what it holds is checked all the same."""
-        match step:
             case nodes.Parallel(branches=branches):
-                for body in branches:
-                    self.block(body)
+                return all([self._branch(body)[0] for body in branches])
+        return True
 
     # --- actions
 
@@ -201,6 +199,10 @@ class Steps:
                     self.say(problems.needless_raw(name, known.name))
                 check_block(self.inference, block, MessageOf("action", ()), "action")
                 kind = RAW_ANSWER
+            case nodes.Http() | nodes.Exec() | nodes.Append() | nodes.Signal():
+                kind = check_errand(self.inference, operation)
+                if into is not None and isinstance(operation, nodes.Append | nodes.Signal):
+                    self.say(problems.gives_nothing(into, type(operation).__name__.lower()))
             case nodes.Call() if operation in self.inference.bindings.calls:
                 kind = self.tasks.call(operation)
             case nodes.Call():
@@ -367,15 +369,33 @@ class Steps:
                 learnt = inference.condition(step.where)[0]
             if step.parallel is not None:
                 self.count(step.parallel, "`max`")
-        self._loops += 1
+        if isinstance(step, nodes.For) and step.parallel is not None:
+            self._branch(step.body, learnt, loops=1)
+            return
+        outer = self._loops, self._unbroken
+        self._loops, self._unbroken = 1, False
         self.block(step.body, learnt)
-        self._loops -= 1
+        self._loops, self._unbroken = outer
+
+    def _branch(self, body: nodes.Body, facts: Facts = NOTHING, loops: int = 0) -> tuple[bool, Facts]:
+        """Check a parallel branch: it sets no name that others see, and is left only at its end."""
+        for symbol, target in self._targets(body):
+            if not body.span.start <= symbol.span.start < body.span.end:
+                self.say(problems.shared_variable(target, symbol))
+        outer = self._loops, self._unbroken, self._branching
+        self._loops, self._unbroken, self._branching = loops, True, True
+        end = self.block(body, facts)
+        self._loops, self._unbroken, self._branching = outer
+        return end
 
     def _assigned(self, body: nodes.Body) -> set[Symbol]:
         """The variables that a loop's body sets: what was known of them before is not known in its second round."""
+        return {symbol for symbol, _ in self._targets(body)}
+
+    def _targets(self, body: nodes.Body) -> list[tuple[Symbol, nodes.Name]]:
         targets = [node.target for node in descendants(body) if isinstance(node, nodes.Set)]
         uses = self.inference.bindings.uses
-        return {uses[target] for target in targets if isinstance(target, nodes.Name) and target in uses}
+        return [(uses[target], target) for target in targets if isinstance(target, nodes.Name) and target in uses]
 
     def _set(self, step: nodes.Set) -> None:
         inference = self.inference

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from amiflow.lang import nodes
+from amiflow.lang.check_errands import ERRANDS
+from amiflow.lang.lower_errands import lower_errand
 from amiflow.lang.lower_expr import Lowering, store_name
 from amiflow.plan import model
 from amiflow.plan.expressions import Const, Local
@@ -72,6 +74,10 @@ class _Steps:
                 self._act(operation, tail, None, span)
             case nodes.Let(name=name, value=nodes.Action() | nodes.Raw() as operation, tail=tail):
                 self._act(operation, tail, self._lowering.local(name.text), span)
+            case nodes.Do(operation=nodes.Http() | nodes.Exec() | nodes.Append() | nodes.Signal() as errand, tail=tail):
+                self._errand(errand, tail, None, span)
+            case nodes.Let(name=name, value=nodes.Http() | nodes.Exec() as errand, tail=tail):
+                self._errand(errand, tail, self._lowering.local(name.text), span)
             case nodes.Do(operation=nodes.Call() as call, tail=tail):
                 self._call(call, tail, None)
             case nodes.Let(name=name, value=nodes.Call() as call, tail=tail) if call in self._lowering.bindings.calls:
@@ -94,8 +100,12 @@ class _Steps:
                 self._with(step)
             case nodes.If():
                 self._if(step)
-            case nodes.For():
+            case nodes.For(parallel=None):
                 self._for(step)
+            case nodes.For(parallel=most) if most is not None:
+                self._for_parallel(step, most)
+            case nodes.Parallel():
+                self._parallel(step)
             case nodes.Repeat():
                 self._repeat(step)
             case _:
@@ -192,6 +202,18 @@ class _Steps:
                 event_list=model.EventList(rows.rows, rows.end) if rows is not None else None,
                 privileges=known.privileges if known is not None else (),
                 span=span,
+            )
+        )
+        self._handler(tail.handler, target, after)
+
+    def _errand(self, errand: ERRANDS, tail: nodes.Tail, into: str | None, span: Span) -> None:
+        after = self.code.label()
+        target, error = self._target(tail.handler, after)
+        operation, retry = lower_errand(errand, self._lowering), self._retry(tail.retry)
+        within = self._lowering.expr(tail.within) if tail.within is not None else None
+        self.code.emit(
+            lambda at: model.Errand(
+                operation, into, within, retry, None if target is None else model.Handler(at(target), error), span
             )
         )
         self._handler(tail.handler, target, after)
@@ -345,6 +367,35 @@ class _Steps:
         if step.where is not None:
             self._unless(step.where, head)
         self._looped(step.body, head, done, step.span)
+
+    def _parallel(self, step: nodes.Parallel) -> None:
+        labels, done = [self.code.label() for _ in step.branches], self.code.label()
+        self.code.emit(lambda at: model.Fork(tuple(map(at, labels)), at(done), step.span))
+        for body, label in zip(step.branches, labels, strict=True):
+            self.code.place(label)
+            self._branch(body, self.code.label())
+        self.code.place(done)
+
+    def _for_parallel(self, step: nodes.For, most: nodes.Expr) -> None:
+        code, body, join, done = self.code, self.code.label(), self.code.label(), self.code.label()
+        items, name = self._lowering.hidden("items"), self._lowering.local(step.name.text)
+        source, count = self._lowering.items(step.source), self._lowering.expr(most)
+        code.emit(lambda _: model.Set(items, source, step.source.span))
+        code.emit(lambda at: model.ForkEach(items, name, count, at(body), at(done), step.span))
+        code.place(body)
+        if step.where is not None:
+            self._unless(step.where, join)
+        self._branch(step.body, join)
+        code.place(done)
+
+    def _branch(self, body: nodes.Body, join: Label) -> None:
+        """A `continue` ends the branch; that there is no `break` in it has been seen to."""
+        outer, self._loops = self._loops, [(join, join)]
+        self.body(body)
+        self._loops = outer
+        self.code.place(join)
+        end = Span(body.span.path, max(body.span.start, body.span.end - 1), body.span.end)
+        self.code.emit(lambda _: model.Join(end))
 
     def _repeat(self, step: nodes.Repeat) -> None:
         code, head, done = self.code, self.code.label(), self.code.label()

@@ -12,25 +12,9 @@ from amiflow.report.source import Span
 
 _CONSTRUCTS: dict[type, str] = {
     nodes.ImportDecl: "`import`",
-    nodes.HoursDecl: "`hours`",
-    nodes.HoursTrigger: "a trigger by `hours`",
-    nodes.SignalTrigger: "`on signal`",
     nodes.RestartClause: "`after restart`",
-    nodes.Http: "`http`",
-    nodes.Exec: "`exec`",
-    nodes.Append: "`append`",
-    nodes.Signal: "`signal`",
-    nodes.Parallel: "`parallel`",
-    nodes.TestSignal: "`signal`",
-    nodes.ReplyHttp: "`reply http`",
-    nodes.ReplyExec: "`reply exec`",
-    nodes.ExpectHttp: "`expect http`",
-    nodes.ExpectExec: "`expect exec`",
-    nodes.ExpectAppend: "`expect append`",
-    nodes.ExpectSignal: "`expect signal`",
-    nodes.ExpectReturn: "`expect return`",
 }
-_HEADED = (nodes.Parallel, nodes.HoursDecl)
+_HEADED = (nodes.Parallel)
 _FIRST_LINE = 12  # of a construct that holds others only its beginning is marked
 
 
@@ -52,8 +36,6 @@ def _what(node: object, unbuilt: set[str], bindings: Bindings) -> str | None:
     match node:
         case nodes.Connection(change="restart"):
             return "`restart`"
-        case nodes.For(parallel=parallel) if parallel is not None:
-            return "a parallel `for`"
         case nodes.MapDecl(durable=True) | nodes.CounterDecl(durable=True) | nodes.SeriesDecl(durable=True):
             return "`durable`"
     return _CONSTRUCTS.get(type(node))
@@ -61,8 +43,6 @@ def _what(node: object, unbuilt: set[str], bindings: Bindings) -> str | None:
 
 def _where(node: object) -> Span:
     match node:
-        case nodes.For(parallel=parallel) if parallel is not None:
-            return parallel.span
         case nodes.MapDecl(span=whole) | nodes.CounterDecl(span=whole) | nodes.SeriesDecl(span=whole):
             return Span(whole.path, whole.end - len("durable"), whole.end)
         case nodes.Call(name=name):

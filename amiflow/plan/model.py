@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from amiflow.plan.errands import Operation
 from amiflow.plan.expressions import Expr
-from amiflow.plan.keeping import Limit, Pool, Put, Remove, Store, Table
+from amiflow.plan.keeping import Hours, Limit, Pool, Put, Remove, Store, Table
 from amiflow.plan.types import Coding, Type
 from amiflow.report.source import Source, Span
 
@@ -267,9 +267,38 @@ class Take:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """`parallel { … }`: every branch runs from its position to its Join; then the flow goes on at `done`."""
+
+    branches: tuple[int, ...]
+    done: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ForkEach:
+    """`for … parallel max N`: the branch at `body` runs once for each item of the list held by `items` (a hidden name),
+    which is its `name`, `most` of them at a time."""
+
+    items: str
+    name: str
+    most: Expr
+    body: int
+    done: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The end of a branch."""
+
+    span: Span
+
+
 Instruction: TypeAlias = (
-    Act | Errand | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise | Return
-    | Enter | Put | Remove | Take
+    Act | Errand | Pause | Await | WaitUntil | Set | Jump | JumpUnless | Next | Again | Log | Stop | Fail | Reraise
+    | Return | Enter | Fork | ForkEach | Join | Put | Remove | Take
 )  # fmt: skip
 Code: TypeAlias = tuple[Instruction, ...]
 
@@ -322,6 +351,25 @@ class OnRun:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalField:
+    """A field that a signal carries, as text from outside; an optional one may be left out."""
+
+    name: str
+    coding: Coding
+
+
+@dataclass(frozen=True, slots=True)
+class OnSignal:
+    """`on signal click(agent: text) as s where …`: the signal's fields are bound to `name` as a record."""
+
+    signal: str
+    fields: tuple[SignalField, ...]
+    name: str | None
+    where: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     """`every 60s`: first after the period, never overlapping."""
 
@@ -344,7 +392,16 @@ class Cron:
     span: Span
 
 
-Trigger: TypeAlias = OnEvents | OnRun | Every | Cron
+@dataclass(frozen=True, slots=True)
+class OnHours:
+    """`on office opens`, `on office closes`."""
+
+    hours: str
+    edge: Literal["opens", "closes"]
+    span: Span
+
+
+Trigger: TypeAlias = OnEvents | OnRun | Every | Cron | OnSignal | OnHours
 Policy: TypeAlias = Literal["single", "replace", "queued", "parallel"]
 
 
@@ -472,3 +529,4 @@ class Plan:
     tables: tuple[Table, ...] = ()
     pools: tuple[Pool, ...] = ()
     limits: tuple[Limit, ...] = ()
+    hours: tuple[Hours, ...] = ()

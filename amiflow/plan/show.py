@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import assert_never
 
-from amiflow.plan import expressions as ir
 from amiflow.plan import errands, keeping, model
+from amiflow.plan import expressions as ir
 from amiflow.plan.durations import duration_text
 from amiflow.plan.types import type_name
 from amiflow.report.source import Source, Span
@@ -26,6 +26,7 @@ def show(plan: model.Plan) -> str:
     lines += _section("tables", map(table, plan.tables))
     lines += _section("pools", (f"{pool.name} max {expression(pool.max)}" for pool in plan.pools))
     lines += _section("limits", map(limit, plan.limits))
+    lines += _section("hours", map(hours, plan.hours))
     lines += _section("stores", map(store, plan.stores))
     lines += _section("asks of the server", _needs(plan.needs))
     lines += _section("taken on trust", (f"{trust.text}  {_place(trust.span, sources)}" for trust in plan.trusts))
@@ -54,6 +55,25 @@ def table(one: keeping.Table) -> str:
 def limit(one: keeping.Limit) -> str:
     """A limit, as it is declared."""
     return f"{one.action} {expression(one.count)} per {expression(one.per)}"
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def hours(one: keeping.Hours) -> str:
+    """Hours, as they are declared."""
+    openings = map(_opening, one.openings)
+    closed = f" except {', '.join(map(expression, one.exceptions))}" if one.exceptions else ""
+    return f'{one.name} in "{one.zone}" {{ {"  ".join(openings)}{closed} }}'
+
+
+def _opening(one: keeping.Opening) -> str:
+    days = ",".join(_DAYS[day - 1] for day in one.days)
+    return " ".join((days, *(f"{_clock(start)}-{_clock(end)}" for start, end in one.ranges)))
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def store(one: keeping.Store) -> str:
@@ -112,10 +132,14 @@ def trigger(on: model.Trigger) -> list[str]:
             return [*map(_stage, stages), *(_times(times) if times else ())]
         case model.OnRun(moment=moment):
             return [f"on {moment}"]
+        case model.OnSignal():
+            return [_on_signal(on)]
         case model.Every(period=period):
             return [f"every {expression(period)}"]
         case model.Cron():
             return [_cron(on)]
+        case model.OnHours(hours=hours, edge=edge):
+            return [f"on {hours} {edge}"]
         case _:
             assert_never(on)
 
@@ -124,6 +148,13 @@ def _cron(on: model.Cron) -> str:
     fields = (on.minutes, on.hours, on.days, on.months, on.weekdays)
     line = " ".join(",".join(map(str, field)) or "*" for field in fields)
     return f'cron "{line}"' + (f' in "{on.zone}"' if on.zone else "")
+
+
+def _on_signal(on: model.OnSignal) -> str:
+    fields = ", ".join(f"{one.name}: {one.coding.type}{'?' if one.coding.optional else ''}" for one in on.fields)
+    name = f" as {on.name}" if on.name else ""
+    where = f" where {expression(on.where)}" if on.where else ""
+    return f"on signal {on.signal}({fields}){name}{where}"
 
 
 def _stage(stage: model.Stage) -> str:
@@ -193,6 +224,12 @@ def instruction(step: model.Instruction) -> str:
             return f"fail {expression(text)}"
         case model.Reraise(error=error):
             return f"fail with {error}"
+        case model.Fork(branches=branches, done=done):
+            return f"in parallel {', '.join(map(str, branches))}, then go to {done}"
+        case model.ForkEach(items=items, name=name, most=most, body=body, done=done):
+            return f"for each {name} in {items} in parallel {body}, max {expression(most)}, then go to {done}"
+        case model.Join():
+            return "end of the branch"
         case model.Enter(task=task, into=into, end=end, handler=handler):
             return (f"{into} = " if into else "") + f"task {task}, up to {end}{_handler(handler)}"
         case model.Return(value=value):

@@ -23,6 +23,8 @@ from amiflow.plan.model import (
     Code,
     Enter,
     Errand,
+    Fork,
+    ForkEach,
     Handler,
     Jump,
     JumpUnless,
@@ -139,6 +141,10 @@ def _decode_object(data: Any, kind: type, place: str) -> Any:
 def _targets(code: Code) -> Iterator[int]:
     for step in code:
         match step:
+            case Fork(branches=branches, done=done):
+                yield from (*branches, done)
+            case ForkEach(body=body, done=done):
+                yield from (body, done)
             case Enter(end=end, handler=handler):
                 yield from (end,) if handler is None else (end, handler.target)
             case (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from amiflow.plan.model import Flow, Instruction, Jump, Plan, Set, Stop
+from amiflow.plan.model import Flow, Instruction, Join, Jump, Plan, Set, Stop
 from amiflow.report.source import Span
 from amiflow.tools.outcome import Result
 
@@ -45,4 +45,4 @@ def _spans(flow: Flow) -> Iterator[Span]:
 
 def _is_hidden(step: Instruction) -> bool:
     # A hidden name has a character in it that no name of a recipe has.
-    return isinstance(step, Jump | Stop) or (isinstance(step, Set) and not step.name.isidentifier())
+    return isinstance(step, Join | Jump | Stop) or (isinstance(step, Set) and not step.name.isidentifier())

@@ -14,7 +14,11 @@ from amiflow.report.render import render
 from support.programs import Program, programs
 
 FOLDER = Path(__file__).parent / "programs"
-PROGRAMS = [program for name in ("stores.flow", "tables.flow", "pools.flow") for program in programs(FOLDER / name)]
+PROGRAMS = [
+    program
+    for name in ("stores.flow", "tables.flow", "pools.flow", "hours.flow")
+    for program in programs(FOLDER / name)
+]
 
 
 @cache
