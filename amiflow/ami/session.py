@@ -22,6 +22,19 @@ from amiflow.ami.codec import Banner, Decoder, Malformed, encode
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import Listing, Lists, ListShape
 from amiflow.ami.message import Message, to_bytes
+from amiflow.ami.reports import (
+    Answered,
+    Closed,
+    Event,
+    LoggedIn,
+    LoginRefused,
+    Ready,
+    Sent,
+    ServerShutdown,
+    SessionEvent,
+    Stray,
+    Unanswered,
+)
 from amiflow.ami.scanner import Sieve, Wanted
 from amiflow.ami.versions import at_least, marks_lists
 
@@ -72,96 +85,6 @@ class SessionOptions:
     keepalive_timeout: float = 10.0
     logoff_timeout: float = 2.0
     wanted: tuple[Wanted, ...] | None = None
-
-
-# --- what a session reports -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """The server accepted the login. `plain` tells that the secret itself was sent."""
-
-    ami_version: str
-    plain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LoginRefused:
-    """The server did not accept the login, in its own words. It slept a second before it said so."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Actions can be sent. `booted` tells that FullyBooted was seen, which only an account that reads `system` gets;
-    `uptime` is its Uptime in seconds (Asterisk 14 and later). Told again where a server that was still starting was not
-    waited for any longer, and says FullyBooted after all."""
-
-    ami_version: str
-    booted: bool
-    uptime: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event that is no part of one of our event lists."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The action is among the bytes to send: from here on its outcome may be unknown."""
-
-    action_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The response to an action, with the rows of its event list, where it has one, and the event that ended it."""
-
-    action_id: str
-    response: Message
-    rows: tuple[Message, ...]
-    end: Message | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """The connection ended before the whole answer came, or the action's list did not end within time and bounds:
-    `sent` tells whether the action may have been carried out."""
-
-    action_id: str
-    sent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ServerShutdown:
-    """Asterisk says that it is shutting down."""
-
-    restart: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A message that belongs to nothing: a second response, a row of a list that nobody waits for."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The session is over. `asked` after our Logoff, `refused` after a refused login, `protocol` where the peer is no
-    AMI server, `network` else."""
-
-    reason: str
-    why: Literal["asked", "refused", "protocol", "network"]
-
-
-SessionEvent: TypeAlias = (
-    LoggedIn | LoginRefused | Ready | Event | Sent | Answered | Unanswered | ServerShutdown | Stray | Closed
-)
 
 
 @dataclass(slots=True)

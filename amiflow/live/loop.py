@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from amiflow.ami.session import (
+from amiflow.ami.reports import (
     Answered,
     Closed,
     Event,

@@ -18,14 +18,8 @@ from typing import Literal, TypeAlias
 
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import ListShape
-from amiflow.ami.session import (
-    Closed,
-    Ready,
-    ServerShutdown,
-    Session,
-    SessionEvent,
-    SessionOptions,
-)
+from amiflow.ami.reports import Closed, Ready, ServerShutdown, SessionEvent
+from amiflow.ami.session import Session, SessionOptions
 from amiflow.engine.effects import Send
 from amiflow.live.config import Server
 from amiflow.live.link import END_OF_STREAM, Link, LinkLost, connect, reason_of

@@ -12,10 +12,8 @@ from amiflow.ami.asterisk import Account, ServerOptions, ServerSession
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import ListShape
 from amiflow.ami.message import Message
-from amiflow.ami.session import (
-    TRANSITIONS,
+from amiflow.ami.reports import (
     Answered,
-    Auth,
     Closed,
     Event,
     LoggedIn,
@@ -23,13 +21,11 @@ from amiflow.ami.session import (
     Ready,
     Sent,
     ServerShutdown,
-    Session,
     SessionEvent,
-    SessionOptions,
-    State,
     Stray,
     Unanswered,
 )
+from amiflow.ami.session import TRANSITIONS, Auth, Session, SessionOptions, State
 from support.captures import pieces
 
 PREFIX = "af9c1"

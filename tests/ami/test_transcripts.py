@@ -11,8 +11,9 @@ from amiflow.ami.codec import Banner, Decoder, Malformed
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import ListShape
 from amiflow.ami.message import Message
+from amiflow.ami.reports import Answered, Event, LoggedIn, SessionEvent, Stray
 from amiflow.ami.request import BadRequest, Request, RequestDecoder
-from amiflow.ami.session import Answered, Event, LoggedIn, Session, SessionEvent, SessionOptions, Stray
+from amiflow.ami.session import Session, SessionOptions
 from support.captures import frames, from_client, from_server, names, pieces
 
 VERSIONS = {"ast16": "5.0.4", "astL16": "5.0.4", "ast22": "11.0.0", "astL22": "11.0.0"}
