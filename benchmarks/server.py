@@ -31,6 +31,7 @@ _ANSWERS = {
     b"listcommands": b"Redirect: Redirect a call.  (Priv: call,all)\r\nUserEvent: Send an event.  (Priv: user,all)\r\n",
 }
 _QUIET = 5.0  # seconds without an action after which those still missing count as lost
+_LONGEST = 20.0  # seconds after the load after which a client that is too slow is left
 _SETTLE = 0.6
 _MOST_MADE = 1_000_000
 Sized = tuple[bytes, bytes | None]
@@ -147,7 +148,8 @@ def _finish(desk: Desk, wanted: set[bytes]) -> None:
     began = time.perf_counter()
     while not desk.gone and (not desk.empty or (wanted - desk.done.keys() if len(desk.done) < len(wanted) else ())):
         desk.turn(0.05)
-        if desk.empty and time.perf_counter() - max(began, desk.last) > _QUIET:
+        now = time.perf_counter()
+        if now - began > _LONGEST or (desk.empty and now - max(began, desk.last) > _QUIET):
             return
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from amiflow.live.config import Server, Tls
 
 PATIENCE = 0.05
-READ = 1 << 20
+READ = 262_144
 END_OF_STREAM = "the server closed the connection"
 MAX_WAITING = 8 * 1024 * 1024
 
