@@ -7,12 +7,12 @@ and whether the event really fits: the pattern's whole `where` decides that, the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from amiflow.ami.message import Message
-from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr
+from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr
 from amiflow.engine.values import BadText, Value, read
 from amiflow.plan.expressions import Expr
 from amiflow.plan.model import Key
@@ -21,7 +21,6 @@ from amiflow.report.source import Span
 
 Role: TypeAlias = Literal["start", "then", "unless", "without", "reset", "wait", "keep", "until"]
 Shape: TypeAlias = tuple[tuple[str, Coding], ...]
-Compile: TypeAlias = Callable[[Expr], Evaluator]
 
 
 class Watch:

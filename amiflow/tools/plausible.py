@@ -16,7 +16,6 @@ Headers = Sequence[tuple[str, str]]
 
 ASTERISK = "22"  # the version that the events of tests are as of
 AMI = "11.0.0"  # its number in the banner
-CHANNEL = "PJSIP/test-00000001"
 _UNIQUEID = "1800000000"
 _FURTHER = 100  # what the numbers of further channels of a side begin with
 
