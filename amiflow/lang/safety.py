@@ -35,7 +35,7 @@ class Taint:
 
 def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> list[Diagnostic]:
     """Every unsafe value, shown secret and feedback loop of the file."""
-    walk = _Walk(bindings, checked, vocabulary)
+    walk = _Walk(bindings, checked)
     for decl in file.decls:
         if isinstance(decl, nodes.LetDecl):
             walk.names(decl)
@@ -50,11 +50,10 @@ def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: V
 
 
 class _Walk:
-    def __init__(self, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> None:
+    def __init__(self, bindings: Bindings, checked: Checked) -> None:
         self.findings = Findings()
         self._bindings = bindings
         self._checked = checked
-        self._vocabulary = vocabulary
         self._taints: dict[Symbol, Taint] = {}
         self._secrets: dict[Symbol, Symbol] = {}
         self._found: dict[nodes.Expr, Taint | None] = {}  # else a chain of equalities would be followed 2^n times
