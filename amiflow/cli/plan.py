@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from amiflow.cli.recipes import Faulty, plans
+from amiflow.plan.manager_conf import manager_conf as account
 from amiflow.plan.show import show
 from amiflow.plan.store import dump
 
@@ -14,11 +15,17 @@ from amiflow.plan.store import dump
 @click.option(
     "--json", "as_json", is_flag=True, help="The whole plan, which `amiflow run` takes in place of the recipe."
 )
-def command(path: str, as_json: bool) -> int:
+@click.option("--manager-conf", is_flag=True, help="The account in manager.conf with the least that the recipe needs.")
+def command(path: str, as_json: bool, manager_conf: bool) -> int:
     """Print the plan of a recipe: triggers, steps, bounds, what is asked of the server and the privileges needed."""
+    if as_json and manager_conf:
+        raise click.UsageError("--json and --manager-conf exclude each other.")
     try:
         (loaded,) = plans([path])
     except Faulty:
         return 1
+    if manager_conf:
+        click.echo(account(loaded.plan), nl=False)
+        return 0
     click.echo(dump(loaded.plan) if as_json else show(loaded.plan), nl=False)
     return 0
