@@ -7,10 +7,12 @@ Never here: what happens when; that is the business of `matching`, `admission`, 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from amiflow.ami.message import Message
+from amiflow.engine.calendar import Calendar
 from amiflow.engine.dispatch import Watch
 from amiflow.engine.effects import Effect, Level, Noted
 from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
@@ -23,7 +25,7 @@ from amiflow.engine.tables import Rows
 from amiflow.engine.timers import Timers
 from amiflow.engine.values import Value, to_text
 from amiflow.plan.expressions import Expr
-from amiflow.plan.keeping import CounterStore, MapStore, Put, SeriesStore, Store
+from amiflow.plan.keeping import CounterStore, Hours, MapStore, Put, SeriesStore, Store
 from amiflow.plan.model import Plan
 from amiflow.report.source import Span
 
@@ -106,8 +108,19 @@ class Core:
             names[table.name] = inputs.tables[table.name]
         for constant in self.plan.constants:
             names[constant.name] = self.value(constant.value, Frame({}, self.world, False))
+        for hours in self.plan.hours:
+            names[hours.name] = Calendar(hours, self._closed(hours))
         for store in self.plan.stores:
             names[store.name] = self._held(store)
+
+    def _closed(self, hours: Hours) -> Iterator[date]:
+        """The dates of what is behind `except`."""
+        for expr in hours.exceptions:
+            for text in self.value(expr, Frame({}, self.world, False)):  # of a table these are its keys
+                try:
+                    yield date.fromisoformat(text)
+                except ValueError:
+                    raise EvaluationError(f"`{text}` is no date such as `2026-12-24`", expr.span) from None
 
     def _held(self, store: Store) -> Held:
         frame = Frame({}, self.world, False)

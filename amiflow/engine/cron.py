@@ -24,8 +24,8 @@ def next_due(cron: Cron, zone: ZoneInfo, after: float) -> float | None:
     floor = datetime.fromtimestamp(after, zone).replace(tzinfo=None, fold=0)
     for day in range(_FAR):
         for local in _times(cron, floor.date() + timedelta(days=day)):
-            if local >= floor and (moment := _moment(local, zone)) > after:
-                return moment
+            if local >= floor and (due := moment(local, zone)) > after:
+                return due
     return None
 
 
@@ -46,7 +46,8 @@ def _fits(cron: Cron, day: date) -> bool:
     return (in_month or not cron.days) and (in_week or not cron.weekdays)
 
 
-def _moment(local: datetime, zone: ZoneInfo) -> float:
+def moment(local: datetime, zone: ZoneInfo) -> float:
+    """The local time, or the next minute that exists, as the epoch in seconds."""
     while (there := local.replace(tzinfo=zone)).astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) != local:
         local += _MINUTE
     return there.timestamp()

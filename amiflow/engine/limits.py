@@ -1,6 +1,6 @@
 """Limits: how many of an action may go out in a time, over the whole run; the others wait for their turn.
 
-Belongs here: which action may go now, and who is next. Never here: what an action is, and how long it waits (`actions`).
+Belongs here: which action may go now, and who is next. Never here: what an action is, how long it waits (`actions`).
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@ Belongs here: when such flows begin, and on which servers. Never here: triggers 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from amiflow.engine.admission import Admission
+from amiflow.engine.calendar import Calendar
 from amiflow.engine.core import Core
 from amiflow.engine.cron import next_due
 from amiflow.engine.evaluate import EvaluationError
@@ -17,7 +20,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Cron, Every, OnRun
+from amiflow.plan.model import Cron, Every, OnHours, OnRun
 
 _LONGEST = 3600.0  # seconds that a time of day is waited for at a stretch: the wall clock may be set meanwhile
 
@@ -37,12 +40,12 @@ class Period:
 
 @dataclass(slots=True, eq=False)
 class Appointment:
-    """An `at` or `cron` flow on its server, and when it is next due (the epoch in seconds)."""
+    """An `at`, `cron` or hours' flow on its server, and when it is next due (the epoch in seconds); `next` gives the
+    moment after another."""
 
     program: Program
     server: Server
-    cron: Cron
-    zone: ZoneInfo
+    next: Callable[[float], float | None]
     due: float = 0.0
     timer: Timer | None = None
 
@@ -66,9 +69,8 @@ class Moments:
                 period = Period(program, server, trigger.period)
                 self._periods.append(period)
                 self._set(period, self._core.now)
-            if isinstance(trigger, Cron) and (program.flow.server or first) == server.name:
-                zone = ZoneInfo(trigger.zone or self._core.options.zone)
-                appointment = Appointment(program, server, trigger, zone)
+            if isinstance(trigger, Cron | OnHours) and (program.flow.server or first) == server.name:
+                appointment = Appointment(program, server, self._next(trigger))
                 self._appointments.append(appointment)
                 self._appoint(appointment, self._core.world.wall)
 
@@ -117,10 +119,16 @@ class Moments:
             period.run = self._start(period.program, period.server)
         self._set(period, due)
 
-    # --- at and cron --------------------------------------------------------------------------------------------------
+    # --- at, cron and hours -------------------------------------------------------------------------------------------
+
+    def _next(self, trigger: Cron | OnHours) -> Callable[[float], float | None]:
+        if isinstance(trigger, Cron):
+            return partial(next_due, trigger, ZoneInfo(trigger.zone or self._core.options.zone))
+        calendar: Calendar = self._core.world.globals[trigger.hours]
+        return partial(calendar.next_edge, opens=trigger.edge == "opens")
 
     def _appoint(self, appointment: Appointment, after: float) -> None:
-        due = next_due(appointment.cron, appointment.zone, after)
+        due = appointment.next(after)
         if due is not None:
             appointment.due = due
             self._await(appointment)

@@ -26,7 +26,7 @@ _VALUES: dict[type, SymbolKind] = {
     nodes.CounterDecl: "store",
     nodes.SeriesDecl: "store",
     nodes.PoolDecl: "pool",
-    nodes.HoursDecl: "unbuilt",
+    nodes.HoursDecl: "hours",
     nodes.TaskDecl: "task",
 }
 
@@ -184,7 +184,7 @@ class _Binder:
                     with self.scope():
                         self._expr(times)
             case nodes.SignalTrigger(name=name, where=where):
-                self.declare(name, "unbuilt")
+                self.declare(name, "signal")
                 self._expr(where)
             case _:
                 self._expr(trigger)

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.check_blocks import Role, check_block
+from amiflow.lang.check_errands import check_expected, check_reply
 from amiflow.lang.check_steps import Steps
 from amiflow.lang.crontab import is_zone
 from amiflow.lang.scope import descendants
@@ -86,9 +87,32 @@ class _Test:
                 self._expect_action(step)
             case nodes.ExpectLog(text=text):
                 self.inference.expect(text, TEXT, "an expected text")
+            case nodes.ReplyHttp(url=url, block=block):
+                self.inference.expect(url, TEXT, "a URL")
+                check_reply(self.inference, "http", block)
+            case nodes.ReplyExec(block=block):
+                check_reply(self.inference, "exec", block)
+            case nodes.ExpectHttp() | nodes.ExpectExec() | nodes.ExpectAppend() | nodes.ExpectSignal():
+                check_expected(self.inference, step)
+            case nodes.ExpectReturn(value=value):
+                self.inference.infer(value)
+            case nodes.TestSignal(name=name, block=block):
+                self._signal(name, block)
             case nodes.ExpectFlow(flow=flow):
                 if flow.text and flow.text not in self.inference.bindings.flows:
                     self.say(problems.unknown_flow(flow, list(self.inference.bindings.flows)))
+
+    def _signal(self, name: nodes.Ident, block: nodes.Block) -> None:
+        triggers = [flow.trigger for flow in self.inference.bindings.flows.values()]
+        taken = [one for one in triggers if isinstance(one, nodes.SignalTrigger) and one.signal.text == name.text]
+        known = {arg.name.text for one in taken for arg in one.args}
+        if not taken:
+            signals = [one.signal.text for one in triggers if isinstance(one, nodes.SignalTrigger)]
+            self.say(problems.unknown_signal(name, signals))
+        for entry in block.headers:
+            if taken and entry.key.text not in known:
+                self.say(problems.unknown_field(entry.key, sorted(known)))
+            self.inference.infer(entry.value)
 
     def _setting(self, step: nodes.GivenParam | nodes.GivenNow) -> None:
         if self._started is not None:

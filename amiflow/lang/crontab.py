@@ -54,12 +54,18 @@ def read_at(trigger: nodes.AtTrigger) -> Times | str:
     found = _CLOCK.fullmatch(trigger.time.value)
     if found is None:
         return f"`{trigger.time.value}` is no time of day"
+    weekdays = weekdays_of(trigger.days)
+    every = len(weekdays) == len(DAYS)
+    return Times((int(found[2]),), (int(found[1]),), weekdays=() if every else weekdays)
+
+
+def weekdays_of(ranges: Iterable[nodes.DayRange]) -> tuple[int, ...]:
+    """The weekdays of `mon-fri, sun`, from 1 (Monday) to 7; `fri-mon` goes over the weekend."""
     weekdays = set[int]()
-    for days in trigger.days:
+    for days in ranges:
         first, last = DAYS.index(days.first), DAYS.index(days.last)
         weekdays |= {day % 7 + 1 for day in range(first, last + 1 if last >= first else last + 8)}
-    every = len(weekdays) == len(DAYS)
-    return Times((int(found[2]),), (int(found[1]),), weekdays=() if every else tuple(sorted(weekdays)))
+    return tuple(sorted(weekdays))
 
 
 def read_cron(line: str) -> Times | str:

@@ -11,7 +11,7 @@ import re2
 from amiflow.lang import nodes, problems, rules
 from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
 from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, literal, plain_text
-from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header, sent
+from amiflow.lang.vocabulary import FAILURE_KINDS, GIVES, HeaderInfo, Vocabulary, open_header, sent
 from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
 from amiflow.plan.picture import QUESTIONS, THINGS, Question
 from amiflow.plan.types import (
@@ -23,6 +23,7 @@ from amiflow.plan.types import (
     NUMBER,
     REGEX,
     TEXT,
+    TIME,
     UNKNOWN,
     Data,
     ListOf,
@@ -262,6 +263,8 @@ class Inference:
         """Members that are no headers: of an error, and the rows of a list action's answer."""
         if base.kind == "seen":
             return dict(THINGS[base.names[0]].members).get(name)
+        if base.kind in GIVES:
+            return GIVES[base.kind].get(name)
         if base.kind == "error":
             return TEXT if name in ("kind", "Message") else None
         if base.kind != "response" or not base.names:
@@ -493,6 +496,9 @@ class Inference:
         self._holders.add(binary.right)
         item, holder = self.infer(binary.left), self.infer(binary.right)
         match definite(holder):
+            case StoreOf(kind="hours"):
+                if not rules.comparable(item, TIME):
+                    self.findings.say(problems.incomparable(binary, item, TIME))
             case StoreOf(kind="map" | "counter" | "series" | "table"):
                 if not rules.comparable(item, TEXT):
                     self.findings.say(problems.incomparable(binary, item, TEXT))

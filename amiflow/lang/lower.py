@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from amiflow.lang import nodes
 from amiflow.lang.bounds import Bounds, Product
-from amiflow.lang.check_stores import Decl
 from amiflow.lang.constants import Constants
 from amiflow.lang.crontab import read_at, read_cron
-from amiflow.lang.lower_expr import Lowering
+from amiflow.lang.lower_expr import Lowering, store_name
 from amiflow.lang.lower_steps import lower_body
+from amiflow.lang.lower_stores import lower_kept
 from amiflow.lang.needs import needs_of
 from amiflow.lang.scope import descendants
 from amiflow.plan import expressions as ir
-from amiflow.plan import keeping, model
-from amiflow.plan.types import TEXT, RecordOf, StoreOf
+from amiflow.plan import model
+from amiflow.plan.types import TEXT, Coding, HeaderType
 from amiflow.report.source import Span
 
 LIFETIME = timedelta(hours=1)
@@ -35,7 +35,8 @@ _Clause = TypeVar("_Clause", bound=nodes.Clause)
 def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
     """The plan of a file in which every phase before found no error."""
     constants = Constants(file, lowering.bindings.declared, lowering.bindings.uses)
-    params, secrets, lets, stores, tables, pools, limits = [], [], [], [], [], [], []
+    params, secrets, lets = [], [], []
+    kept = lower_kept(file.decls, lowering)
     for decl in file.decls:
         match decl:
             case nodes.ParamDecl():
@@ -44,16 +45,6 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
                 secrets.append(model.Secret(name.text, span))
             case nodes.LetDecl(name=name, value=value, span=span):
                 lets.append(model.Constant(name.text, lowering.expr(value), span))
-            case nodes.MapDecl() | nodes.CounterDecl() | nodes.SeriesDecl():
-                stores.append(_store(decl, lowering))
-            case nodes.LimitDecl(action=action, count=count, per=per, span=span):
-                known = lowering.vocabulary.catalog.action(action.text)
-                name_ = known.name if known is not None else action.text
-                limits.append(keeping.Limit(name_, lowering.expr(count), lowering.expr(per), span))
-            case nodes.PoolDecl(name=name, max=most, span=span):
-                pools.append(keeping.Pool(name.text, lowering.expr(most), span))
-            case nodes.TableDecl():
-                tables.append(_table(decl, lowering))
     flows = tuple(_flow(decl, lowering, constants) for decl in file.decls if isinstance(decl, nodes.FlowDecl))
     return model.Plan(
         version=model.VERSION,
@@ -64,30 +55,12 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
         flows=flows,
         needs=needs_of(flows, lowering.vocabulary.catalog),
         trusts=tuple(lowering.trusts[span] for span in sorted(lowering.trusts, key=lambda span: span.start)),
-        stores=tuple(stores),
-        tables=tuple(tables),
-        pools=tuple(pools),
-        limits=tuple(limits),
+        stores=tuple(kept.stores),
+        tables=tuple(kept.tables),
+        pools=tuple(kept.pools),
+        limits=tuple(kept.limits),
+        hours=tuple(kept.hours),
     )
-
-
-def _table(decl: nodes.TableDecl, lowering: Lowering) -> keeping.Table:
-    kind = lowering.checked.symbols[lowering.bindings.declared[decl.name]]
-    assert isinstance(kind, StoreOf) and isinstance(kind.of, RecordOf)
-    return keeping.Table(decl.name.text, kind.of.fields, decl.path.value, decl.span)
-
-
-def _store(decl: Decl, lowering: Lowering) -> keeping.Store:
-    kind = lowering.checked.symbols[lowering.bindings.declared[decl.name]]
-    name, most, span, expr = decl.name.text, lowering.expr(decl.max), decl.span, lowering.expr
-    assert isinstance(kind, StoreOf)
-    match decl:
-        case nodes.MapDecl(lasting=lasting):
-            return keeping.MapStore(name, kind.of, expr(lasting), most, span)
-        case nodes.CounterDecl(within=within):
-            return keeping.CounterStore(name, expr(within), most, span)
-        case nodes.SeriesDecl(within=within):
-            return keeping.SeriesStore(name, kind.of, expr(within), most, span)
 
 
 def _param(decl: nodes.ParamDecl, lowering: Lowering) -> model.Param:
@@ -142,10 +115,14 @@ def _trigger(trigger: nodes.Trigger, lowering: Lowering) -> model.Trigger:
             begin = model.Stage("first", lowering.pattern(first), None, None)
             counted = _times(times, lowering) if times is not None else None
             return model.OnEvents((begin, *(_stage(link, lowering) for link in links)), span, counted)
+        case nodes.SignalTrigger():
+            return _on_signal(trigger, lowering)
         case nodes.EveryTrigger(period=period, span=span):
             return model.Every(lowering.expr(period), span)
         case nodes.LifecycleTrigger(moment=moment, span=span):
             return model.OnRun(moment, span)
+        case nodes.HoursTrigger(hours=hours, edge=edge, span=span):
+            return model.OnHours(store_name(hours), edge, span)
         case nodes.AtTrigger() | nodes.CronTrigger():
             return _cron(trigger)
         case _:
@@ -167,6 +144,18 @@ def _times(times: nodes.Times, lowering: Lowering) -> model.Times:
 
 def _key(key: nodes.Expr, lowering: Lowering) -> tuple[ir.Expr, ...]:
     return tuple(map(lowering.expr, key.items if isinstance(key, nodes.ListOf) else (key,)))
+
+
+def _on_signal(trigger: nodes.SignalTrigger, lowering: Lowering) -> model.OnSignal:
+    fields = tuple(model.SignalField(arg.name.text, _field_coding(arg.type)) for arg in trigger.args)
+    name = trigger.name.text if trigger.name is not None else None
+    where = lowering.expr(trigger.where) if trigger.where is not None else None
+    return model.OnSignal(trigger.signal.text, fields, name, where, trigger.span)
+
+
+def _field_coding(written: nodes.TypeExpr) -> Coding:
+    kind = written.name.text if isinstance(written, nodes.NamedType) else "text"
+    return Coding(cast("HeaderType", kind), optional=written.optional)
 
 
 def _stage(link: nodes.Then | nodes.Without, lowering: Lowering) -> model.Stage:

@@ -86,7 +86,7 @@ class Lowering:
                 kind = self.bindings.uses[expr].kind
                 if kind == "store":
                     return ir.Stored(text, span)
-                of_file = kind in FILE_LEVEL or kind == "table"
+                of_file = kind in FILE_LEVEL or kind in ("table", "hours")
                 return ir.Global(text, span) if of_file else ir.Local(self.local(text), span)
             case nodes.Member() | nodes.Index():
                 return self._part(expr)

@@ -5,9 +5,13 @@ Never here: how tests are run, or steps of flows.
 
 from __future__ import annotations
 
+from typing import cast
+
 from amiflow.lang import nodes
+from amiflow.lang.lower_errands import fields_of
 from amiflow.lang.lower_expr import Lowering
 from amiflow.plan import testmodel as model
+from amiflow.plan.errands import Method
 
 _UTC = "UTC"
 
@@ -47,7 +51,7 @@ def _step(step: nodes.TestStep, lowering: Lowering) -> model.TestStep:
 
 
 def _answer_or_expectation(step: nodes.TestStep, lowering: Lowering) -> model.TestStep:
-    span = step.span
+    span, expr = step.span, lowering.expr
     match step:
         case nodes.ReplyAction(message=message, block=block):
             return model.Reply(_action(message.name, lowering), lowering.headers(block, None), span)
@@ -62,6 +66,22 @@ def _answer_or_expectation(step: nodes.TestStep, lowering: Lowering) -> model.Te
             return model.ExpectLog(level or "info", lowering.expr(text), span)
         case nodes.ExpectFlow(flow=flow, outcome=outcome):
             return model.ExpectFlow(flow.text, outcome, span)
+        case nodes.TestSignal(name=name, block=block):
+            return model.GiveSignal(name.text, fields_of(block, lowering), span)
+        case nodes.ReplyHttp(method=method, url=url, block=block):
+            return model.ReplyHttp(cast("Method", method.text), expr(url), fields_of(block, lowering), span)
+        case nodes.ReplyExec(block=block):
+            return model.ReplyExec(fields_of(block, lowering), span)
+        case nodes.ExpectHttp(method=method, url=url, block=block):
+            return model.ExpectErrand(cast("Method", method.text), expr(url), fields_of(block, lowering), span)
+        case nodes.ExpectAppend(path=path, block=block):
+            return model.ExpectErrand("append", expr(path), fields_of(block, lowering), span)
+        case nodes.ExpectExec(argv=argv):
+            return model.ExpectExec(expr(argv), span)
+        case nodes.ExpectSignal(name=name, block=block):
+            return model.ExpectSignal(name.text, fields_of(block, lowering), span)
+        case nodes.ExpectReturn(value=value):
+            return model.ExpectReturn(expr(value), span)
         case nodes.ExpectNothing():
             return model.ExpectNothing(span)
         case _:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from amiflow.ami.catalog import Catalog
 from amiflow.plan import model
+from amiflow.plan.errands import allowances
 from amiflow.plan.picture import PARTS, reads
 
 ORIGINATE_ANSWER = "OriginateResponse"
@@ -31,8 +32,9 @@ def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
         names.update(PARTS[part].events)
         for name, _, _ in PARTS[part].actions:
             actions.setdefault(name, model.ActionNeed(name, _privileges(name, catalog)))
+    allowed = allowances(step.operation for step in instructions if isinstance(step, model.Errand))
     events = tuple(model.EventNeed(name, _classes(name, catalog)) for name in sorted(names))
-    return model.Needs(events, tuple(actions[name] for name in sorted(actions)), _mask(events), picture)
+    return model.Needs(events, tuple(actions[name] for name in sorted(actions)), _mask(events), picture, allowed)
 
 
 def _privileges(name: str, catalog: Catalog) -> tuple[str, ...]:

@@ -92,6 +92,10 @@ class _Walk:
                     value, nodes.Action | nodes.Raw | nodes.Http | nodes.Exec | nodes.Append | nodes.Signal
                 ):
                     self._learn(self._bindings.declared.get(name), value)
+            case nodes.SignalTrigger(name=name) if name is not None and name in self._bindings.declared:
+                self._taints[self._bindings.declared[name]] = Taint(
+                    True, name.span, "what a signal carries", "whoever sends the signal controls this"
+                )
             case nodes.Set(target=nodes.Name() as target, value=value):
                 self._learn(self._bindings.uses.get(target), value)
             case nodes.Set(target=nodes.Index(base=nodes.Name() as store), value=value) | nodes.Add(
@@ -124,10 +128,21 @@ class _Walk:
             case nodes.Action(block=block) | nodes.Raw(block=block):
                 for entry in block.headers:
                     self._header(entry, raw=isinstance(node, nodes.Raw))
+            case nodes.Http(url=url):
+                self._aim(url, "http")
+            case nodes.Exec(argv=argv):
+                self._aim(argv, "exec")
+            case nodes.Append(path=path):
+                self._aim(path, "append")
             case nodes.Log(text=text) | nodes.Fail(reason=text) | nodes.OrFail(reason=text):
                 secret = self._secret_in(text)
                 if secret is not None:
                     self.findings.say(problems.secret_shown(text, secret))
+
+    def _aim(self, value: nodes.Expr, what: str) -> None:
+        taint = self.taint(value)
+        if taint is not None and taint.unsafe:
+            self.findings.say(problems.unsafe_value(value, what, taint.span, taint.what, taint.why))
 
     def _header(self, entry: nodes.HeaderEntry, raw: bool) -> None:
         info = self._checked.written.get(entry)
@@ -178,7 +193,7 @@ class _Walk:
             return self.taint(base)
         info = self._checked.read.get(expr)
         if info is None:
-            unnamed = isinstance(expr, nodes.Index) or kind.kind == "error"
+            unnamed = isinstance(expr, nodes.Index) or kind.kind in ("error", "http", "exec")
             return Taint(True, expr.span, "text from outside", "anybody may have written this") if unnamed else None
         if info.caller:
             return Taint(True, expr.span, f"`{info.name}`", "a caller controls this")

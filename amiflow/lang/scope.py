@@ -17,8 +17,8 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 SymbolKind: TypeAlias = Literal[
-    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round",
-    "store", "table", "pool", "task", "arg", "unbuilt",
+    "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "signal",
+    "store", "table", "pool", "hours", "task", "arg", "unbuilt",
 ]  # fmt: skip
 
 SYMBOL_WORDS: Mapping[SymbolKind, str] = {
@@ -32,9 +32,11 @@ SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "error": "an error",
     "item": "a loop's item",
     "round": "a loop's round",
+    "signal": "a signal",
     "store": "a store",
     "table": "a table",
     "pool": "a pool",
+    "hours": "opening hours",
     "task": "a task",
     "arg": "an argument",
     "unbuilt": "a declaration",

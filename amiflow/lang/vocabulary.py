@@ -13,6 +13,7 @@ from amiflow.ami.catalog import ANSWER, Action, Catalog, Event, Header
 from amiflow.plan.picture import THINGS
 from amiflow.plan.types import (
     BOOL,
+    DATA,
     DURATION,
     INT,
     NUMBER,
@@ -30,6 +31,11 @@ USER_EVENT = "UserEvent"
 LAUNCHED = MessageOf("call", ())
 ANSWERED = MessageOf("call", ("OriginateResponse",))
 RAW_ANSWER = MessageOf("response", ())
+GIVES: Mapping[str, Mapping[str, Type]] = {
+    "http": {"status": INT, "text": TEXT, "data": DATA},
+    "exec": {"code": INT, "out": TEXT},
+}
+"""The members of what an errand gives."""
 FAILURE = MessageOf("error", ())
 FAILURE_KINDS = (
     "error", "timeout", "gap", "lost", "disconnected", "unknown", "busy", "congestion", "no_answer", "failed",

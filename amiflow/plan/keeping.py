@@ -67,6 +67,27 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """`mon-fri 08:00-12:00 13:00-18:00`: weekdays from 1 (Monday) to 7, and ranges in minutes since midnight, of which
+    one that does not end later than it begins goes past midnight."""
+
+    days: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """`hours office in "Europe/Berlin" { … except holidays }`: `exceptions` are tables, by their keys, and lists of
+    dates as text (`2026-12-24`), on which nothing opens."""
+
+    name: str
+    zone: str
+    openings: tuple[Opening, ...]
+    exceptions: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """`table vip(number: text, name: text) from "vip.csv"`: records by their first column; an input of the run.
 

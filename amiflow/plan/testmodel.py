@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from amiflow.plan.errands import Method
 from amiflow.plan.expressions import Expr
 from amiflow.plan.model import HeaderValue
 from amiflow.report.source import Span
@@ -153,6 +154,68 @@ class ExpectNothing:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class GiveSignal:
+    """`signal name { … }`: it comes from outside."""
+
+    signal: str
+    fields: tuple[tuple[str, Expr], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHttp:
+    """`reply http get "glob" { status: 200 json: {…} }`: the answer to the next such request."""
+
+    method: Method
+    url: Expr
+    fields: tuple[tuple[str, Expr], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyExec:
+    """`reply exec { code: 1 }`: how the next program ends."""
+
+    fields: tuple[tuple[str, Expr], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectErrand:
+    """`expect http|append …`: done next among expectations, with these fields at least; `target` is a glob."""
+
+    what: Literal["get", "post", "put", "patch", "delete", "head", "append"]
+    target: Expr
+    fields: tuple[tuple[str, Expr], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectExec:
+    """`expect exec ["prog", arg]`."""
+
+    argv: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectSignal:
+    """`expect signal name {…}`: with these fields at least."""
+
+    signal: str
+    fields: tuple[tuple[str, Expr], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectReturn:
+    """`expect return value`: what a flow replied to a signal."""
+
+    value: Expr
+    span: Span
+
+
 TestStep: TypeAlias = (
     GivenParam
     | GivenTable
@@ -170,6 +233,13 @@ TestStep: TypeAlias = (
     | ExpectLog
     | ExpectFlow
     | ExpectNothing
+    | GiveSignal
+    | ReplyHttp
+    | ReplyExec
+    | ExpectErrand
+    | ExpectExec
+    | ExpectSignal
+    | ExpectReturn
 )
 
 

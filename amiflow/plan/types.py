@@ -53,7 +53,7 @@ class MessageOf:
 class StoreOf:
     """A declaration that is asked by key and is no value itself, with the type of what it holds for a key."""
 
-    kind: Literal["map", "counter", "series", "table", "pool"]
+    kind: Literal["map", "counter", "series", "table", "pool", "hours"]
     of: Type
 
 
