@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from amiflow.engine.dispatch import Watch
-from amiflow.plan.expressions import Apply, Both, Expr, Local, Look, Stored
+from amiflow.plan.expressions import Apply, Both, Expr, Local, Look, Stored, conjuncts
 from amiflow.plan.model import (
     Act,
     Again,
@@ -212,21 +212,10 @@ def _rebound(step: Instruction) -> _Names:
 def _known_part(pattern: Pattern, unknown: _Names) -> Watch:
     """The pattern with only those of its tests that read known values."""
     unknown = unknown - {pattern.name} if pattern.name is not None else unknown
-    tests = tuple(test for test in _conjuncts(pattern.where) if _is_known(test, unknown))
+    tests = tuple(test for test in conjuncts(pattern.where) if _is_known(test, unknown))
     where = Both(tests, pattern.span) if tests else None
     keys = tuple(key for key in pattern.keys if _is_known(key.value, unknown))
     return Watch(pattern.events, pattern.name, where, keys, pattern.span)
-
-
-def _conjuncts(where: Expr | None) -> Iterator[Expr]:
-    match where:
-        case None:
-            return
-        case Both(parts=parts):
-            for part in parts:
-                yield from _conjuncts(part)
-        case _:
-            yield where
 
 
 def _is_known(expr: Expr, unknown: _Names) -> bool:

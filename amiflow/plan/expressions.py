@@ -6,6 +6,7 @@ meaning (`engine.evaluate`), their types (`lang.check` leaves them in side table
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
@@ -228,3 +229,15 @@ Expr: TypeAlias = (
     | Each
     | Apply
 )
+
+
+def conjuncts(where: Expr | None) -> Iterator[Expr]:
+    """The tests that must all hold, where the condition is one."""
+    match where:
+        case None:
+            return
+        case Both(parts=parts):
+            for part in parts:
+                yield from conjuncts(part)
+        case _:
+            yield where

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from amiflow.plan.expressions import Both, Compare, Const, Expr, Header, Local, Look, Stored
+from amiflow.plan.expressions import Compare, Const, Expr, Header, Local, Look, Stored, conjuncts
 from amiflow.plan.model import Key, Pattern, Plan
 
 
@@ -42,23 +42,12 @@ def _rewrite(value: Any) -> Any:
 
 
 def _keys(pattern: Pattern) -> Iterator[Key]:
-    for part in _conjuncts(pattern.where):
+    for part in conjuncts(pattern.where):
         match part:
             case Compare(op="==", left=Header() as header, right=value) if _is_key(pattern, header, value):
                 yield Key(header.name, header.coding, value)
             case Compare(op="==", left=value, right=Header() as header) if _is_key(pattern, header, value):
                 yield Key(header.name, header.coding, value)
-
-
-def _conjuncts(where: Expr | None) -> Iterator[Expr]:
-    match where:
-        case None:
-            return
-        case Both(parts=parts):
-            for part in parts:
-                yield from _conjuncts(part)
-        case _:
-            yield where
 
 
 def _is_key(pattern: Pattern, header: Header, value: Expr) -> bool:
