@@ -28,12 +28,13 @@ class SipEndpoints:
         self._running: list[subprocess.Popen[bytes]] = []
         self._folder = tempfile.TemporaryDirectory(prefix="amiflow-sipp-")
 
-    def call(self, ami: PlainAmi) -> BridgedCall:
-        """A call from one endpoint to another, through extension 85PORT: two PJSIP channels in a basic bridge."""
+    def call(self, ami: PlainAmi, caller: str = "caller.xml") -> BridgedCall:
+        """A call from one endpoint, which plays the scenario `caller`, to another, through extension 85PORT: two PJSIP
+        channels in a basic bridge."""
         dialled = f"85{self._run('callee.xml')}"
-        self._run("caller.xml", f"{HOST}:{self._sip}", "-s", dialled)
-        caller = ami.wait("Newchannel", Exten=dialled)
-        return wait_for_bridge(ami, lambda event: event.Linkedid == caller.Uniqueid)
+        self._run(caller, f"{HOST}:{self._sip}", "-s", dialled)
+        first = ami.wait("Newchannel", Exten=dialled)
+        return wait_for_bridge(ami, lambda event: event.Linkedid == first.Uniqueid)
 
     def close(self) -> None:
         for process in self._running:
