@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from amiflow.ami.errors import LocalError
@@ -176,11 +177,16 @@ def encode(headers: Sequence[tuple[str, str]]) -> bytes:
     """
     if len(headers) > MAX_HEADERS:
         raise LocalError(f"{len(headers)} headers; Asterisk reads {MAX_HEADERS}")
-    return b"".join(_line(name, value) for name, value in headers) + b"\r\n"
+    return b"".join([_line(name, value) for name, value in headers]) + b"\r\n"
+
+
+@lru_cache(maxsize=1024)  # the names are those of recipes, again and again
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def _line(name: str, value: str) -> bytes:
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         raise LocalError(f"`{name!r:.60}` is no header name")
     if _FORBIDDEN.search(value):
         raise LocalError(f"the value of `{name}` holds a CR, LF or NUL")
@@ -188,7 +194,7 @@ def _line(name: str, value: str) -> bytes:
         line = to_bytes(f"{name}: {value}")
     except UnicodeEncodeError as error:
         raise LocalError(f"the value of `{name}` holds half a character: {error.object[error.start]!r}") from error
-    if name.casefold() == "actionid" and len(line) - len("ActionID: ") > MAX_ACTION_ID:
+    if len(line) > MAX_ACTION_ID and name.casefold() == "actionid" and len(line) - len("ActionID: ") > MAX_ACTION_ID:
         raise LocalError(f"an ActionID of more than {MAX_ACTION_ID} bytes")
     if len(line) > MAX_LINE:
         raise LocalError(f"the line of `{name}` has {len(line)} bytes; Asterisk reads {MAX_LINE}")
