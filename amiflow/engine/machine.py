@@ -233,7 +233,8 @@ class Machine:
             return
         server.ready, server.lost = False, self._core.now
         self._snapshots.lost(server)
-        self._core.note("gap", "warn", f"{server.name} is lost: {reason}", server=server.name)
+        # The runner says so itself, once for all its plans.
+        self._core.note("gap", "debug", f"{server.name} is lost: {reason}", server=server.name)
         self._matching.gap(server)
 
     # --- time ---------------------------------------------------------------------------------------------------------
