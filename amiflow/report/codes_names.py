@@ -70,8 +70,9 @@ NAMES: tuple[Code, ...] = (
     Code(
         "not-settable",
         "error",
-        "`set` changes a `var`.",
-        "What `let`, `as` and declarations introduce keeps its value.",
+        "`set` changes a `var` or a place in a map.",
+        "What `let`, `as` and declarations introduce keeps its value. Counters and series take `add`, and all three\n"
+        "`delete`; tables and lists are not changed.",
         'flow f on start { let n = 0 set n = n + 1 log "${n}" }\n',
         'flow f on start { var n = 0 set n = n + 1 log "${n}" }\n',
     ),

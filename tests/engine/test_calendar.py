@@ -1,4 +1,4 @@
-"""Opening hours: minute by minute the same as the clock on the wall, edges where it changes, and over daylight saving."""
+"""Opening hours: open minute by minute as declared, edges where that changes, also over daylight saving."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
