@@ -20,7 +20,7 @@ _VALUES: dict[type, SymbolKind] = {
     nodes.ParamDecl: "param",
     nodes.SecretDecl: "secret",
     nodes.LetDecl: "constant",
-    nodes.ImportDecl: "unbuilt",
+    nodes.ImportDecl: "module",
     nodes.TableDecl: "table",
     nodes.MapDecl: "store",
     nodes.CounterDecl: "store",
@@ -80,7 +80,7 @@ class _Binder:
         symbol = self.find(name.text)
         if symbol is None:
             self._unknown(name)
-        elif before is not None and symbol.span.start >= before and symbol in self.scopes[0].values():
+        elif before is not None and _is_behind(symbol, name, before) and symbol in self.scopes[0].values():
             self.findings.say(problems.used_before(name, symbol))
         else:
             self.uses[name] = symbol
@@ -107,9 +107,9 @@ class _Binder:
             self._complained.clear()
             self._declaring = decl.span
             self._declaration(decl)
-        is_library = not self.flows
+        unsaid = {"module", "unbuilt"} | (set() if self.flows else {"task"})  # a file of tasks alone is for others
         for symbol in self.declared.values():
-            if symbol not in self._used and symbol.kind != "unbuilt" and not (symbol.kind == "task" and is_library):
+            if symbol not in self._used and symbol.kind not in unsaid:
                 self.findings.say(problems.unused_name(symbol))
         for key, userevent in self.userevents.items():
             if key not in self._used_events:
@@ -384,3 +384,8 @@ class _Binder:
         symbol = self.find(name.text)
         if symbol is not None and symbol.kind == "unbuilt":
             self._used.add(symbol)
+
+
+def _is_behind(symbol: Symbol, name: nodes.Name, before: int) -> bool:
+    """Whether it is declared behind that place, in the same file."""
+    return symbol.span.path == name.span.path and symbol.span.start >= before

@@ -168,7 +168,8 @@ class Steps:
                     self.say(problems.misplaced_return(step.span))
                 return False
             case nodes.Parallel(branches=branches):
-                return all([self._branch(body)[0] for body in branches])
+                ends = [self._branch(body)[0] for body in branches]
+                return all(ends)
         return True
 
     # --- actions

@@ -17,6 +17,7 @@ from amiflow.lang.check import check, vocabulary_of
 from amiflow.lang.check_picture import picture_problems
 from amiflow.lang.depth import too_deep
 from amiflow.lang.grammar import Grammar
+from amiflow.lang.imports import Importer
 from amiflow.lang.lower import lower
 from amiflow.lang.lower_expr import Lowering
 from amiflow.lang.lower_tests import lower_test
@@ -77,21 +78,26 @@ def compile_recipe(
     catalog = load() if catalog is None else catalog
     source = Source(path, read(path))
     sources = {path: source}
-    file, syntax = parse(source, grammar)
-    deep = too_deep(file)
+    own, syntax = parse(source, grammar)
+    deep = too_deep(own)
     if deep is not None:
         said = any(problem.code == deep.code for problem in syntax)
         return Compiled(None, (), tuple(ordered(syntax if said else [*syntax, deep])), sources)
+    importer = Importer(read, grammar)
+    file = importer.whole(own, path)
+    sources |= importer.sources
     bindings, names = bind(file)
     checked, rules = check(file, bindings, catalog)
     known = _Analysed(file, bindings, checked, catalog)
     found = [*names, *rules, *(problem for phase in _PHASES for problem in phase(known))]
     if asterisk is not None:
         found += not_in_version(file, checked, vocabulary_of(bindings, catalog), asterisk)
+    # What a file that is imported is warned of, it is warned of where it is checked itself.
+    found = [*importer.found, *(one for one in found if one.severity == "error" or one.span.path == path)]
     diagnostics = tuple(ordered([*syntax, *meant(found, file, source, bool(syntax))]))
     if any(problem.severity == "error" for problem in diagnostics):
         return Compiled(None, (), diagnostics, sources)
-    lowering = Lowering(source, bindings, checked, vocabulary_of(bindings, catalog))
+    lowering = Lowering(sources, bindings, checked, vocabulary_of(bindings, catalog))
     plan = optimize(lower(file, lowering))
     tests = tuple(lower_test(decl, lowering) for decl in file.decls if isinstance(decl, nodes.TestDecl))
     return Compiled(plan, tests, diagnostics, sources)

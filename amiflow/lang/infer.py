@@ -216,7 +216,7 @@ class Inference:
         symbol = self.bindings.uses.get(name)
         if symbol is None:
             return MessageOf("seen", (PICTURE,)) if name.text == PICTURE else UNKNOWN
-        if symbol.kind == "task":
+        if symbol.kind in ("task", "module"):
             self.findings.say(problems.not_a_value(name, symbol))
         kind = self.symbols.get(symbol, UNKNOWN)
         if isinstance(kind, StoreOf) and name not in self._holders:

@@ -48,13 +48,13 @@ def lower(file: nodes.File, lowering: Lowering) -> model.Plan:
     flows = tuple(_flow(decl, lowering, constants) for decl in file.decls if isinstance(decl, nodes.FlowDecl))
     return model.Plan(
         version=model.VERSION,
-        sources=(lowering.source,),
+        sources=tuple(lowering.sources.values()),
         params=tuple(params),
         secrets=tuple(secrets),
         constants=tuple(lets),
         flows=flows,
         needs=needs_of(flows, lowering.vocabulary.catalog),
-        trusts=tuple(lowering.trusts[span] for span in sorted(lowering.trusts, key=lambda span: span.start)),
+        trusts=tuple(sorted(lowering.trusts.values(), key=lambda trust: (trust.span.path, trust.span.start))),
         stores=tuple(kept.stores),
         tables=tuple(kept.tables),
         pools=tuple(kept.pools),
@@ -78,7 +78,7 @@ def _flow(flow: nodes.FlowDecl, lowering: Lowering, constants: Constants) -> mod
     server = _clause(flow, nodes.ServerClause)
     calls = (node for node in lowering.bindings.reached(flow) if isinstance(node, nodes.Call))
     tasks = dict.fromkeys(task for call in calls if (task := lowering.bindings.calls.get(call)) is not None)
-    text = "\n".join(lowering.source.slice(span) for span in (flow.span, *(task.span for task in tasks)))
+    text = "\n".join(lowering.slice(span) for span in (flow.span, *(task.span for task in tasks)))
     return model.Flow(
         name=flow.name.text,
         trigger=trigger,

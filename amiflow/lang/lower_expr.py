@@ -6,6 +6,7 @@ Belongs here: one rule for each kind of expression, patterns, headers that are w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from datetime import timedelta
 from itertools import count
@@ -28,14 +29,20 @@ _TRUE = frozenset({"1", "yes", "true", "on"})
 class Lowering:
     """What lowering needs of the phases before; it collects each `trust` on its way."""
 
-    def __init__(self, source: Source, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> None:
-        self.source = source
+    def __init__(
+        self, sources: Mapping[str, Source], bindings: Bindings, checked: Checked, vocabulary: Vocabulary
+    ) -> None:
+        self.sources = sources
         self.bindings = bindings
         self.checked = checked
         self.vocabulary = vocabulary
         self.trusts: dict[Span, Trust] = {}
         self._hidden = count(1)
         self._task = ""
+
+    def slice(self, span: Span) -> str:
+        """The text there, in whichever file it is."""
+        return self.sources[span.path].slice(span)
 
     def hidden(self, what: str) -> str:
         """A name that no recipe can write."""
@@ -124,7 +131,7 @@ class Lowering:
     def _call(self, call: nodes.Call) -> ir.Expr:
         if call.name.text == TRUST:
             span = call.span
-            self.trusts[span] = Trust(self.source.slice(call.args[0].span), span)
+            self.trusts[span] = Trust(self.slice(call.args[0].span), span)
             return self.expr(call.args[0])
         if call.name.text in QUESTIONS:
             return ir.Look(call.name.text, self.expr(call.args[0]), call.span)

@@ -11,7 +11,6 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 _CONSTRUCTS: dict[type, str] = {
-    nodes.ImportDecl: "`import`",
     nodes.RestartClause: "`after restart`",
 }
 _HEADED = (nodes.Parallel)

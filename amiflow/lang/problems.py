@@ -882,6 +882,26 @@ def useless_call(call: nodes.Call) -> Diagnostic:
     )
 
 
+def import_cycle(decl: nodes.ImportDecl, path: str) -> Diagnostic:
+    return _problem("import-cycle", f"`{path}` imports itself", decl.path.span, "leads back to it")
+
+
+def unused_import(decl: nodes.ImportDecl) -> Diagnostic:
+    return _problem("unused-name", f"nothing of `{decl.name.text}` is used", decl.name.span, "never used")
+
+
+def not_in_module(module: str, name: nodes.Ident, known: Sequence[str]) -> Diagnostic:
+    return _problem(
+        "unknown-name",
+        f"`{module}` has no `{name.text}`",
+        name.span,
+        "not there",
+        notes=_choices(known, "there are"),
+        help=_did_you_mean(name.text, known),
+        edit=_replaced(name.span, name.text, known),
+    )
+
+
 def builtin_name(name: nodes.Ident) -> Diagnostic:
     return _problem("duplicate-name", f"`{name.text}` is a function of the language", name.span, "taken")
 

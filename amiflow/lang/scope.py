@@ -18,7 +18,7 @@ from amiflow.report.source import Span
 
 SymbolKind: TypeAlias = Literal[
     "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "signal",
-    "store", "table", "pool", "hours", "task", "arg", "unbuilt",
+    "store", "table", "pool", "hours", "task", "arg", "module", "unbuilt",
 ]  # fmt: skip
 
 SYMBOL_WORDS: Mapping[SymbolKind, str] = {
@@ -39,6 +39,7 @@ SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "hours": "opening hours",
     "task": "a task",
     "arg": "an argument",
+    "module": "an imported file",
     "unbuilt": "a declaration",
 }
 FILE_LEVEL: frozenset[SymbolKind] = frozenset({"param", "secret", "constant"})

@@ -106,6 +106,14 @@ FLOWS: tuple[Code, ...] = (
         'flow f on start {\n  if 1 == 1 { log "hello" }  # allow const-condition: for a trial\n}\n',
     ),
     Code(
+        "import-cycle",
+        "error",
+        "A file does not import itself, directly or through others.",
+        "What both need belongs in a third file.",
+        'import "r.flow" as me\nflow f on start { log me.text }\n',
+        'let text = "hello"\nflow f on start { log text }\n',
+    ),
+    Code(
         "recursive-task",
         "error",
         "A task does not call itself, directly or through others.",
