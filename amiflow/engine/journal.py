@@ -12,29 +12,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import NamedTuple, assert_never
 
 from amiflow.ami.message import to_bytes
 from amiflow.engine.effects import (
     Answered,
     Effect,
+    Errand,
+    ErrandDone,
+    ExecResult,
     Exit,
     FlowEnded,
+    HttpResult,
     Input,
     Level,
     Noted,
+    Recall,
     Received,
     Said,
     Send,
     Sent,
     ServerLost,
     ServerReady,
+    Signal,
+    Signalled,
+    SignalReply,
     SourceEnded,
     StopAsked,
     Tick,
     Unanswered,
     Withdraw,
 )
+from amiflow.engine.errands import describe
 from amiflow.engine.values import to_plain
 from amiflow.report.source import Source, Span
 
@@ -59,12 +69,14 @@ class Row(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """An open action: whose it is."""
+    """An open action or errand: what it is, and whose."""
 
+    what: str
     machine: int
     instance: int
     flow: str | None
-    send: Send
+    server: str | None
+    span: Span
 
 
 class Scribe:
@@ -118,6 +130,10 @@ class Scribe:
                 yield of_run(at, "stop-asked", "info", None, reason, {})
             case SourceEnded():
                 yield of_run(at, "source-ended", "info", None, "nothing more will come", {})
+            case ErrandDone():
+                yield self._result(at, item)
+            case Signalled(name=name, fields=given):
+                yield of_run(at, "signal-came", "info", None, name, given)
             case Received() | Tick():
                 return
             case _:
@@ -151,10 +167,9 @@ class Scribe:
         doing = self._open.get(action_id)
         if doing is None:
             return Row(at, None, None, kind, level, None, None, None, None, action_id, text, _json(facts), message)
-        send = doing.send
-        line = self._line(doing.machine, send.span)
-        said = f"{send.headers[0][1]} {text}" if kind == "sent" else f"{send.headers[0][1]}: {text}"
-        whose = (doing.machine, doing.instance, kind, level, send.server, doing.flow, send.span.path, line)
+        span, line = doing.span, self._line(doing.machine, doing.span)
+        said = f"{doing.what} {text}" if kind == "sent" else f"{doing.what}: {text}"
+        whose = (doing.machine, doing.instance, kind, level, doing.server, doing.flow, span.path, line)
         return Row(at, *whose, action_id, said, _json(facts), message)
 
     def _close(self, action_id: str) -> None:
@@ -171,6 +186,17 @@ class Scribe:
                 yield self._of_action(at, action_id, "withdrawn", "info", "its answer is awaited no longer")
                 if action_id not in self._on_wire:
                     self._close(action_id)
+            case Errand():
+                yield self._errand(at, machine, effect)
+            case Recall(errand_id=errand_id):
+                yield self._of_action(at, errand_id, "recalled", "info", "its outcome is awaited no longer")
+                self._close(errand_id)
+            case Signal(name=name, fields=given, instance=instance, span=span):
+                flow, _ = self._running.get((machine, instance), (None, None))
+                yield self._row(at, machine, instance, "signal", "info", flow, span, name, given)
+            case SignalReply(value=value, failure=failure):
+                facts = {"value": value} if failure is None else {}
+                yield of_run(at, "signal-reply", "info", None, failure or "a flow replies", facts)
             case Said(level=level, text=text, flow=flow, instance=instance, span=span):
                 yield self._row(at, machine, instance, "log", level, flow, span, text)
             case Noted():
@@ -184,8 +210,31 @@ class Scribe:
 
     def _action(self, at: float, machine: int, send: Send) -> Row:
         flow, _ = self._running.get((machine, send.instance), (None, None))
-        self._open[send.action_id] = Doing(machine, send.instance, flow, send)
+        what = send.headers[0][1]
+        self._open[send.action_id] = Doing(what, machine, send.instance, flow, send.server, send.span)
         return self._of_action(at, send.action_id, "action", "info", "is to be sent", None, _on_wire(send.headers))
+
+    def _errand(self, at: float, machine: int, errand: Errand) -> Row:
+        flow, server = self._running.get((machine, errand.instance), (None, None))
+        what = describe(errand.request)
+        self._open[errand.errand_id] = Doing(what, machine, errand.instance, flow, server, errand.span)
+        facts = {field.name: getattr(errand.request, field.name) for field in fields(errand.request)}
+        return self._of_action(at, errand.errand_id, "errand", "info", "is to be done", facts)
+
+    def _result(self, at: float, item: ErrandDone) -> Row:
+        match item.result:
+            case HttpResult(status=status, text=text):
+                words, facts = f"status {status}", {"text": text}
+            case ExecResult(code=code, out=out):
+                words, facts = f"ended with {code}", {"out": out}
+            case None:
+                words, facts = item.failure or "done", {}
+            case other:
+                assert_never(other)
+        level: Level = "warn" if item.failure is not None else "info"
+        row = self._of_action(at, item.errand_id, "errand-result", level, words, facts)
+        self._close(item.errand_id)
+        return row
 
     def _note(self, at: float, machine: int, note: Noted) -> Iterator[Row]:
         """The answer and the gap are written from the inputs, which say more."""

@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from amiflow.engine import effects as fx
 from amiflow.engine.journal import Row, Scribe
 from amiflow.report.source import Source, Span
@@ -174,6 +176,85 @@ def test_a_source_that_is_not_there_leaves_the_line_out() -> None:
     said = fx.Said("info", "hello", "f", 1, Span("other.flow", 0, 1))
     (row,) = Scribe([[]], [], START).rows(START, 0, None, [said])
     assert (row.file, row.line) == ("other.flow", None)
+
+
+# --- errands and signals ----------------------------------------------------------------------------------------------
+
+POST = fx.HttpRequest("post", "https://crm.example/calls?key=1", (("Accept", "*/*"),), '{"x": 1}')
+
+
+def written(*steps: fx.Input | fx.Effect) -> list[Row]:
+    """The rows of inputs and effects of one machine."""
+    scribe, rows = Scribe([[Source("test.flow", TEXT)]], ["pbx"], START), list[Row]()
+    for step in steps:
+        is_input = isinstance(step, fx.ErrandDone | fx.Signalled)
+        item, effects = (step, []) if is_input else (None, [step])
+        rows += scribe.rows(START, 0, item, effects)  # type: ignore[arg-type]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("request_", "result", "texts", "facts"),
+    [
+        (
+            POST,
+            fx.HttpResult(201, "made"),
+            ["http post https://crm.example/calls: is to be done", "http post https://crm.example/calls: status 201"],
+            {"text": "made"},
+        ),
+        (
+            fx.ExecRequest(("/bin/notify", "7")),
+            fx.ExecResult(1, "no"),
+            ["exec /bin/notify: is to be done", "exec /bin/notify: ended with 1"],
+            {"out": "no"},
+        ),
+        (
+            fx.AppendRequest("calls.jsonl", "{}"),
+            None,
+            ["append calls.jsonl: is to be done", "append calls.jsonl: done"],
+            {},
+        ),
+    ],
+)
+def test_an_errand_is_written_with_what_came_of_it(
+    request_: fx.Request, result: fx.HttpResult | fx.ExecResult | None, texts: list[str], facts: dict[str, object]
+) -> None:
+    rows = written(fx.Errand("e-1", request_, 9.0, 1, Span("test.flow", 4, 5)), fx.ErrandDone("e-1", result))
+    assert [row.text for row in rows] == texts
+    assert [(row.kind, row.action, row.instance, row.line) for row in rows] == [
+        ("errand", "e-1", 1, 5),
+        ("errand-result", "e-1", 1, 5),
+    ]
+    assert json.loads(rows[1].facts or "{}") == facts
+    asked = json.loads(rows[0].facts or "{}")
+    assert asked.keys() == set(request_.__slots__)  # type: ignore[attr-defined]
+
+
+def test_an_errand_that_failed_or_was_recalled_is_written() -> None:
+    errand = fx.Errand("e-1", POST, 9.0, 1, Span("test.flow", 4, 5))
+    rows = written(errand, fx.ErrandDone("e-1", None, "not allowed", False), errand, fx.Recall("e-1"))
+    assert [(row.kind, row.level) for row in rows] == [
+        ("errand", "info"),
+        ("errand-result", "warn"),
+        ("errand", "info"),
+        ("recalled", "info"),
+    ]
+    assert rows[1].text.endswith(": not allowed")
+
+
+def test_signals_are_written() -> None:
+    rows = written(
+        fx.Signalled("click", {"agent": "7"}, "s-1"),
+        fx.Signal("ring", {"to": "8"}, 1, Span("test.flow", 4, 5)),
+        fx.SignalReply("s-1", {"ok": True}),
+        fx.SignalReply("s-1", None, "no flow wants it"),
+    )
+    assert [(row.kind, row.text, json.loads(row.facts or "null")) for row in rows] == [
+        ("signal-came", "click", {"agent": "7"}),
+        ("signal", "ring", {"to": "8"}),
+        ("signal-reply", "a flow replies", {"value": {"ok": True}}),
+        ("signal-reply", "no flow wants it", None),
+    ]
 
 
 def test_the_documentation_names_each_kind_of_entry() -> None:
