@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 
-.PHONY: help demo test test-asterisk bench bench-short wheel-check clean
+.PHONY: help demo test mutants test-asterisk bench bench-short wheel-check clean
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
 	@echo "make test           linters and the whole test suite"
+	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
 	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
@@ -24,6 +25,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict amiflow
 	$(BIN)/pytest tests
+
+mutants: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m support.mutation
 
 test-asterisk: $(VENV)/.installed-dev
 	$(LAB) install

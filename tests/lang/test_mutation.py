@@ -4,6 +4,6 @@ from support.mutation import RECIPES, run
 
 
 def test_mutants_are_told_of_at_their_line() -> None:
-    tally = run(RECIPES, every=89)
-    assert len(tally.all) >= 8, tally.table()
+    tally = run(RECIPES, every=149)
+    assert len(tally.all) > 5, tally.table()
     assert tally.share >= 0.95, "\n".join(f"{path}:{one.lines}: {one.kind}" for path, one in tally.missed)
