@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
     "run": "amiflow.cli.run",
+    "signal": "amiflow.cli.signal",
     "simulate": "amiflow.cli.simulate",
     "test": "amiflow.cli.test",
     "trace": "amiflow.cli.trace",

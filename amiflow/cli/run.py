@@ -15,12 +15,14 @@ from amiflow.cli.terminal import say, show
 from amiflow.live import inputs, record
 from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
+from amiflow.live.control import default_path
 from amiflow.live.dryrun import VirtualClock, play
+from amiflow.live.effects import is_allowance
 from amiflow.live.inputs import Given
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused
-from amiflow.live.run import Job, run
+from amiflow.live.run import Job, Outside, run
 from amiflow.live.secrets import Mask
 from amiflow.live.tables import read_tables
 from amiflow.plan.show import show as plan_text
@@ -44,12 +46,25 @@ class Asked:
     no_pushdown: bool
     no_caps: bool
     root: str | None
+    allow: tuple[str, ...]
+    control: str | None
+
+    def outside(self, configured: Config) -> Outside:
+        """What the run may do and hear beyond AMI."""
+        return Outside((*self.allow, *configured.allow), self.control or default_path())
 
     def keep(self, configured: Config, mask: Mask, wanted: bool) -> Keep | None:
         """The journal as it is asked for; `wanted` says whether there is one where nothing is said of it."""
         if self.no_journal or not (wanted or self.journal):
             return None
         return keep(self.journal, configured, mask)
+
+
+def _allowances(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = next((name for name in names if not is_allowance(name)), None)
+    if wrong is not None:
+        raise click.BadParameter(f"`{wrong}` is none of http:HOST, exec:PATH, append:FILE")
+    return names
 
 
 @click.command()
@@ -59,6 +74,10 @@ class Asked:
 @click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="A param of the recipe.")
 @click.option("--params", "params_file", metavar="FILE", help="Params from a YAML file.")
 @click.option("--root", metavar="DIR", help="Where tables are; default: the recipe's folder.")
+@click.option(
+    "--allow", metavar="WHAT", multiple=True, callback=_allowances, help="http:HOST, exec:PATH or append:FILE."
+)
+@click.option("--control", metavar="PATH", help="The socket that `amiflow signal` reaches the run at.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; connect to nothing.")
 @click.option("--events", metavar="CAPTURE", help="With --dry-run: play a recording, and print what would be sent.")
 @click.option("--shadow", is_flag=True, help="Watch the live server and decide, but send only what merely reads.")
@@ -107,7 +126,8 @@ def command(
     chosen = servers(where, configured, mask)
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run(jobs, chosen, log, clock, asked.shadow, None, kept, not asked.no_pushdown, asked.no_caps)
+        outside, pushdown = asked.outside(configured), not asked.no_pushdown
+        return run(jobs, chosen, log, clock, asked.shadow, None, kept, pushdown, asked.no_caps, outside)
 
 
 def _check_usage(asked: Asked) -> None:

@@ -12,11 +12,58 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.ami.message import Message
+from amiflow.plan.errands import Method
 from amiflow.plan.model import EventList
 from amiflow.report.source import Span
 
 Level: TypeAlias = Literal["debug", "info", "warn", "error"]
 Outcome: TypeAlias = Literal["done", "failed", "stopped"]
+
+# --- what is done outside of the PBX ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request to a web server; `body` is none where there is none."""
+
+    method: Method
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResult:
+    """The answer of a web server, its body as text."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecRequest:
+    """A program to be run, never by a shell."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """How a program ended (a signal's number below zero), and what it wrote to its standard output."""
+
+    code: int
+    out: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppendRequest:
+    """A line to be written to the end of a file."""
+
+    path: str
+    line: str
+
+
+Request: TypeAlias = HttpRequest | ExecRequest | AppendRequest
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
 
@@ -85,6 +132,26 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrandDone:
+    """What came of an errand: its result, or what kept it from being done. `begun` is false where the other side cannot
+    have seen anything of it."""
+
+    errand_id: str
+    result: HttpResult | ExecResult | None
+    failure: str | None = None
+    begun: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """A signal from outside, or from a flow of this run; with an id its sender waits for a reply (`SignalReply`)."""
+
+    name: str
+    fields: Mapping[str, str]
+    signal_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """^C or SIGTERM: end every flow in order (`on stop` flows, `finally`), then Exit."""
 
@@ -96,7 +163,19 @@ class SourceEnded:
     """No server will send anything more (the end of a recording or of a simulated scenario): Exit when no flow runs."""
 
 
-Input: TypeAlias = ServerReady | ServerLost | Received | Sent | Answered | Unanswered | Tick | StopAsked | SourceEnded
+Input: TypeAlias = (
+    ServerReady
+    | ServerLost
+    | Received
+    | Sent
+    | Answered
+    | Unanswered
+    | ErrandDone
+    | Signalled
+    | Tick
+    | StopAsked
+    | SourceEnded
+)
 
 # --- effects ----------------------------------------------------------------------------------------------------------
 
@@ -180,4 +259,42 @@ class Exit:
     status: int
 
 
-Effect: TypeAlias = Send | Withdraw | Said | Noted | FlowEnded | Exit
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Have this done by a worker, unless the run does not allow it; its outcome is to come as `ErrandDone`. `until` is
+    the monotonic time at which the flow's patience ends."""
+
+    errand_id: str
+    request: Request
+    until: float
+    instance: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The flow waits no longer for this errand."""
+
+    errand_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A `signal` step: to be given to every machine of the run as `Signalled`."""
+
+    name: str
+    fields: Mapping[str, str]
+    instance: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReply:
+    """What a flow returned to a signal, as plain values that JSON can hold; `failure` where none did."""
+
+    signal_id: str
+    value: object
+    failure: str | None = None
+
+
+Effect: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Said | Noted | FlowEnded | Exit

@@ -168,7 +168,8 @@ def _chanvar(e: Value, name: str) -> str | None:
     return None
 
 
-def _json(x: str) -> Value:
+def parsed_json(x: str) -> Value:
+    """The value of a JSON text; none where it is no JSON."""
     try:
         return _frozen(json.loads(x))
     except (ValueError, RecursionError):
@@ -220,7 +221,7 @@ PURE: dict[str, Callable[..., Value]] = {
     "peer_of": _peer_of,
     "chanvar": _chanvar,
     "all": lambda e, header: tuple(e.all(header)),
-    "json": _json,
+    "json": parsed_json,
     "hash": _hash,
 }
 

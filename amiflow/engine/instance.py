@@ -105,8 +105,6 @@ class Slot:
         return self.first <= position < self.end
 
 
-
-
 @dataclass(slots=True)
 class OnErrand:
     """Awaiting an errand, or (`between`) its next attempt; `attempts` are those left after this one."""

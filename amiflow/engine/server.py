@@ -14,8 +14,8 @@ from amiflow.engine.picture import Picture
 @dataclass(slots=True, eq=False)
 class Server:
     """One server. `seen` numbers its events from 1; `lost` and `back` are when the line last broke and was there again
-    (monotonic seconds); `escapes`: it makes C-escapes. `begun`: its `on start` flows have begun; `returned`: its line was broken
-    since. `picture` is there where the plan wants one."""
+    (monotonic seconds); `escapes`: it makes C-escapes. `begun`: its `on start` flows have begun; `returned`: the line
+    was broken since. `picture` is there where the plan wants one."""
 
     name: str
     ready: bool = False

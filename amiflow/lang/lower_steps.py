@@ -119,8 +119,9 @@ class _Steps:
                 self._jump(self._loops[-1][1], span)
             case nodes.Continue():
                 self._jump(self._loops[-1][0], span)
-            case nodes.Set(target=nodes.Index() as target, value=value) | nodes.Add(
-                target=nodes.Index() as target, value=value
+            case (
+                nodes.Set(target=nodes.Index() as target, value=value)
+                | nodes.Add(target=nodes.Index() as target, value=value)
             ):
                 stored = expr(value) if value is not None else None
                 self.code.emit(lambda _: Put(store_name(target.base), expr(target.index), stored, span))

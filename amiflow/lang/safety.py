@@ -98,8 +98,9 @@ class _Walk:
                 )
             case nodes.Set(target=nodes.Name() as target, value=value):
                 self._learn(self._bindings.uses.get(target), value)
-            case nodes.Set(target=nodes.Index(base=nodes.Name() as store), value=value) | nodes.Add(
-                target=nodes.Index(base=nodes.Name() as store), value=value
+            case (
+                nodes.Set(target=nodes.Index(base=nodes.Name() as store), value=value)
+                | nodes.Add(target=nodes.Index(base=nodes.Name() as store), value=value)
             ):
                 if value is not None:
                     self._learn(self._bindings.uses.get(store), value)

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 import yaml
 
 from amiflow.live.document import Raw, Reader
+from amiflow.live.effects import is_allowance
 from amiflow.live.problems import Trouble, problem
 from amiflow.live.secrets import SecretSource, readable_by_all
 from amiflow.report.diagnostic import Diagnostic
@@ -96,6 +97,7 @@ class Config:
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
     journal: JournalSettings = JournalSettings()
+    allow: tuple[str, ...] = ()
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -125,7 +127,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
     that a literal secret in it is warned of."""
     reader = Reader(source)
     root = reader.root()
-    top = reader.section(root, "the configuration", ("servers", "params", "secrets", "log", "journal"))
+    top = reader.section(root, "the configuration", ("servers", "params", "secrets", "log", "journal", "allow"))
     log = reader.section(top.get("log"), "`log`", ("format", "level"))
     config = Config(
         servers=_servers(reader, top.get("servers"), readable),
@@ -138,6 +140,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         log_format=reader.choice(log.get("format"), "`format`", LOG_FORMATS, "text"),
         log_level=reader.choice(log.get("level"), "`level`", LOG_LEVELS, "info"),
         journal=_journal(reader, top.get("journal")),
+        allow=_allow(reader, top.get("allow")),
         source=_shown(reader, root is None),
     )
     return config, reader.found
@@ -229,6 +232,23 @@ def _journal(reader: Reader, node: yaml.Node | None) -> JournalSettings:
         reader.size(keys.get("max_size"), "`max_size`", _LEAST_JOURNAL, default.max_size),
         reader.duration(keys.get("max_age"), "`max_age`", default.max_age, most=_LONGEST_KEPT),
     )
+
+
+def _allow(reader: Reader, node: yaml.Node | None) -> tuple[str, ...]:
+    """What runs may do beyond AMI."""
+    if node is None:
+        return ()
+    if not isinstance(node, yaml.SequenceNode):
+        reader.bad(reader.span(node), "`allow` is a list", "no list")
+        return ()
+    names = []
+    for item in node.value:
+        name = reader.text(item, "an entry of `allow`")
+        if name is not None and not is_allowance(name):
+            reader.bad(reader.span(item), f"`{name}` is none of http:HOST, exec:PATH, append:FILE", "cannot be allowed")
+        elif name is not None:
+            names.append(name)
+    return tuple(names)
 
 
 def _timeouts(reader: Reader, node: yaml.Node | None, what: str) -> Timeouts:

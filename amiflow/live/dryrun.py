@@ -18,7 +18,20 @@ from typing import assert_never
 from amiflow.ami.codec import Banner, Decoder, Malformed
 from amiflow.ami.message import Message
 from amiflow.engine import effects
-from amiflow.engine.effects import Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
+from amiflow.engine.effects import (
+    Errand,
+    Exit,
+    FlowEnded,
+    Input,
+    Noted,
+    Recall,
+    Said,
+    Send,
+    Signal,
+    SignalReply,
+    Withdraw,
+)
+from amiflow.live.effects import imagined
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import Journal, writing
 from amiflow.live.log import Log
@@ -154,7 +167,13 @@ def _hand(runner: Runner, item: Input, clock: VirtualClock, journal: Journal | N
                     response = Message.build((("Response", "Success"), ("ActionID", action_id)))
                     inputs += [effects.Sent(action_id), effects.Answered(action_id, response, ())]
                     runner.narrator.sent(action_id)
-                case Withdraw():
+                case Errand():
+                    runner.narrator.does(effect)
+                    inputs.append(imagined(effect))
+                case Signal(name=name, fields=fields):
+                    runner.narrator.does(effect)
+                    inputs.append(effects.Signalled(name, fields))
+                case Withdraw() | Recall() | SignalReply():
                     continue
                 case _:
                     assert_never(effect)

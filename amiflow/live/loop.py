@@ -30,10 +30,25 @@ from amiflow.ami.reports import (
     Unanswered,
 )
 from amiflow.engine import effects
-from amiflow.engine.effects import Effect, Exit, FlowEnded, Input, Noted, Said, Send, Withdraw
+from amiflow.engine.effects import (
+    Effect,
+    Errand,
+    Exit,
+    FlowEnded,
+    Input,
+    Noted,
+    Recall,
+    Said,
+    Send,
+    Signal,
+    SignalReply,
+    Withdraw,
+)
 from amiflow.engine.machine import Machine
 from amiflow.live import pushdown
 from amiflow.live.clock import Clock
+from amiflow.live.control import Control
+from amiflow.live.effects import Workshop, allowed
 from amiflow.live.journal_file import Journal
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
@@ -48,8 +63,9 @@ READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
 _QUIET = 0.3
 _ASKING = 5.0
-SOURCE, JOURNAL = "source", "journal"
-"""The names of the worker whose end means that no server will send anything more, and of the journal's thread."""
+SOURCE, JOURNAL, ERRANDS, CONTROL = "source", "journal", "errands", "control"
+"""The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
+do errands, and of who listens for signals."""
 
 
 @dataclass(slots=True)
@@ -80,6 +96,8 @@ class Loop:
         begun: Callable[[], None] | None = None,
         journal: Journal | None = None,
         event_filter: str | None = None,
+        workshop: Workshop | None = None,
+        control: Control | None = None,
     ) -> None:
         self._peers = {peer.name: peer for peer in peers}
         self._runners = runners
@@ -91,6 +109,9 @@ class Loop:
         self._begun = begun
         self._journal = journal
         self._filter = event_filter
+        self._workshop = workshop or Workshop(allowed(()), _nobody)
+        self._control = control
+        self._control_asked: dict[str, int] = {}
         self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
         self._asked: dict[str, tuple[Peer, Ready]] = {}
@@ -177,6 +198,10 @@ class Loop:
                 self._finish_source(one)
             elif one.name == JOURNAL:
                 self._hear_journal()
+            elif one.name == ERRANDS:
+                self._fetch_errands()
+            elif one.name == CONTROL:
+                self._take_signals()
             elif one.name in self._peers:
                 peer = self._peers[one.name]
                 self._heard(peer, peer.connected(one, self._clock.now()))
@@ -391,10 +416,41 @@ class Loop:
                     self._settle(runner, action_id)
             case Said() | Noted() | FlowEnded():
                 runner.narrator.tell(effect)
+            case Errand(errand_id=errand_id, until=until):
+                runner.narrator.does(effect)
+                self._owners[errand_id] = runner
+                self._workshop.begin(effect, until - self._clock.now())
+            case Recall(errand_id=errand_id):
+                self._owners.pop(errand_id, None)
+            case Signal(name=name, fields=fields):
+                runner.narrator.does(effect)
+                self._inputs.append((None, effects.Signalled(name, fields)))
+            case SignalReply():
+                self._reply(effect)
             case Exit(status=status):
                 runner.status = status
             case _:
                 assert_never(effect)
+
+    def _fetch_errands(self) -> None:
+        for done in self._workshop.take():
+            self._of(done.errand_id, done)
+            self._owners.pop(done.errand_id, None)
+
+    def _take_signals(self) -> None:
+        for asked in self._control.take() if self._control else ():
+            self._control_asked[asked.signal_id or ""] = sum(runner.status is None for runner in self._runners)
+            self._inputs.append((None, asked))
+
+    def _reply(self, reply: SignalReply) -> None:
+        """The first flow that replies answers for the run; no flow at all does where every machine has said so."""
+        left = self._control_asked.get(reply.signal_id, 0) - 1
+        if left < 0 or self._control is None:
+            return
+        self._control_asked[reply.signal_id] = left
+        if reply.failure is None or left == 0:
+            del self._control_asked[reply.signal_id]
+            self._control.reply(reply)
 
     def _send(self, runner: Runner, send: Send) -> None:
         self._owners[send.action_id] = runner
@@ -422,6 +478,10 @@ class Loop:
         for peer in self._peers.values():
             self._heard(peer, [*first(peer, now), *peer.write(now)])
         self._act()
+
+
+def _nobody() -> None:
+    """Who is told of errands done where there are none."""
 
 
 _HELP_NO_SERVER = "check host and port, and `enabled = yes`, `port` and `bindaddr` of [general] in manager.conf"

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from amiflow.ami.message import Message, to_text
-from amiflow.engine.effects import FlowEnded, Level, Noted, Said, Send
+from amiflow.engine import errands
+from amiflow.engine.effects import Errand, FlowEnded, Level, Noted, Said, Send, Signal
 from amiflow.live.log import Line, Log
 from amiflow.live.privileges import grant
 from amiflow.plan.model import ActionNeed, Plan
@@ -77,6 +78,11 @@ class Narrator:
                 self._note(effect)
             case FlowEnded():
                 self._end(effect)
+
+    def does(self, effect: Errand | Signal) -> None:
+        """Something is to be done outside of the PBX."""
+        what = errands.describe(effect.request) if isinstance(effect, Errand) else f"signal {effect.name}"
+        self._log.line(Line("info", "does", f"does {what}", None, None, effect.instance, effect.span))
 
     def handed(self, send: Send) -> None:
         """The machine wants this to be sent."""

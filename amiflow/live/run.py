@@ -10,7 +10,8 @@ import gc
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,18 +26,21 @@ from amiflow.engine.ours import Named
 from amiflow.engine.tables import Rows
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
+from amiflow.live.control import Control
+from amiflow.live.effects import Workshop, allowed
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import writing
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
-from amiflow.live.loop import JOURNAL, SOURCE, Loop, Runner
+from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, Loop, Runner
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused, problem
 from amiflow.live.pushdown import event_filter
 from amiflow.live.record import Writer
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
-from amiflow.plan.model import ActionNeed, Plan
+from amiflow.plan.errands import ANY
+from amiflow.plan.model import ActionNeed, OnSignal, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,18 @@ class Job:
     params: Mapping[str, Any]
     secrets: Mapping[str, str]
     tables: Mapping[str, Rows] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where it
+    listens for signals, if anywhere."""
+
+    allow: tuple[str, ...] = ()
+    control: str | None = None
+
+
+NOTHING_OUTSIDE = Outside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,7 @@ def run(
     keep: Keep | None = None,
     pushdown: bool = True,
     uncapped: bool = False,
+    outside: Outside = NOTHING_OUTSIDE,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
     journal; without `pushdown` the servers are asked for all events; `uncapped` no flow's `max` is in force. Raises
@@ -103,6 +120,8 @@ def run(
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
     _check_names(jobs, names)
+    if not shadow:
+        _check_allowed(jobs, outside)
     runners = machines(jobs, names, run_id, shadow, log, keep is not None, uncapped)
     needs = [] if shadow else _needs(jobs)
     wanted = tuple(
@@ -116,14 +135,53 @@ def run(
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
-            with writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal:
-                status = Loop(
-                    peers, runners, needs, log, clock, wake, run_id, _beginning(events, wake), journal, names_asked
-                ).run()
+            workshop = Workshop(allowed(outside.allow), partial(wake.poke, ERRANDS))
+            with (
+                writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal,
+                _listening(jobs, outside, partial(wake.poke, CONTROL)) as control,
+            ):
+                began_with = _beginning(events, wake)
+                loop = Loop(
+                    peers, runners, needs, log, clock, wake, run_id, began_with, journal, names_asked, workshop, control
+                )
+                status = loop.run()
         finally:
             wake.close()
     summarize(runners, log, clock.now() - began)
     return status
+
+
+def _check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
+    """Raises Refused where a plan is sure to want something done that this run does not allow."""
+    may = allowed(outside.allow)
+    found = [
+        problem(
+            "not-allowed",
+            f"this run does not allow `{one}`",
+            job.plan.flows[0].span.head(),
+            "asked for in this recipe",
+            f"start it with `--allow {one}`, or say so under `allow:` of the configuration",
+        )
+        for job in jobs
+        for one in job.plan.needs.allowances
+        if not one.endswith(f":{ANY}") and not may.covers(one)
+    ]
+    if found:
+        raise Refused(found, {source.path: source for job in jobs for source in job.plan.sources})
+
+
+@contextmanager
+def _listening(jobs: Sequence[Job], outside: Outside, poke: Callable[[], None]) -> Iterator[Control | None]:
+    """The control socket, where a flow waits for signals."""
+    wanted = any(isinstance(flow.trigger, OnSignal) for job in jobs for flow in job.plan.flows)
+    if not wanted or outside.control is None:
+        yield None
+        return
+    control = Control(outside.control, poke)
+    try:
+        yield control
+    finally:
+        control.close()
 
 
 def _spare_the_collector() -> None:

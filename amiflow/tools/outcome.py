@@ -6,10 +6,12 @@ here: running a test (`testing`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from amiflow.engine.effects import Level, Outcome
+from amiflow.engine.effects import AppendRequest, ExecRequest, HttpRequest, Level, Outcome, Request, Signal
+from amiflow.engine.values import to_text
 from amiflow.plan.testmodel import Test
 from amiflow.report.diagnostic import Diagnostic, Label
 from amiflow.report.source import Source, Span
@@ -60,7 +62,38 @@ class Ended:
         return f"flow {self.flow} {self.outcome}" + (f": {self.failure}" if self.failure else "")
 
 
-Item = Sent | Logged | Ended
+@dataclass(slots=True)
+class Did:
+    """Something done outside of the PBX: an errand, or a signal that was sent."""
+
+    what: Request | Signal
+    used: bool = False
+
+    def __str__(self) -> str:
+        match self.what:
+            case Signal(name=name, fields=fields):
+                return f"signal {name} {to_text(dict(fields))}"
+            case HttpRequest(method=method, url=url, body=body):
+                return f'http {method} "{url}"' + (f" {body}" if body else "")
+            case ExecRequest(argv=argv):
+                return f"exec {json.dumps(argv)}"
+            case AppendRequest(path=path, line=line):
+                return f'append "{path}" {line.strip()}'
+
+
+@dataclass(slots=True)
+class Returned:
+    """What a flow replied to a signal."""
+
+    value: object
+    failure: str | None
+    used: bool = False
+
+    def __str__(self) -> str:
+        return f"return {to_text(self.value)}" if self.failure is None else f"no reply: {self.failure}"
+
+
+Item = Sent | Logged | Ended | Did | Returned
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,9 @@ from amiflow.plan.expressions import Compare, Const, Expr
 from amiflow.plan.model import HeaderValue, Plan
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
+from amiflow.tools.errands import Errands, Expected, meets, wanted
 from amiflow.tools.listing import Listing
-from amiflow.tools.outcome import Ended, Headers, Item, Logged, Result, Sent, Traced, Unmet, action_text
+from amiflow.tools.outcome import Did, Ended, Headers, Item, Logged, Result, Returned, Sent, Traced, Unmet, action_text
 from amiflow.tools.plausible import AMI, Plausible
 
 _SERVER = "pbx"
@@ -64,6 +65,7 @@ class _Run:
         self._test = test
         self._plausible = Plausible(catalog)
         self._listing = Listing()
+        self._errands = Errands()
         self._machine: Machine | None = None
         self._world = World()
         self._now = 0.0
@@ -112,6 +114,8 @@ class _Run:
             case tm.Reply() | tm.ReplyOriginate():
                 action = step.action if isinstance(step, tm.Reply) else "Originate"
                 self._replies.setdefault(action.casefold(), deque()).append(step)
+            case tm.ReplyHttp() | tm.ReplyExec():
+                self._errands.replies.append(step)
             case tm.Rows():
                 self._rows.setdefault(step.action.casefold(), deque()).append(step)
             case _:
@@ -142,9 +146,23 @@ class _Run:
                 self._expect_log(step)
             case tm.ExpectFlow():
                 self._expect_flow(step)
+            case tm.GiveSignal(signal=name, fields=fields):
+                given = {field: to_text(value) for field, value in self._fields(fields).items()}
+                self._give(fx.Signalled(name, given, f"{_PREFIX}-signal"))
+            case tm.ExpectErrand() | tm.ExpectExec() | tm.ExpectSignal() | tm.ExpectReturn():
+                self._expect_errand(step)
             case tm.ExpectNothing():
                 self._expect_nothing(step.span)
-            case tm.GivenParam() | tm.GivenTable() | tm.GivenNow() | tm.Reply() | tm.ReplyOriginate() | tm.Rows():
+            case (
+                tm.GivenParam()
+                | tm.GivenTable()
+                | tm.GivenNow()
+                | tm.Reply()
+                | tm.ReplyOriginate()
+                | tm.Rows()
+                | tm.ReplyHttp()
+                | tm.ReplyExec()
+            ):
                 self._step(step)
             case _:
                 assert_never(step)
@@ -236,7 +254,12 @@ class _Run:
                 run = effect.flow or ""
                 run += f" #{effect.instance}" if effect.instance is not None else ""
                 self._tell(run, f"{effect.kind}: {effect.text}", effect.span)
-            case fx.Withdraw():
+            case fx.Errand() | fx.Signal():
+                self._do(effect)
+            case fx.SignalReply(value=value, failure=failure):
+                self._items.append(Returned(value, failure))
+                self._tell("", str(self._items[-1]), None)
+            case fx.Withdraw() | fx.Recall():
                 pass
             case fx.Exit(status=status):
                 self._tell("", f"the run ends, exit status {status}", None)
@@ -250,6 +273,15 @@ class _Run:
             self._listing.learn(send.headers, tuple(map(self._message, given.rows)))
         self._inputs.append(fx.Sent(send.action_id))
         self._inputs.append(fx.Answered(send.action_id, _LISTED, self._listing.rows(send.headers)))
+
+    def _do(self, effect: fx.Errand | fx.Signal) -> None:
+        """An errand is done at the instant at which it is asked for: as the test says, else with success."""
+        self._items.append(Did(effect.request if isinstance(effect, fx.Errand) else effect))
+        self._tell(f"#{effect.instance}", str(self._items[-1]), effect.span)
+        if isinstance(effect, fx.Signal):
+            self._inputs.append(fx.Signalled(effect.name, effect.fields))
+        else:
+            self._inputs.append(self._errands.answer(effect, self._value))
 
     def _tell(self, run: str, text: str, span: Span | None) -> None:
         self._trace.append(Traced(self._now, run, text, span))
@@ -329,6 +361,16 @@ class _Run:
             raise Unmet(step.span, f"expected flow {step.flow} {step.outcome}", "did not end so", came)
         found.used = True
 
+    def _expect_errand(self, step: Expected) -> None:
+        found = self._find(
+            Returned if isinstance(step, tm.ExpectReturn) else Did, lambda item: meets(item, step, self._value)
+        )
+        if found is None:
+            raise Unmet(step.span, f"expected {wanted(step, self._value)}", "did not come", self._left())
+
+    def _fields(self, fields: Iterable[tuple[str, Expr]]) -> dict[str, Value]:
+        return {name: self._value(value) for name, value in fields}
+
     def _still_running(self, flow: str) -> list[str]:
         runs = sum(running.flow == flow for running in self._running().running())
         return [f"{runs} of flow {flow} still running"] if runs else [f"flow {flow} did not run"]
@@ -392,7 +434,7 @@ def _escaped(text: str) -> str:
 
 
 def _counts(item: Item) -> bool:
-    return isinstance(item, Sent) or (isinstance(item, Logged) and item.level != "debug")
+    return isinstance(item, Sent | Did) or (isinstance(item, Logged) and item.level != "debug")
 
 
 def _values(headers: Headers, name: str) -> list[str]:

@@ -1,0 +1,261 @@
+"""Errands done: requests to web servers, programs, lines of files, each in a worker beside the loop.
+
+Belongs here: what the run allows, and how each kind of errand is done within its time and bounded in size. Never here:
+what a flow makes of the outcome (`engine.errands`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import queue
+import signal
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from amiflow.engine.effects import (
+    AppendRequest,
+    Errand,
+    ErrandDone,
+    ExecRequest,
+    ExecResult,
+    HttpRequest,
+    HttpResult,
+    Request,
+)
+from amiflow.plan.errands import URL, host_of
+
+KINDS = ("http", "exec", "append")
+_LARGEST = 1 << 20  # bytes of an answer or of a program's output
+_AT_ONCE = 16  # errands in the works; the others wait for one of these to end
+_MODE = 0o600
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_REDIRECTS = range(300, 400)
+
+
+class _Failed(Exception):
+    """The errand could not be done; `begun` says whether the other side may have seen something of it."""
+
+    def __init__(self, text: str, begun: bool) -> None:
+        super().__init__(text)
+        self.begun = begun
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a run allows: `http:crm.example`, `exec:/usr/local/bin/notify`, `append:calls.jsonl`."""
+
+    names: frozenset[str]
+
+    def covers(self, name: str) -> bool:
+        """Whether it is among them, however it is written."""
+        return _normal(name) in self.names
+
+    def allows(self, request: Request) -> bool:
+        """Whether this may be done."""
+        return needed(request) in self.names
+
+
+def allowed(names: Iterable[str]) -> Allowed:
+    """From names as people write them."""
+    return Allowed(frozenset(map(_normal, names)))
+
+
+def is_allowance(name: str) -> bool:
+    """Whether people may write this: a kind and something behind its colon."""
+    kind, _, what = name.partition(":")
+    return kind in KINDS and bool(what)
+
+
+def _normal(name: str) -> str:
+    kind, _, what = name.partition(":")
+    return f"append:{os.path.abspath(what)}" if kind == "append" else f"http:{what.lower()}" if kind == "http" else name
+
+
+def needed(request: Request) -> str:
+    """What a run must allow for this."""
+    match request:
+        case HttpRequest(url=url):
+            return f"http:{host_of(url)}"
+        case ExecRequest(argv=argv):
+            return f"exec:{argv[0]}"
+        case AppendRequest(path=path):
+            return _normal(f"append:{path}")
+        case other:
+            assert_never(other)
+
+
+def imagined(errand: Errand) -> ErrandDone:
+    """What comes of it where nothing is to be done: success."""
+    match errand.request:
+        case HttpRequest():
+            return ErrandDone(errand.errand_id, HttpResult(200, ""))
+        case ExecRequest():
+            return ErrandDone(errand.errand_id, ExecResult(0, ""))
+        case AppendRequest():
+            return ErrandDone(errand.errand_id, None)
+        case other:
+            assert_never(other)
+
+
+class Workshop:
+    """Does errands, a few at a time, each in a thread of its own; `poke` is called where one has been done."""
+
+    def __init__(self, what: Allowed, poke: Callable[[], None]) -> None:
+        self._allowed = what
+        self._poke = poke
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
+        self._done: queue.SimpleQueue[ErrandDone] = queue.SimpleQueue()
+
+    def begin(self, errand: Errand, patience: float) -> None:
+        """Begin an errand that is to be done within so many seconds."""
+        threading.Thread(target=self._work, args=(errand, patience), name=errand.errand_id, daemon=True).start()
+
+    def take(self) -> Iterator[ErrandDone]:
+        """What has been done since the last time."""
+        while not self._done.empty():
+            yield self._done.get()
+
+    def _work(self, errand: Errand, patience: float) -> None:
+        self._done.put(self.do(errand, patience))
+        self._poke()
+
+    def do(self, errand: Errand, patience: float) -> ErrandDone:
+        """Do it now, within so many seconds; nothing is raised that an errand could cause."""
+        end = time.monotonic() + patience
+        request = errand.request
+        if not self._allowed.allows(request):
+            text = f"this run does not allow it: start it with --allow {needed(request)}"
+            return ErrandDone(errand.errand_id, None, text, begun=False)
+        if not self._places.acquire(timeout=max(0.0, patience)):
+            return ErrandDone(errand.errand_id, None, "too much is being done at once", begun=False)
+        try:
+            return ErrandDone(errand.errand_id, _done(request, end))
+        except _Failed as failure:
+            return ErrandDone(errand.errand_id, None, str(failure), failure.begun)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return ErrandDone(errand.errand_id, None, str(error) or type(error).__name__)
+        finally:
+            self._places.release()
+
+
+def _done(request: Request, end: float) -> HttpResult | ExecResult | None:
+    match request:
+        case HttpRequest():
+            return _fetch(request, end)
+        case ExecRequest(argv=argv):
+            return _run(argv, end)
+        case AppendRequest(path=path, line=line):
+            _append(path, line)
+            return None
+        case other:
+            assert_never(other)
+
+
+# --- the web
+
+
+def _fetch(request: HttpRequest, end: float) -> HttpResult:
+    """Ask once. A redirect is not followed: what it leads to is not what the run allows."""
+    found = URL.fullmatch(request.url)
+    if found is None:
+        raise _Failed("this is no URL of http or https", begun=False)
+    connection = _connected(found["scheme"], found["host"], end)
+    try:
+        path = found["path"] or "/"
+        headers = {"User-Agent": "amiflow", "Connection": "close", **dict(request.headers)}
+        body = request.body.encode("utf-8", "surrogateescape") if request.body is not None else None
+        connection.request(request.method.upper(), path if path.startswith("/") else f"/{path}", body, headers)
+        answer = connection.getresponse()
+        if answer.status in _REDIRECTS:
+            raise _Failed(f"the server redirects ({answer.status}): ask {answer.headers.get('Location')} itself", True)
+        return HttpResult(answer.status, _read(connection, answer, end).decode("utf-8", "replace"))
+    finally:
+        connection.close()
+
+
+def _connected(scheme: str, host: str, end: float) -> http.client.HTTPConnection:
+    connection: http.client.HTTPConnection
+    if scheme == "https":
+        connection = http.client.HTTPSConnection(host, timeout=_left(end), context=ssl.create_default_context())
+    else:
+        connection = http.client.HTTPConnection(host, timeout=_left(end))
+    try:
+        connection.connect()
+    except OSError as error:
+        connection.close()
+        raise _Failed(f"no connection to {host}: {error}", begun=False) from error
+    return connection
+
+
+def _read(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, end: float) -> bytes:
+    pieces, size = [], 0
+    while piece := answer.read1(65536):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _LARGEST:
+            raise _Failed(f"the answer is larger than {_LARGEST} bytes", begun=True)
+        if connection.sock is not None:
+            connection.sock.settimeout(_left(end))
+    return b"".join(pieces)
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise _Failed("the time is over", begun=True)
+    return left
+
+
+# --- programs and files
+
+
+def _run(argv: tuple[str, ...], end: float) -> ExecResult:
+    """Run a program in a session of its own, with nothing of this process's environment."""
+    if not argv[0].startswith("/"):
+        raise _Failed(f"`{argv[0]}` is no absolute path", begun=False)
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": _PATH, "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _Failed(f"`{argv[0]}` cannot be run: {error.strerror}", begun=False) from error
+    killer = threading.Timer(_left(end), _kill, (process,))
+    killer.start()
+    try:
+        with process:
+            assert process.stdout is not None
+            out = process.stdout.read(_LARGEST + 1)
+            if len(out) > _LARGEST:
+                _kill(process)
+                raise _Failed(f"it wrote more than {_LARGEST} bytes", begun=True)
+            return ExecResult(process.wait(), out.decode("utf-8", "replace"))
+    finally:
+        killer.cancel()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the program and what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _append(path: str, line: str) -> None:
+    """One write at the end of the file, so that lines of several processes never mix; a link is not followed."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, _MODE)
+    try:
+        os.write(descriptor, line.encode("utf-8", "surrogateescape"))
+    finally:
+        os.close(descriptor)

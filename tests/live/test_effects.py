@@ -1,0 +1,110 @@
+"""Errands really done: a web server on the loopback, a program, a file; and what is not allowed."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amiflow.engine.effects import AppendRequest, Errand, ErrandDone, ExecRequest, ExecResult, HttpRequest, Request
+from amiflow.live.effects import Workshop, allowed, is_allowance, needed
+from amiflow.report.source import Span
+
+
+def do(request: Request, *names: str, patience: float = 5.0) -> ErrandDone:
+    workshop = Workshop(allowed(names), lambda: None)
+    return workshop.do(Errand("e1", request, 0.0, 1, Span("t.flow", 0, 1)), patience)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "http://elsewhere.example/")
+            self.end_headers()
+            return
+        self.send_response(201)
+        self.end_headers()
+        self.wfile.write(body.upper() if self.path == "/up" else b"x" * (2 << 20))
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def post(host: str, path: str) -> HttpRequest:
+    return HttpRequest("post", f"http://{host}{path}", (("X-Key", "1"),), "hello")
+
+
+def test_a_request_is_answered(host: str) -> None:
+    done = do(post(host, "/up"), f"http:{host}")
+    assert done.result is not None and (done.result.status, done.result.text) == (201, "HELLO")  # type: ignore[union-attr]
+
+
+def test_a_redirect_is_not_followed(host: str) -> None:
+    assert "redirects (302)" in (do(post(host, "/moved"), f"http:{host}").failure or "")
+
+
+def test_an_answer_is_bounded(host: str) -> None:
+    assert "larger than" in (do(post(host, "/big"), f"http:{host}").failure or "")
+
+
+def test_a_server_that_is_not_there_has_seen_nothing() -> None:
+    done = do(post("127.0.0.1:1", "/"), "http:127.0.0.1:1")
+    assert done.begun is False and "no connection" in (done.failure or "")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        HttpRequest("get", "https://crm.example/", (), None),
+        ExecRequest(("/bin/echo", "x")),
+        AppendRequest("calls.jsonl", "{}\n"),
+    ],
+)
+def test_what_is_not_allowed_is_not_done(request_: Request) -> None:
+    done = do(request_, "http:other.example", "exec:/bin/ech", "append:call.jsonl")
+    assert done.failure == f"this run does not allow it: start it with --allow {needed(request_)}" and not done.begun
+
+
+def test_a_program_runs_without_a_shell_and_without_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_OURS", "x")
+    assert do(ExecRequest(("/bin/echo", "$HOME;ls")), "exec:/bin/echo").result == ExecResult(0, "$HOME;ls\n")
+    result = do(ExecRequest(("/usr/bin/env",)), "exec:/usr/bin/env").result
+    assert isinstance(result, ExecResult) and "SECRET_OF_OURS" not in result.out
+
+
+def test_a_program_that_takes_too_long_is_ended() -> None:
+    result = do(ExecRequest(("/bin/sleep", "60")), "exec:/bin/sleep", patience=0.2).result
+    assert isinstance(result, ExecResult) and result.code < 0
+
+
+@pytest.mark.parametrize("program", ["echo", "/nowhere/at/all"])
+def test_a_program_that_cannot_be_run(program: str) -> None:
+    done = do(ExecRequest((program,)), f"exec:{program}")
+    assert done.failure and not done.begun
+
+
+def test_lines_are_appended_and_links_are_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    for line in ("1\n", "2\n"):
+        assert do(AppendRequest(str(path), line), f"append:{path}").failure is None
+    assert path.read_text() == "1\n2\n" and path.stat().st_mode & 0o777 == 0o600
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    assert do(AppendRequest(str(link), "3\n"), f"append:{link}").failure
+
+
+@pytest.mark.parametrize(("name", "right"), [("http:crm.example", True), ("exec:", False), ("crm.example", False)])
+def test_what_people_may_write(name: str, right: bool) -> None:
+    assert is_allowance(name) == right
