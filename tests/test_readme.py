@@ -90,6 +90,10 @@ def test_commands_in_the_text_exist() -> None:
         assert option in help_of[command]
 
 
+def test_every_command_is_in_the_table() -> None:
+    assert set(re.findall(r"^\| `amiflow (\w+)", README, re.MULTILINE)) == set(COMMANDS)
+
+
 def test_the_account_has_just_what_the_recipe_needs(folder: Path) -> None:
     block = next(block for block in blocks("ini") if block["what"] == "manager.conf for")
     account = configparser.ConfigParser()
