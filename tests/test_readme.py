@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.cli.main import COMMANDS
 from support.amiflow_process import AMIFLOW, ROOT, clean_environment
 from support.recipes import compile_text
 
