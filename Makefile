@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 
-.PHONY: help demo test mutants test-asterisk bench bench-short wheel-check clean
+.PHONY: help demo test mutants test-asterisk bench bench-short wheel-check clean docs
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
 	@echo "make wheel-check    build the wheel, install it into an empty environment, run the demo from there"
+	@echo "make docs           build the documentation site into build/site"
 	@echo "make clean          remove what these commands made in this folder"
 
 demo: $(VENV)/.installed
@@ -38,6 +39,9 @@ bench: $(VENV)/.installed-dev
 
 bench-short: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks --short
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/mkdocs build --quiet
 
 wheel-check: $(VENV)/.installed-dev
 	.ci/wheel-check $(BIN)/python

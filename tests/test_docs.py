@@ -25,5 +25,6 @@ def test_recipes_that_are_shown(text: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    # The site's reference is printed from tables when it is built; MkDocs itself checks these links.
+    links = re.findall(r"\]\((?!https?:|reference/)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
