@@ -48,7 +48,7 @@ def test_right(program: Program) -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_recipes(path: Path) -> None:
-    result = compiled(path.read_text(encoding="utf-8"))
+    result = compile_recipe(str(path), lambda name: Path(name).read_text(encoding="utf-8"), load(), grammar())
     assert result.plan is not None and result.tests and not result.diagnostics, shown(result)
 
 
