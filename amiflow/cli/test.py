@@ -2,36 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import click
 
 from amiflow.cli.compiling import catalogue, compile_file
 from amiflow.cli.files import expand
+from amiflow.cli.reports import Tested, covered_text, json_report, junit_report
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
 from amiflow.live.tables import tables_for_tests
+from amiflow.tools.coverage import coverage
 from amiflow.tools.outcome import Result
 from amiflow.tools.testing import run_tests
+
+Format = Literal["text", "junit", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for, beside the recipes."""
+
+    verbose: bool
+    name: str | None
+    covered: bool
+    least: int | None
+    how: Format
 
 
 @click.command()
 @click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
 @click.option("-v", "--verbose", is_flag=True, help="Name every test, and show what happened in it.")
-def command(paths: tuple[str, ...], verbose: bool) -> int:
+@click.option("-k", "name", metavar="NAME", help="Only tests with this in their names, in any case.")
+@click.option("--coverage", "covered", is_flag=True, help="Tell which flows and steps the tests reached.")
+@click.option("--min", "least", type=click.IntRange(0, 100), help="Fail where fewer per cent of a recipe's steps are.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["text", "junit", "json"]),
+    default="text",
+    help="Default: text, for people, on standard error; the others go to standard output.",
+)
+def command(paths: tuple[str, ...], **options: object) -> int:
     """Run the tests of recipes, or of all recipes (*.flow) of folders; nothing is connected to."""
-    passed = failed = faulty = 0
-    for path in expand(paths):
-        compiled = compile_file(path)
-        show(compiled.diagnostics, compiled.sources)
-        if compiled.plan is None:
-            faulty += 1
-            continue
-        results = run_tests(compiled.plan, compiled.tests, catalogue(), tables_for_tests(compiled.plan, compiled.tests))
+    asked = Asked(**options)  # type: ignore[arg-type]  # the options above, by their names
+    if (asked.covered or asked.least is not None) and asked.name is not None:
+        raise click.UsageError("coverage is of all tests: it and -k exclude each other.")
+    tested = [_tested(path, asked) for path in expand(paths)]
+    if asked.name is not None and not any(one.results for one in tested):
+        raise click.UsageError(f"no test's name holds '{asked.name}'.")
+    if asked.how == "junit":
+        click.echo(junit_report(tested), nl=False)
+    elif asked.how == "json":
+        click.echo(json_report(tested), nl=False)
+    else:
+        _summary(tested, asked)
+    return 0 if all(_is_good(one, asked.least) for one in tested) else 1
+
+
+def _tested(path: str, asked: Asked) -> Tested:
+    compiled = compile_file(path)
+    show(compiled.diagnostics, compiled.sources)
+    if compiled.plan is None:
+        return Tested(path, compiled.sources, None, None)
+    tests = tuple(one for one in compiled.tests if (asked.name or "").casefold() in one.name.casefold())
+    results = run_tests(compiled.plan, tests, catalogue(), tables_for_tests(compiled.plan, tests))
+    if asked.how == "text":
         for result in results:
-            _report(path, result, compiled, verbose)
-        passed += sum(result.passed for result in results)
-        failed += sum(not result.passed for result in results)
-    say(f"{passed} passed, {failed} failed" + (f", {faulty} recipes with errors" if faulty else ""))
-    return 1 if failed or faulty else 0
+            _report(path, result, compiled, asked.verbose)
+    reached = coverage(compiled.plan, results) if asked.covered or asked.least is not None else None
+    return Tested(path, compiled.sources, tuple(results), reached)
+
+
+def _is_good(tested: Tested, least: int | None) -> bool:
+    if tested.results is None or not all(result.passed for result in tested.results):
+        return False
+    return least is None or tested.share >= least
+
+
+def _summary(tested: list[Tested], asked: Asked) -> None:
+    if asked.covered or asked.least is not None:
+        for one in tested:
+            say(covered_text(one, asked.least))
+    results = [result for one in tested for result in one.results or ()]
+    passed = sum(result.passed for result in results)
+    faulty = sum(one.results is None for one in tested)
+    say(f"{passed} passed, {len(results) - passed} failed" + (f", {faulty} recipes with errors" if faulty else ""))
 
 
 def _report(path: str, result: Result, compiled: Compiled, verbose: bool) -> None:

@@ -1,4 +1,4 @@
-"""A sample of the mutants of all recipes is told of at the mutated line; `python -m support.mutation` judges them all."""
+"""A sample of the mutants of all recipes is told of at its line; `python -m support.mutation` judges them all."""
 
 from support.mutation import RECIPES, run
 

@@ -130,6 +130,12 @@ class AsteriskServer:
             raise RuntimeError(f"{account}: {answer.Message}")
         return ami
 
+    def grant(self, section: str) -> None:
+        """Add a section to manager.conf and have it read again."""
+        with (self._run / "etc/manager.conf").open("a") as file:
+            file.write(f"\n{section}")
+        self.cli("manager reload")
+
     def tls_context(self) -> ssl.SSLContext:
         """Trusts this server's authority and no other."""
         return ssl.create_default_context(cafile=str(self.ca_file))
