@@ -1,8 +1,8 @@
 """Opening hours: when it is open, and when it opens or closes next.
 
 Belongs here: local times of a zone as spells of moments, and dates on which nothing opens. Never here: the clock,
-timers (`moments`). Times that daylight saving skips or doubles are the moments that `cron` takes them for: a skipped one
-is the next minute that exists, a doubled one its first coming.
+timers (`moments`). Times that daylight saving skips or doubles are the moments that `cron` takes them for: a skipped
+one is the next minute that exists, a doubled one its first coming.
 """
 
 from __future__ import annotations

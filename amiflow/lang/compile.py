@@ -57,7 +57,7 @@ _Phase: TypeAlias = Callable[[_Analysed], list[Diagnostic]]
 
 # Phases that only look, behind `bind` and `check`, whose tables they read.
 _PHASES: tuple[_Phase, ...] = (
-    lambda known: not_yet(known.file, known.bindings),
+    lambda known: not_yet(known.file),
     lambda known: picture_problems(known.file, known.bindings),
     lambda known: safety(known.file, known.bindings, known.checked, vocabulary_of(known.bindings, known.catalog)),
 )

@@ -22,7 +22,7 @@ from amiflow.plan.testmodel import GivenTable, Test
 
 
 def read_tables(tables: Iterable[Table], root: str | None = None) -> Mapping[str, Rows]:
-    """The contents of each table, by name; a path is relative to `root`, else to the recipe's folder. Raises Trouble."""
+    """The contents of each table; a path is relative to `root`, else to the recipe's folder. Raises Trouble."""
     return {table.name: _read(table, root) for table in tables}
 
 

@@ -51,7 +51,7 @@ _U = TypeVar("_U")
 def run_tests(
     plan: Plan, tests: Iterable[tm.Test], catalog: Catalog | None = None, tables: Mapping[str, Rows] | None = None
 ) -> list[Result]:
-    """Run each test by itself; `tables` are those that a test does not give. Raises nothing that a recipe could cause."""
+    """Run each test by itself; `tables` are what a test does not give. Raises nothing that a recipe could cause."""
     # A test has one server: a flow for a certain one runs on it too.
     anywhere = replace(plan, flows=tuple(replace(flow, server=None) for flow in plan.flows))
     return [_Run(anywhere, test, catalog or load(), tables or {}).result() for test in tests]
