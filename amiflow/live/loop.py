@@ -68,6 +68,9 @@ SOURCE, JOURNAL, ERRANDS, CONTROL = "source", "journal", "errands", "control"
 do errands, and of who listens for signals."""
 
 
+_OWN = effects.Sent | effects.Answered | effects.Unanswered | effects.ErrandDone  # what one machine alone is given
+
+
 @dataclass(slots=True)
 class Runner:
     """A machine of the run, with what tells of it; `number` counts them from 0; `status` is none while it runs."""
@@ -392,7 +395,7 @@ class Loop:
         wall = self._clock.wall()
         brought = runner.machine.handle(item, at, wall)
         if self._journal:
-            own = item if isinstance(item, effects.Sent | effects.Answered | effects.Unanswered) else None
+            own = item if isinstance(item, _OWN) else None
             if own or brought:
                 self._journal.add(wall, runner.number, own, brought)
         for effect in brought:

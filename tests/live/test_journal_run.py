@@ -11,7 +11,7 @@ from amiflow.live.clock import SystemClock
 from amiflow.live.journal_db import Book, Keep
 from amiflow.live.journal_reader import Choice, Entry, reading
 from amiflow.live.log import Log
-from amiflow.live.run import Job, run
+from amiflow.live.run import NOTHING_OUTSIDE, Job, Outside, run
 from amiflow.live.secrets import Mask
 from support.runs import Ran, answering, compiled, server_of
 from support.scripted_ami import Action, Connection, ScriptedAmi, scripted
@@ -21,12 +21,12 @@ flow tidies on start { log "begins" } finally { Setvar { Variable: "X" Value: "1
 """
 
 
-def go(path: Path, ami: ScriptedAmi, ran: Ran, *recipes: str) -> Ran:
+def go(path: Path, ami: ScriptedAmi, ran: Ran, *recipes: str, outside: Outside = NOTHING_OUTSIDE) -> Ran:
     plans = [compiled(text, f"recipe{number}.flow") for number, text in enumerate(recipes)]
     log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug")
     keep = Keep(str(path), 1 << 30, 1e9, Mask())
     jobs = [Job(plan, {}, {}) for plan in plans]
-    ran.status = run(jobs, [(server_of(ami), "hunter2")], log, SystemClock(), keep=keep)
+    ran.status = run(jobs, [(server_of(ami), "hunter2")], log, SystemClock(), keep=keep, outside=outside)
     return ran
 
 
@@ -139,3 +139,12 @@ def test_each_recipe_of_a_run_has_its_own_stories(tmp_path: Path) -> None:
         if one.kind == "log"
     }
     assert told == {("1.1", "recipe0.flow", 1): "first", ("1.1.1", "recipe1.flow", 2): "second"}
+
+
+def test_an_errand_is_written_with_what_came_of_it(tmp_path: Path) -> None:
+    recipe = 'flow f on start { exec ["/bin/true"] or ignore }\n'
+    outside = Outside(("exec:/bin/true",))
+    with scripted(answering()) as ami:
+        go(tmp_path / "journal.sqlite", ami, Ran(), recipe, outside=outside)
+    kinds = [one.kind for one in entries(tmp_path / "journal.sqlite") if one.story]
+    assert kinds[:3] == ["flow-started", "errand", "errand-result"]
