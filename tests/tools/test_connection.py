@@ -39,7 +39,8 @@ def result(steps: str) -> Result:
     [
         'event DialBegin { } advance 31s expect log "unanswered"',
         "event DialBegin { } disconnect reconnect advance 31s expect nothing more",
-        'event UserEvent { Id: "1" } disconnect advance 1s event Hangup { Uniqueid: "1" } reconnect advance 11s expect log "gap"',
+        'event UserEvent { Id: "1" } disconnect advance 1s event Hangup { Uniqueid: "1" } '
+        'reconnect advance 11s expect log "gap"',
         'event UserEvent { Id: "1" } disconnect reconnect event Hangup { Uniqueid: "1" Channel: "X" } expect log "X"',
         'event UserEvent { Id: "1" } advance 11s expect log "timeout"',
         'event Newchannel { Channel: "X" } expect Hangup { Channel: "X" } disconnect',
