@@ -224,3 +224,15 @@ def test_a_failed_transfer_comes_back(run: Run, judge: PlainAmi, sip_call: MakeC
         judge.action("BlindTransfer", Channel=callee, Exten="away", Context="default")
         robot.wait("log", f"{caller} goes back to callee")
         judge.wait("Newexten", Channel=caller, Extension="callee")
+
+
+# --- the day ----------------------------------------------------------------------------------------------------------
+
+
+def test_day_and_night_by_hand(run: Run, judge: PlainAmi) -> None:
+    with run("daily/day_night_holiday") as robot:
+        robot.wait("log", "the telephone is in ")
+        for number, (word, state) in enumerate((("yes", "INUSE"), ("no", "NOT_INUSE"), ("yes", "INUSE")), 2):
+            judge.action("UserEvent", UserEvent="Night", On=word)
+            robot.wait("flow-ended", "done", times=number)
+            assert judge.action("Getvar", Variable="DEVICE_STATE(Custom:night)").Value == state
