@@ -188,7 +188,7 @@ def _simulate(loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, confi
     scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(jobs, scenario, log, clock, kept)
+        return run_simulated(jobs, scenario, log, clock, kept, asked.outside(configured))
 
 
 def _dry_run(

@@ -19,7 +19,7 @@ from amiflow.live.document import Reader
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble, problem
-from amiflow.live.run import Events, Job, run
+from amiflow.live.run import NOTHING_OUTSIDE, Events, Job, Outside, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator
 from amiflow.plan.model import Plan
@@ -80,7 +80,14 @@ def _inner(node: yaml.Node, step: str | int) -> yaml.Node | None:
     return None
 
 
-def run_simulated(jobs: Sequence[Job], scenario: Scenario, log: Log, clock: Clock, keep: Keep | None = None) -> int:
+def run_simulated(
+    jobs: Sequence[Job],
+    scenario: Scenario,
+    log: Log,
+    clock: Clock,
+    keep: Keep | None = None,
+    outside: Outside = NOTHING_OUTSIDE,
+) -> int:
     """Run the plans on a simulated PBX until the scenario has ended and no flow runs; returns the exit status.
 
     Flows for a certain server run on it too.
@@ -94,7 +101,7 @@ def run_simulated(jobs: Sequence[Job], scenario: Scenario, log: Log, clock: Cloc
     here = [replace(job, plan=_anywhere(job.plan)) for job in jobs]
     try:
         events = Events(simulator.begin, simulator.wait)
-        return run(here, [(server, account.secret)], log, clock, events=events, keep=keep)
+        return run(here, [(server, account.secret)], log, clock, events=events, keep=keep, outside=outside)
     finally:
         simulator.stop()
 

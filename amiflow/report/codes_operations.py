@@ -12,6 +12,7 @@ _ROOM = "param room: text\nflow f on start { log room }\n\n"
 _COUNT = 'param number: int = 5\nflow f on start { log "${number}" }\n\n'
 _SERVER = "servers:\n  pbx:\n    host: 127.0.0.1\n    username: amiflow\n    secret: env:PBX_SECRET\n"
 _RATE = 'param seconds: int\nlet rate = 60 / seconds\nflow f on start { log "${rate}" }\n\n'
+_WRITES = 'flow f on start { append "calls.jsonl" {note: "begun"} }\n\n'
 
 OPERATIONS: tuple[Code, ...] = (
     Code(
@@ -102,6 +103,16 @@ OPERATIONS: tuple[Code, ...] = (
         "A flow for a server that is not there would never start. The simulated PBX stands for any.",
         'flow f on start server "pbxx" { log "hello" }\n\n# amiflow.yaml\n' + _SERVER + "\n$ amiflow run r.flow\n",
         'flow f on start server "pbx" { log "hello" }\n\n# amiflow.yaml\n' + _SERVER + "\n$ amiflow run r.flow\n",
+        "command",
+    ),
+    Code(
+        "not-allowed",
+        "error",
+        "What a recipe does beyond AMI is allowed by the run.",
+        "Nothing is fetched, posted, executed or written unless who starts the run says so: by `--allow`, or in\n"
+        "the configuration.",
+        _WRITES + "$ amiflow run r.flow --simulate --no-journal\n",
+        _WRITES + "$ amiflow run r.flow --simulate --no-journal --allow append:calls.jsonl\n",
         "command",
     ),
     Code(
