@@ -1,4 +1,4 @@
-"""The account that `amiflow plan --manager-conf` prints, on real servers: it is enough, and nothing of it is too much."""
+"""The account that `amiflow plan --manager-conf` prints, on real servers: it is enough, and no class is too much."""
 
 import re
 import subprocess
@@ -46,7 +46,7 @@ def less(text: str, key: str, one: str) -> str:
     return re.sub(rf"^{key} = .*$", f"{key} = {left}", text, flags=re.MULTILINE)
 
 
-def test_the_showpiece_runs_with_exactly_this_account(asterisk: AsteriskServer, judge: PlainAmi, tmp_path: Path) -> None:
+def test_the_showpiece_runs_with_this_account(asterisk: AsteriskServer, judge: PlainAmi, tmp_path: Path) -> None:
     with Amiflow(ROBOT, *options(asterisk, tmp_path, section(ROBOT)), cwd=ROOT) as robot:
         robot.wait("ready")
         call = calls.bridged_call(judge)
