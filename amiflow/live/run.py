@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import random
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
 from amiflow.plan.errands import ANY
 from amiflow.plan.model import ActionNeed, OnSignal, Plan
+
+_SWITCH = 0.0005  # seconds that a thread may keep the interpreter while another waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +189,12 @@ def _listening(jobs: Sequence[Job], outside: Outside, poke: Callable[[], None]) 
 
 def _spare_the_collector() -> None:
     """What is there by now stays for the whole run, and a run of a flow leaves no cycles to speak of: looking through
-    everything again and again would hold up events for milliseconds."""
+    everything again and again would hold up events for milliseconds, as would a thread of the log or journal that keeps
+    the interpreter as long as it does by default."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
+    sys.setswitchinterval(_SWITCH)
 
 
 def _check_names(jobs: Sequence[Job], names: Sequence[str]) -> None:
