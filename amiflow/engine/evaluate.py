@@ -40,9 +40,7 @@ class Frame:
 
     __slots__ = ("escapes", "names", "picture", "world")
 
-    def __init__(
-        self, names: dict[str, Value], world: World, escapes: bool, picture: Picture | None = None
-    ) -> None:
+    def __init__(self, names: dict[str, Value], world: World, escapes: bool, picture: Picture | None = None) -> None:
         self.names = names
         self.world = world
         self.escapes = escapes
