@@ -64,3 +64,14 @@ def test_an_application_known_only_later_is_said() -> None:
         made_of('param app = "Echo" flow f on start { Originate { Channel: "PJSIP/1" Application: app } }')
     )
     assert "known only at run time" in text
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_its_head_says_what_is_printed(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    plan = plan_of(str(path), text)
+    assert plan is not None
+    read, write = (",".join(some) or "(nothing)" for some in (read_classes(plan.needs), write_classes(plan)))
+    assert [line for line in text.splitlines() if line.startswith("# The account needs:")] == [
+        f"# The account needs: read = {read}   write = {write}"
+    ]
