@@ -9,8 +9,8 @@ import json
 from datetime import UTC, datetime
 
 from amiflow.live.journal_reader import Entry
-from amiflow.live.log import clean
 from amiflow.live.narrator import describe, written
+from amiflow.report.printable import clean
 
 
 def moment(at: float) -> str:

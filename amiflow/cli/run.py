@@ -17,7 +17,6 @@ from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
 from amiflow.live.control import default_path
 from amiflow.live.dryrun import VirtualClock, play
-from amiflow.live.effects import is_allowance
 from amiflow.live.inputs import Given
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
@@ -25,6 +24,7 @@ from amiflow.live.problems import Refused
 from amiflow.live.run import Job, Outside, run
 from amiflow.live.secrets import Mask
 from amiflow.live.tables import read_tables
+from amiflow.plan.errands import is_allowance
 from amiflow.plan.show import show as plan_text
 
 

@@ -12,9 +12,9 @@ from typing import TextIO
 
 import click
 
-from amiflow.live.log import clean
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic, ordered
+from amiflow.report.printable import clean
 from amiflow.report.render import render
 from amiflow.report.source import Source
 

@@ -9,10 +9,10 @@ import click
 from amiflow.cli.entries import as_json, moment, words
 from amiflow.cli.setup import config_option, configuration, journal_path
 from amiflow.live.journal_reader import Entry, Reader, reading
-from amiflow.live.log import clean
 from amiflow.live.narrator import written
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
+from amiflow.report.printable import clean
 
 _HELP = "`amiflow log` shows ids, such as transfer#12.3: `amiflow trace 12.3`"
 

@@ -109,14 +109,24 @@ class Findings:
         self.found.append(problem)
 
 
+_PARTS: dict[type, tuple[str, ...]] = {}
+
+
+def _parts(kind: type) -> tuple[str, ...]:
+    """The fields of a class of nodes, which may hold nodes; of any other class none. Walks ask this very often."""
+    known = _PARTS.get(kind)
+    if known is None:
+        is_node = is_dataclass(kind) and kind is not Span
+        known = _PARTS[kind] = tuple(field.name for field in fields(kind)) if is_node else ()
+    return known
+
+
 def children(node: object) -> Iterator[object]:
     """The nodes directly in a node, in the order of its fields; tuples are looked into."""
-    if not is_dataclass(node):
-        return
-    for field in fields(node):
-        value = getattr(node, field.name)
+    for name in _parts(type(node)):
+        value = getattr(node, name)
         for item in value if isinstance(value, tuple) else (value,):
-            if is_dataclass(item) and not isinstance(item, Span):
+            if _parts(type(item)):
                 yield item
 
 

@@ -16,9 +16,9 @@ from typing import Literal, TypeAlias
 import yaml
 
 from amiflow.live.document import Raw, Reader
-from amiflow.live.effects import is_allowance
 from amiflow.live.problems import Trouble, problem
 from amiflow.live.secrets import SecretSource, readable_by_all
+from amiflow.plan.errands import is_allowance
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
 

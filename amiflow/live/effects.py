@@ -31,7 +31,6 @@ from amiflow.engine.effects import (
 )
 from amiflow.plan.errands import URL, host_of
 
-KINDS = ("http", "exec", "append")
 _LARGEST = 1 << 20  # bytes of an answer or of a program's output
 _AT_ONCE = 16  # errands in the works; the others wait for one of these to end
 _MODE = 0o600
@@ -65,12 +64,6 @@ class Allowed:
 def allowed(names: Iterable[str]) -> Allowed:
     """From names as people write them."""
     return Allowed(frozenset(map(_normal, names)))
-
-
-def is_allowance(name: str) -> bool:
-    """Whether people may write this: a kind and something behind its colon."""
-    kind, _, what = name.partition(":")
-    return kind in KINDS and bool(what)
 
 
 def _normal(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,11 +17,11 @@ from amiflow.engine.values import to_plain
 from amiflow.live.config import LOG_LEVELS, LogFormat
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.printable import clean
 from amiflow.report.render import render
 from amiflow.report.source import Source, Span
 
 _COLOURS = {"debug": "2", "info": "0", "warn": "33", "error": "31"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NOTHING: Mapping[str, object] = {}
 
 
@@ -117,8 +116,3 @@ class Log:
             source = self._sources.get(span.path)
             self._places[span] = f"{source.path}:{source.position(span.start)[0]}" if source else ""
         return self._places[span]
-
-
-def clean(text: str) -> str:
-    """The text on one line, with control characters spelt out: what a stranger put into a header moves no cursor."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

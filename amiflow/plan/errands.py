@@ -77,6 +77,12 @@ def allowance(operation: Operation) -> str | None:
             return None
 
 
+def is_allowance(name: str) -> bool:
+    """Whether people may allow this: a kind and something behind its colon."""
+    kind, _, what = name.partition(":")
+    return kind in ("http", "exec", "append") and bool(what)
+
+
 def allowances(operations: Iterable[Operation]) -> tuple[str, ...]:
     """What a run must allow for all of them, each once, in order."""
     return tuple(sorted({name for one in operations if (name := allowance(one)) is not None}))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from amiflow.engine.effects import AppendRequest, Errand, ErrandDone, ExecRequest, ExecResult, HttpRequest, Request
-from amiflow.live.effects import Workshop, allowed, is_allowance, needed
+from amiflow.live.effects import Workshop, allowed, needed
+from amiflow.plan.errands import is_allowance
 from amiflow.report.source import Span
 
 
