@@ -1,10 +1,13 @@
 """Recipes of the library, run as users run them, on real Asterisk servers; the judge is a plain connection."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from support import amiflow_process
 from support.amiflow_process import ROOT, Amiflow
 from support.lab import calls
 from support.lab.calls import BridgedCall
@@ -13,6 +16,7 @@ from support.plain_ami import PlainAmi
 
 Run = Callable[..., Amiflow]
 MakeCall = Callable[..., BridgedCall]
+Ask = Callable[..., Any]
 
 
 @pytest.fixture
@@ -25,11 +29,25 @@ def run(asterisk: AsteriskServer, tmp_path: Path) -> Run:
         config.write_text(f"servers:\n  lab:\n    {address}\n    username: amiflow\n    secret: {asterisk.secret}\n")
         config.chmod(0o600)
         given = [word for name, value in params.items() for word in ("--param", f"{name}={value}")]
-        robot = Amiflow(f"recipes/{recipe}.flow", *given, "--config", str(config), cwd=ROOT)
+        places = ("--config", str(config), "--control", str(tmp_path / "control"))
+        robot = Amiflow(f"recipes/{recipe}.flow", *given, *places, cwd=ROOT)
         robot.wait("ready")
         return robot
 
     return begin
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Gives what runs a signal from a process of its own; the reply."""
+
+    def signal(name: str, **fields: str) -> Any:
+        given = [f"{key}={value}" for key, value in fields.items()]
+        done = amiflow_process.amiflow("signal", name, *given, "--control", str(tmp_path / "control"))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return signal
 
 
 def extension(judge: PlainAmi, exten: str, *steps: tuple[str, str]) -> None:
@@ -224,6 +242,42 @@ def test_a_failed_transfer_comes_back(run: Run, judge: PlainAmi, sip_call: MakeC
         judge.action("BlindTransfer", Channel=callee, Exten="away", Context="default")
         robot.wait("log", f"{caller} goes back to callee")
         judge.wait("Newexten", Channel=caller, Extension="callee")
+
+
+def test_a_click_calls_the_agent_and_then_the_customer(run: Run, ask: Ask, judge: PlainAmi) -> None:
+    extension(judge, "+49301234567", ("Answer", ""), ("Wait", "60"))
+    with run("calls/click_to_call", tech="Local", agents='["1234@default", "busy@default"]') as robot:
+        answer = ask("click", agent="1234@default", number="030 1234567")
+        assert answer == {"ok": True, "number": "+49301234567"}
+        robot.wait("log", "1234@default calls +49301234567")
+        customer = judge.wait("Newexten", Extension="+49301234567", Application="Wait").Channel
+        assert customer.startswith("Local/1234@default-") and len(judge.seen("OriginateResponse")) == 1
+        place = len(judge.events)
+        assert ask("click", agent="busy@default", number="030 1234567") == {"ok": False, "why": "busy"}
+        assert ask("click", agent="600@default", number="030 1234567") == {"ok": False, "why": "no such agent"}
+        assert ask("click", agent="1234@default", number="nobody") == {"ok": False, "why": "no number"}
+        tried = [event.Channel for event in judge.events[place:] if event.Event == "Newchannel"]
+        assert tried and all(name.startswith("Local/busy@default-") for name in tried)
+
+
+def test_a_supervisor_listens_whispers_and_joins(run: Run, ask: Ask, judge: PlainAmi, bridged_call: MakeCall) -> None:
+    params = {"tech": "Local", "agents": '["1234@default"]', "supervisors": '["600@default"]'}
+    with run("calls/listen_whisper_barge", **params) as robot:
+        asked = {"supervisor": "600@default", "agent": "1234@default"}
+        assert ask("spy", **asked, how="listen") == {"ok": False, "why": "no call"}
+        assert ask("spy", **asked | {"supervisor": "800@default"}, how="listen") == {"ok": False, "why": "not allowed"}
+        bridged_call()
+        # The signal and the events of the call come by different ways: the first signals may be ahead of them.
+        replies = (ask("spy", **asked, how="listen") for _ in range(20))
+        assert next(one for one in replies if one != {"ok": False, "why": "no call"}) == {"ok": True}
+        assert ask("spy", **asked, how="whisper") == ask("spy", **asked, how="barge") == {"ok": True}
+        robot.wait("log", "600@default hears 1234@default", times=3)
+        spied = judge.until(lambda: found if len(found := judge.seen("ChanSpyStart")) == 3 else None, "three spies")
+        assert all(event.SpyeeChannel.startswith("Local/1234@default-") for event in spied)
+        spies = [row for row in judge.listing("CoreShowChannels") if row.Application == "ChanSpy"]
+        assert sorted(row.ApplicationData for row in spies) == [
+            f"Local/1234@default,q{how}ES" for how in ("B", "", "w")
+        ]
 
 
 # --- the day ----------------------------------------------------------------------------------------------------------
