@@ -136,3 +136,47 @@ def test_a_simulated_pbx_serves_any_client_until_stopped(number: int, status: in
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (status, "")
+
+
+ASKS = """
+flow click on signal click(agent: text) as s {
+  if s.agent == "nobody" { fail "there is no ${s.agent}" }
+  log "${s.agent} clicks"
+  return {agent: s.agent, ok: true}
+}
+"""
+
+
+def give(*args: str) -> tuple[int, str, str]:
+    """What comes of `amiflow signal`: its status, output and errors."""
+    process = start("signal", *args)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_a_signal_reaches_a_run_and_its_reply_comes_back(tmp_path: Path) -> None:
+    Path("asks.flow").write_text(ASKS)
+    Path("long.yaml").write_text('calls: [{at: 1h, from: PJSIP/alice, to: "600"}]\n')
+    place = ("--control", str(tmp_path / "control" / "run"))
+    assert "no run listens" in give("click", "agent=Ann", *place)[2]
+    process = start("run", "asks.flow", "--simulate", "--scenario", "long.yaml", *place)
+    try:
+        assert process.stdout is not None
+        assert any("ready" in line for line in process.stdout)
+        assert give("click", "agent=Zoë", *place) == (0, '{"agent": "Zoë", "ok": true}\n', "")
+        status, out, err = give("click", "agent=nobody", *place)
+        assert (status, out) == (2, "") and "signal click: there is no nobody" in err
+        status, out, err = give("clack", "agent=Ann", *place)
+        assert (status, out) == (2, "") and "signal clack: no flow takes this signal" in err
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0 and "Zoë clicks" in out
+        assert not Path(place[1]).exists()
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("fields", [["agent"], ["=Ann"], ["agent=Ann", "agent=Ben"]])
+def test_a_signal_with_odd_fields_is_wrong_usage(fields: list[str], tmp_path: Path) -> None:
+    status, out, err = give("click", *fields, "--control", str(tmp_path / "c"))
+    assert (status, out) == (2, "") and "a field is given once, as key=value" in err
