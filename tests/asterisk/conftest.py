@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.catalog_check import unknown_things
 from support.lab import calls
 from support.lab.calls import BridgedCall
 from support.lab.install import SUITES
@@ -18,9 +19,14 @@ from support.plain_ami import PlainAmi
 
 @pytest.fixture(scope="session", params=list(SUITES))
 def server(request: pytest.FixtureRequest) -> Iterator[AsteriskServer]:
-    """One server a version for the whole run. A test asks for `asterisk` instead, which cleans up."""
+    """One server a version for the whole run. A test asks for `asterisk` instead, which cleans up.
+
+    At the end, the catalogue must know every event that the judges saw, and all their headers, in this version.
+    """
     with AsteriskServer(request.param) as running:
         yield running
+    seen = [event for events in running.heard for event in events]
+    assert seen and unknown_things(seen, running.major) == [], "the catalogue does not know what this server sends"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import trustme
 
 from support.lab.config import HOST, LATIN1_NAME, SECRET, Folders, Ports, files
 from support.lab.install import Missing, lacking, tree
-from support.plain_ami import PlainAmi
+from support.plain_ami import Frame, PlainAmi
 
 READY_WITHIN = 60.0  # seconds; two to eight are usual
 STOPPED_WITHIN = 20.0
@@ -38,6 +38,8 @@ class AsteriskServer:
         if wants := lacking():
             raise Missing("; ".join(wants))
         self.major = version
+        self.heard: list[list[Frame]] = []
+        """The events of each plain connection ever made to this server, as they come."""
         self.version = ""
         """The exact version, for example `16.28.0~dfsg-0+deb11u4`; empty before the first start."""
         self._root = tree(version)
@@ -124,6 +126,7 @@ class AsteriskServer:
     def connect(self, account: str = "judge") -> PlainAmi:
         """A plain AMI connection, logged in."""
         ami = PlainAmi(self.ami_port)
+        self.heard.append(ami.events)
         answer = ami.login(account, SECRET)
         if answer.Response != "Success":
             ami.close()
