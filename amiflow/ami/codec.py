@@ -185,6 +185,7 @@ def _is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=1024)  # most values are constants of recipes, and each line is tried before it is sent
 def _line(name: str, value: str) -> bytes:
     if not _is_name(name):
         raise LocalError(f"`{name!r:.60}` is no header name")

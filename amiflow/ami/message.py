@@ -10,6 +10,7 @@ AMI declares no charset, so bytes that are no UTF-8 travel as surrogate escapes 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["event", "response", "other"]
@@ -56,12 +57,14 @@ class Message:
 
     def get(self, header: str) -> str | None:
         """The header's first value, or None; the look-up ignores case, but prefers the spelling asked for."""
-        raw, wanted = self.raw, to_bytes(header)
-        if raw.startswith(b":", len(wanted)) and raw[: len(wanted)].lower() == wanted.lower():
+        raw = self.raw
+        length, wanted, key, oddly = _sought(header)
+        if raw.startswith(b":", length) and raw[:length].lower() == wanted:
             return self.name  # whatever the body of a UserEvent says
-        key = b"\r\n" + wanted + b": "
         start = raw.find(key)
         if start < 0:
+            if oddly and self._values is None and oddly not in raw.lower():
+                return None
             values = self._by_name().get(header.casefold())
             return values[0] if values else None
         start += len(key)
@@ -86,6 +89,15 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
+
+
+@lru_cache(maxsize=1024)  # the headers are those that recipes name, again and again
+def _sought(header: str) -> tuple[int, bytes, bytes, bytes]:
+    """How long the name is, the name in lower case, how its line begins where it is spelt as asked, and how in any case
+    (empty where lower-case bytes do not tell)."""
+    name = to_bytes(header)
+    lower = name.lower()
+    return len(name), lower, b"\r\n" + name + b": ", b"\r\n" + lower + b":" if header and header.isascii() else b""
 
 
 def _split(line: bytes) -> tuple[str, str]:
