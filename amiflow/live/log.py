@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from amiflow.engine.effects import Level
 from amiflow.engine.values import to_plain
@@ -25,8 +25,7 @@ _COLOURS = {"debug": "2", "info": "0", "warn": "33", "error": "31"}
 _NOTHING: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One thing that happened. `kind` is a word for machines; `who` the server or the flow that it is about; `frame`
     shows the source, for people."""
 
@@ -37,7 +36,7 @@ class Line:
     flow: str | None = None
     instance: int | None = None
     span: Span | None = None
-    facts: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    facts: Mapping[str, object] = _NOTHING
     frame: Diagnostic | None = None
 
 
@@ -58,15 +57,15 @@ class Log:
         self._wall = wall
         self._mask = mask
         self._form = form
-        self._least = LOG_LEVELS.index(level)
+        self._shown = frozenset(LOG_LEVELS[LOG_LEVELS.index(level) :])
         self._colour = colour
         self._sources = {source.path: source for source in sources}
         self._second = (0, "")
-        self._places: dict[Span, str] = {}
+        self._places: dict[int, tuple[Span, str]] = {}
 
     def shows(self, level: Level) -> bool:
         """Whether lines of this level are written."""
-        return LOG_LEVELS.index(level) >= self._least
+        return level in self._shown
 
     def server(self, level: Level, server: str, kind: str, text: str, **facts: object) -> None:
         """Something about a connection."""
@@ -74,16 +73,15 @@ class Log:
 
     def line(self, line: Line) -> None:
         """Write a line, if its level is written at all."""
-        if self.shows(line.level):
+        if line.level in self._shown:
             self._write(self._mask(self._json(line) if self._form == "json" else self._text(line)))
 
     def _text(self, line: Line) -> str:
-        who = line.server or ""
+        who = f"{line.server} " if line.server else ""
         if line.flow:
-            who = f"{line.flow}#{line.instance}" if line.instance is not None else line.flow
-        place = self._place(line.span)
-        parts = (self._moment(), f"{line.level:5}", who, f"({place})" if place else "", clean(line.text))
-        text = " ".join(part for part in parts if part)
+            who = f"{line.flow}#{line.instance} " if line.instance is not None else f"{line.flow} "
+        place = self._place(line.span) if line.span is not None else ""
+        text = f"{self._moment()} {line.level:5} {who}{place}{clean(line.text)}"
         if self._colour:
             text = f"\x1b[{_COLOURS[line.level]}m{text}\x1b[0m"
         return f"{text}\n{render(line.frame, self._sources, colour=self._colour)}" if line.frame else text
@@ -109,10 +107,11 @@ class Log:
             fields["facts"] = {name: to_plain(value) for name, value in line.facts.items()}
         return json.dumps(fields)
 
-    def _place(self, span: Span | None) -> str:
-        if span is None:
-            return ""
-        if span not in self._places:
+    def _place(self, span: Span) -> str:
+        """Kept by the span's identity: a plan has few, and they come again and again."""
+        kept = self._places.get(id(span))
+        if kept is None or kept[0] is not span:
             source = self._sources.get(span.path)
-            self._places[span] = f"{source.path}:{source.position(span.start)[0]}" if source else ""
-        return self._places[span]
+            place = f"({source.path}:{source.position(span.start)[0]}) " if source else ""
+            kept = self._places[id(span)] = (span, place)
+        return kept[1]
