@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Text in, text out: no socket, no process. They share the processors; the others, which wait for each other, do not.
 PURE := tests/report tests/ami tests/plan tests/lang tests/engine tests/tools
+SECONDS ?= 600
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 
-.PHONY: help demo test mutants test-asterisk bench bench-short wheel-check clean docs
+.PHONY: help demo test mutants fuzz test-asterisk bench bench-short wheel-check clean docs
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
 	@echo "make test           linters and the whole test suite"
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
+	@echo "make fuzz           feed the compiler with texts that nobody would write, for SECONDS (default 600)"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
 	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
@@ -32,6 +34,9 @@ test: $(VENV)/.installed-dev
 
 mutants: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.mutation
+
+fuzz: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz --seconds $(SECONDS)
 
 test-asterisk: $(VENV)/.installed-dev
 	$(LAB) install

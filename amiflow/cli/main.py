@@ -103,6 +103,9 @@ def main(args: Sequence[str]) -> int:
         # Whoever read our output has seen enough; the interpreter must not stumble over it again while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ENVIRONMENT
+    except MemoryError:
+        complain("the system has no room for this: it takes too much memory")
+        return ENVIRONMENT
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             complain(f"the system has no room for this: {error.strerror}")

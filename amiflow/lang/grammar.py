@@ -24,6 +24,8 @@ from lark.utils import TextSlice
 Branch: TypeAlias = Tree[Token]
 Start = Literal["file", "interpolation"]
 
+MOST_OPEN = 4000
+"""Parser states that a `Cursor` keeps: it copies them at each token, so that more would take time without bound."""
 END = "$END"
 FOREIGN = "FOREIGN"
 """Type of a token that no terminal of the grammar matches: a sign of another language, half a text, rubbish."""
@@ -120,6 +122,11 @@ class Grammar:
         """The names of all terminals, ignored ones included."""
         return tuple(sorted(terminal.name for terminal in self._lark.terminals))
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, as sequences of symbols without operators."""
+        return tuple(self._lark.rules)
+
     def literal(self, terminal: str) -> str | None:
         """The text of a terminal that is always the same word or sign, else None."""
         return self._literals.get(terminal)
@@ -184,6 +191,8 @@ class Cursor:
 
     def take(self, type_: str) -> bool:
         """Go on by a token of this type; False, with nothing changed, where the grammar has no room for it."""
+        if len(self._stack) > MOST_OPEN:
+            return False
         states, stack = self._grammar.states, list(self._stack)
         while True:
             entry = states[stack[-1]].get(type_)

@@ -25,6 +25,10 @@ _EXPORTED = (
 )  # fmt: skip
 
 
+MOST_OPEN = 20
+"""How many files may stand open within each other, each importing the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Module:
     """An imported file: what its names are called in the whole, and which of them are tasks. Of a broken one nothing
@@ -66,6 +70,9 @@ class Importer:
             target = _joined(path, decl.path.value)
             if target in self._open:
                 self.found.append(problems.import_cycle(decl, target))
+                modules[decl.name.text] = _Module({}, frozenset(), broken=True)
+            elif len(self._open) >= MOST_OPEN:
+                self.found.append(problems.imports_too_deep(decl, MOST_OPEN))
                 modules[decl.name.text] = _Module({}, frozenset(), broken=True)
             elif decl.path.value:
                 modules[decl.name.text] = self._module(target, f"{prefix}{decl.name.text}.")

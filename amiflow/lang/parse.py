@@ -23,7 +23,8 @@ MAX_NESTING = 50
 """How deep brackets may be nested."""
 MAX_LINE = 100_000
 """Characters in one line."""
-MAX_TEXT = 32_000_000
+MAX_LINES = 20_000
+MAX_TEXT = 1_000_000
 """Characters in one recipe."""
 
 _OPEN = "([{"
@@ -90,6 +91,10 @@ def _refusal(source: Source) -> Diagnostic | None:
     if len(source.text) > MAX_TEXT:
         label = Label(Span(source.path, 0, 0), f"{len(source.text)} characters", primary=True)
         return Diagnostic("too-long", "error", "the recipe is too long", label, notes=(f"at most {MAX_TEXT} are read",))
+    if source.lines > MAX_LINES:
+        label = Label(Span(source.path, 0, 0), f"{source.lines} lines", primary=True)
+        notes = (f"at most {MAX_LINES} are read",)
+        return Diagnostic("too-long", "error", "the recipe is too long", label, notes=notes)
     long = re.search(rf"[^\n\r]{{{MAX_LINE + 1}}}", source.text)
     if long is None:
         return None

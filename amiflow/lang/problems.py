@@ -886,6 +886,11 @@ def import_cycle(decl: nodes.ImportDecl, path: str) -> Diagnostic:
     return _problem("import-cycle", f"`{path}` imports itself", decl.path.span, "leads back to it")
 
 
+def imports_too_deep(decl: nodes.ImportDecl, most: int) -> Diagnostic:
+    headline = f"at most {most} files import each other in a row"
+    return _problem("nested-too-deep", headline, decl.path.span, "one too many")
+
+
 def unused_import(decl: nodes.ImportDecl) -> Diagnostic:
     return _problem("unused-name", f"nothing of `{decl.name.text}` is used", decl.name.span, "never used")
 

@@ -29,6 +29,8 @@ QUIET = 2
 """A mistake that follows another one within so many tokens is its echo, and is not reported."""
 MOST = 100
 """Mistakes after which reading ends."""
+MOST_ECHOES = 500
+"""Changes after which reading ends, those included that are only echoes of mistakes."""
 
 CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB", "_RSQB_VALUE": "LSQB", "RBRACE": "LBRACE"}
@@ -101,6 +103,7 @@ class Recovery:
     mistakes: list[Mistake] = field(default_factory=list)
     _checkpoint: tuple[int, Cursor] = field(init=False)
     _quiet_until: int = -1
+    _changes: int = 0
 
     def run(self) -> Branch | None:
         """Read to the end; the tree of what could be read, or None where nothing could."""
@@ -130,6 +133,7 @@ class Recovery:
     def _mend(self, history: list[Cursor], cursor: Cursor, refused: Token) -> Cursor | None:
         """A cursor behind the mistake, `tokens` changed to fit; None where reading ends."""
         best: tuple[int, Fix, Cursor] | None = None
+        self._changes += 1
         for fix, base in self._candidates(history, cursor, refused):
             trial = _applied(fix, base)
             if trial is None:
@@ -138,12 +142,15 @@ class Recovery:
             score = progress * 4 - fix.cost
             if (progress or fix.kind == "habit") and (best is None or score > best[0]):
                 best = (score, fix, trial)
-        if best is None or best[0] < 4 or len(self.mistakes) >= MOST:
+        if best is None or best[0] < 4 or self._exhausted():
             return self._panic(cursor, refused)
         _, fix, trial = best
         self._note(fix, cursor, refused)
         self.tokens[fix.at :] = fix.put
         return trial
+
+    def _exhausted(self) -> bool:
+        return len(self.mistakes) >= MOST or self._changes >= MOST_ECHOES
 
     def _note(self, fix: Fix, cursor: Cursor, refused: Token) -> None:
         place = fix.put[0].start_pos if fix.put else refused.start_pos
@@ -174,7 +181,7 @@ class Recovery:
         if self.rule == "interpolation":
             return None
         resumed = checkpoint.fork()
-        resumed.offset = self.end if following is None or len(self.mistakes) >= MOST else following.start()
+        resumed.offset = self.end if following is None or self._exhausted() else following.start()
         self._checkpoint = (at, resumed.fork())
         del self.tokens[at:]
         return resumed

@@ -23,6 +23,12 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d{1,15})\s*(B|kB|KB|MB|GB|)")
 _BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+MOST_NODES = 50_000
+"""Keys and values in one document, each counted as often as an alias repeats it."""
+MOST_DEPTH = 60
+"""How deep they may be nested; no alias leads back to what holds it, so."""
+MOST_TEXT = 1_000_000
+"""Characters in one document."""
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
 
@@ -52,21 +58,41 @@ class Reader:
     hidden: list[Span] = field(default_factory=list)
 
     def root(self) -> yaml.Node | None:
-        """The document's node; none where it is empty or no YAML."""
+        """The document's node; none where it is empty, no YAML, or larger than anything that was written by hand."""
+        if len(self.source.text) > MOST_TEXT:
+            self.bad(Span(self.source.path, 0, 1), f"at most {MOST_TEXT} characters are read", "longer than that")
+            return None
         try:
-            return yaml.compose(self.source.text, Loader=yaml.SafeLoader)
+            node = yaml.compose(self.source.text, Loader=yaml.SafeLoader)
+            return node if node is None or self._measured(node) else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             at = mark.index if mark else 0
             self.bad(
                 Span(self.source.path, at, at + 1), "this is not YAML", (error.problem or "cannot be read").lower()
             )
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # the latter for an escape that names no character
             at = getattr(error, "position", 0)
             self.bad(Span(self.source.path, at, at + 1), "this is not YAML", "a character that YAML does not allow")
         except RecursionError:
             self.bad(Span(self.source.path, 0, 1), "this YAML is nested too deep", "nested too deep")
         return None
+
+    def _measured(self, root: yaml.Node) -> bool:
+        """Whether the document is within its bounds: what walks it may recurse, and aliases may double it again."""
+        count, todo = 0, [(root, 0)]
+        while todo:
+            node, depth = todo.pop()
+            count += 1
+            if depth > MOST_DEPTH or count > MOST_NODES:
+                why = "nested too deep" if depth > MOST_DEPTH else f"more than {MOST_NODES} values, aliases counted"
+                self.bad(self.span(node), "this YAML holds too much", why)
+                return False
+            if isinstance(node, yaml.MappingNode):
+                todo += [(one, depth + 1) for pair in node.value for one in pair]
+            elif isinstance(node, yaml.SequenceNode):
+                todo += [(one, depth + 1) for one in node.value]
+        return True
 
     def span(self, node: yaml.Node) -> Span:
         """Where a node stands."""

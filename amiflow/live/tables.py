@@ -20,6 +20,8 @@ from amiflow.plan.keeping import Table
 from amiflow.plan.model import Plan
 from amiflow.plan.testmodel import GivenTable, Test
 
+MOST_YAML = 1_000_000
+
 
 def read_tables(tables: Iterable[Table], root: str | None = None) -> Mapping[str, Rows]:
     """The contents of each table; a path is relative to `root`, else to the recipe's folder. Raises Trouble."""
@@ -47,10 +49,19 @@ def _read(table: Table, root: str | None) -> Rows:
 def _rows(kind: str, text: str) -> list[object]:
     if kind == ".csv":
         return list(csv.DictReader(io.StringIO(text, newline="")))
-    data = json.loads(text) if kind == ".json" else yaml.safe_load(text)
+    data = json.loads(text) if kind == ".json" else _yaml(text)
     if not isinstance(data, list):
         raise TableError("a list of records is wanted")
     return [_plain(row) for row in data]
+
+
+def _yaml(text: str) -> object:
+    if len(text) > MOST_YAML:
+        raise TableError(f"a YAML file of more than {MOST_YAML} characters takes too long to read; write CSV or JSON")
+    try:
+        return yaml.safe_load(text)
+    except (KeyError, AttributeError):  # `!!bool maybe`, `!!timestamp maybe`
+        raise TableError("a value is not of its tag") from None
 
 
 def _plain(row: object) -> object:

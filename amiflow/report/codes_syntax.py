@@ -77,7 +77,7 @@ SYNTAX: tuple[Code, ...] = (
     Code(
         "too-long",
         "error",
-        "A line has at most 100,000 characters, a recipe 32 million.",
+        "A line has at most 100,000 characters, a recipe 20,000 lines and a million.",
         "A text beyond that was not written by hand, and is refused unread.",
         'let a = "' + "x" * 100_000 + '"\n',
         'let a = "x"\n',
