@@ -94,7 +94,11 @@ def _decode(data: Any, hint: Any, place: str) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
         return _decode_object(data, hint, place)
     if hint is timedelta:
-        return timedelta(microseconds=_decode(data.get("us") if isinstance(data, dict) else None, int, place))
+        us = _decode(data.get("us") if isinstance(data, dict) else None, int, place)
+        try:
+            return timedelta(microseconds=us)
+        except OverflowError:
+            raise StoreError(f"{place}: a duration too long for any clock") from None
     if type(data) is not hint and not (hint is float and type(data) is int):
         raise StoreError(f"{place}: {hint.__name__} wanted, not {data!r:.40}")
     return data
@@ -104,7 +108,7 @@ def _decode_union(data: Any, hints: tuple[Any, ...], place: str) -> Any:
     if isinstance(data, dict):
         tag = data.get("is")
         named = {"duration" if hint is timedelta else getattr(hint, "__name__", ""): hint for hint in hints}
-        if tag not in named:
+        if not isinstance(tag, str) or tag not in named:
             raise StoreError(f"{place}: `{tag}` cannot stand here")
         return _decode(data, named[tag], place)
     if data is None and NoneType in hints:

@@ -62,3 +62,10 @@ def test_what_is_wrong_is_named_with_its_place(path: tuple[str | int, ...], valu
 def test_what_is_no_plan_is_refused(text: str) -> None:
     with pytest.raises(StoreError):
         load(text)
+
+
+@pytest.mark.parametrize("value", [{"is": []}, {"is": {}}, {"is": "duration", "us": 10**30}, -1, []])
+@pytest.mark.parametrize("key", ["trigger", "max"])
+def test_a_value_that_no_compiler_wrote_is_refused(key: str, value: object) -> None:
+    with pytest.raises(StoreError):
+        load(edited(*FLOW, key, value=value))
