@@ -59,9 +59,15 @@ def latin1_call(judge: PlainAmi) -> Callable[[], BridgedCall]:
 
 
 @pytest.fixture
-def sip_call(asterisk: AsteriskServer, judge: PlainAmi) -> Iterator[Callable[..., BridgedCall]]:
+def sip(asterisk: AsteriskServer) -> Iterator[SipEndpoints]:
+    """SIP endpoints of the server, played by sipp."""
+    with SipEndpoints(asterisk.ports) as endpoints:
+        yield endpoints
+        asterisk.clean()  # while the endpoints still answer, else each BYE is retried for half a minute
+
+
+@pytest.fixture
+def sip_call(sip: SipEndpoints, judge: PlainAmi) -> Callable[..., BridgedCall]:
     """Makes a call of two PJSIP channels in a basic bridge, between two sipp endpoints; the caller's scenario is given
     where it is to do more than to call, such as `holder.xml`."""
-    with SipEndpoints(asterisk.ports) as endpoints:
-        yield lambda *caller: endpoints.call(judge, *caller)
-        asterisk.clean()  # while the endpoints still answer, else each BYE is retried for half a minute
+    return lambda *caller: sip.call(judge, *caller)

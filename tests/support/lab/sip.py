@@ -13,7 +13,7 @@ from typing import Self
 
 from support.lab.calls import BridgedCall, wait_for_bridge
 from support.lab.config import HOST, Ports
-from support.plain_ami import PlainAmi
+from support.plain_ami import Frame, PlainAmi
 
 SCENARIOS = Path(__file__).parents[2] / "asterisk" / "sipp"
 LIFETIME = 120  # seconds, after which sipp ends by itself whatever happens
@@ -29,12 +29,16 @@ class SipEndpoints:
         self._folder = tempfile.TemporaryDirectory(prefix="amiflow-sipp-")
 
     def call(self, ami: PlainAmi, caller: str = "caller.xml") -> BridgedCall:
-        """A call from one endpoint, which plays the scenario `caller`, to another, through extension 85PORT: two PJSIP
-        channels in a basic bridge."""
+        """A call, see `dial`, once it is answered: two PJSIP channels in a basic bridge."""
+        first = self.dial(ami, caller)
+        return wait_for_bridge(ami, lambda event: event.Linkedid == first.Uniqueid)
+
+    def dial(self, ami: PlainAmi, caller: str = "caller.xml") -> Frame:
+        """Begins a call from one endpoint, which plays the scenario `caller`, to another, through extension 85PORT: the
+        Newchannel of its channel."""
         dialled = f"85{self._run('callee.xml')}"
         self._run(caller, f"{HOST}:{self._sip}", "-s", dialled)
-        first = ami.wait("Newchannel", Exten=dialled)
-        return wait_for_bridge(ami, lambda event: event.Linkedid == first.Uniqueid)
+        return ami.wait("Newchannel", Exten=dialled)
 
     def close(self) -> None:
         for process in self._running:
