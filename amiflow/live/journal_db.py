@@ -45,12 +45,15 @@ _SCHEMA = (
       kind TEXT NOT NULL, level TEXT NOT NULL, server TEXT, flow TEXT, file TEXT, line INTEGER, action TEXT,
       text TEXT NOT NULL, facts TEXT, message BLOB)""",
 )
-_INSERT = (
+_INTO = (
     "INSERT INTO entry (run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts,"
     " message) VALUES "
 )
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_MANY = 200  # rows in one statement: SQLite takes 32,766 values since 3.32
+# Rows in one statement (SQLite takes 32,766 values since 3.32). Few sizes, as each statement is kept ready, and costs
+# time and memory to make.
+_SIZES = (128, 32, 8, 1)
+_INSERTS = {size: _INTO + ", ".join([_ROW] * size) for size in _SIZES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +204,12 @@ class Book:
 
     def _insert(self, db: sqlite3.Connection, run: int, rows: Sequence[Row]) -> None:
         """Many rows in one statement: Python's lock is let go of and waited for once in each."""
-        for first in range(0, len(rows), _MANY):
-            values = [self._values(run, row) for row in rows[first : first + _MANY]]
-            db.execute(_INSERT + ", ".join([_ROW] * len(values)), list(chain.from_iterable(values)))
+        first = 0
+        for size in _SIZES:
+            while len(rows) - first >= size:
+                values = [self._values(run, row) for row in rows[first : first + size]]
+                db.execute(_INSERTS[size], list(chain.from_iterable(values)))
+                first += size
 
     def _values(self, run: int, row: Row) -> tuple[object, ...]:
         """The row as SQL takes it: no secret, and nothing that is no UTF-8."""
