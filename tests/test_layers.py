@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from support.layers import read, read_project, violations
 
 ROOT = Path(__file__).resolve().parent.parent
