@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Text in, text out: no socket, no process. They share the processors; the others, which wait for each other, do not.
+# Text in, text out: no socket, no process; in seconds. They share the processors. The others do not: those that wait for
+# a process or a socket, and tests/search, which looks for texts that break the compiler.
 PURE := tests/report tests/ami tests/plan tests/lang tests/engine tests/tools
 SECONDS ?= 600
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab

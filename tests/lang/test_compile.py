@@ -18,12 +18,13 @@ from amiflow.report.codes import CODES
 from amiflow.report.kind import Code
 from amiflow.report.render import render
 from support.programs import Program, programs
+from support.recipes import RECIPES
+from support.recipes import compiled as whole_recipe
 
 HERE = Path(__file__).parent
 RIGHT = programs(HERE / "programs" / "right.flow")
 WRONG = programs(HERE / "programs" / "wrong.flow")
 COMPILED_KINDS = {row.name: row for row in CODES.values() if row.language == "recipe"}
-RECIPES = sorted((HERE.parent.parent / "recipes").rglob("*.flow"))
 
 
 @cache
@@ -46,9 +47,9 @@ def test_right(program: Program) -> None:
     assert load_plan(dump(result.plan)) == result.plan
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_recipes(path: Path) -> None:
-    result = compile_recipe(str(path), lambda name: Path(name).read_text(encoding="utf-8"), load(), grammar())
+@pytest.mark.parametrize("path", RECIPES)
+def test_recipes(path: str) -> None:
+    result = whole_recipe(path)
     assert result.plan is not None and result.tests and not result.diagnostics, shown(result)
 
 

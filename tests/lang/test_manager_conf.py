@@ -1,36 +1,21 @@
 """The account that a recipe needs: enough, and without any one class of it not enough."""
 
-from pathlib import Path
-
 import pytest
 
-from amiflow.ami.catalog import load
-from amiflow.lang.compile import compile_recipe
-from amiflow.lang.grammar import build
 from amiflow.plan.manager_conf import manager_conf, read_classes, write_classes
 from amiflow.plan.model import Plan
-
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.flow"))
-GRAMMAR = build()
-
-
-def plan_of(path: str, text: str) -> Plan | None:
-    def read(other: str) -> str:
-        return text if other == path else Path(other).read_text(encoding="utf-8")
-
-    return compile_recipe(path, read, load(), GRAMMAR).plan
+from support.recipes import RECIPES, ROOT, compile_text, plan_of
 
 
 def made_of(text: str) -> Plan:
-    plan = plan_of("r.flow", text)
+    plan = compile_text(text).plan
     assert plan is not None
     return plan
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_no_class_of_it_can_be_left_out(path: Path) -> None:
-    plan = compile_recipe(str(path), lambda name: Path(name).read_text(encoding="utf-8"), load(), GRAMMAR).plan
-    assert plan is not None
+@pytest.mark.parametrize("path", RECIPES)
+def test_no_class_of_it_can_be_left_out(path: str) -> None:
+    plan = plan_of(path)
     read, write = set(read_classes(plan.needs)), set(write_classes(plan))
     for event in plan.needs.events:
         assert set(event.classes) <= read
@@ -66,11 +51,9 @@ def test_an_application_known_only_later_is_said() -> None:
     assert "known only at run time" in text
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_its_head_says_what_is_printed(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    plan = plan_of(str(path), text)
-    assert plan is not None
+@pytest.mark.parametrize("path", RECIPES)
+def test_its_head_says_what_is_printed(path: str) -> None:
+    plan, text = plan_of(path), (ROOT / path).read_text(encoding="utf-8")
     read, write = (",".join(some) or "(nothing)" for some in (read_classes(plan.needs), write_classes(plan)))
     assert [line for line in text.splitlines() if line.startswith("# The account needs:")] == [
         f"# The account needs: read = {read}   write = {write}"
