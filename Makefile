@@ -30,7 +30,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict amiflow
-	$(BIN)/pytest -q --numprocesses auto $(PURE)
+	$(BIN)/pytest -q --numprocesses auto --dist worksteal $(PURE)
 	$(BIN)/pytest $(addprefix --ignore=,$(PURE)) tests
 
 mutants: $(VENV)/.installed-dev

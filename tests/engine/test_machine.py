@@ -330,7 +330,7 @@ def told(effects: list[Effect]) -> list[str]:
     return lines
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(EVENTS, max_size=25))
 def test_the_same_inputs_give_the_same_effects_with_and_without_the_index(events: list[tuple[str, str, float]]) -> None:
     first = told(play(True, events))
@@ -338,7 +338,7 @@ def test_the_same_inputs_give_the_same_effects_with_and_without_the_index(events
     assert told(play(False, events)) == first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(EVENTS, max_size=25))
 def test_after_the_end_nothing_is_left(events: list[tuple[str, str, float]]) -> None:
     machine = Machine(rich_plan(True), Inputs(), Options("run", ("pbx",)))

@@ -98,7 +98,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(RIGHT), st.data())
 def test_any_text_gives_a_plan_or_diagnostics(program: Program, data: st.DataObject) -> None:
     pieces = program.text.split(" ")

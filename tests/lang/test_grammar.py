@@ -1,16 +1,11 @@
-"""The grammar itself: no conflict, words for everything, a cache that helps and never harms."""
+"""The grammar itself: words for everything, a cache that helps and never harms."""
 
 from pathlib import Path
 
 import pytest
-from lark import Lark
 
-from amiflow.lang.grammar import Grammar, build, grammar_text
+from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.words import word_for
-
-
-def test_there_is_no_conflict_in_strict_mode() -> None:
-    Lark(grammar_text(), parser="lalr", lexer="contextual", start=["file", "interpolation"], strict=True)
 
 
 @pytest.mark.parametrize("terminal", build().terminals)
