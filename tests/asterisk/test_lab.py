@@ -73,7 +73,8 @@ def test_both_legs_move_into_the_conference(judge: PlainAmi, bridged_call: MakeC
     move(judge, call)
     assert members(judge) == call.channels
     judge.wait("BridgeDestroy", BridgeUniqueid=call.bridge)
-    assert judge.seen("Hangup") == []
+    # Of these legs alone: hangups of a test before may still come in.
+    assert not [event for event in judge.seen("Hangup") if event.Channel in call.channels]
 
 
 @pytest.mark.parametrize(
