@@ -87,7 +87,7 @@ STREAM = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(STREAM, st.lists(st.integers(1, 40), max_size=60))
 def test_scanner_and_codec_agree(data: bytes, sizes: list[int]) -> None:
     everything = decode(data, [], None)

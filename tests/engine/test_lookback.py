@@ -134,7 +134,7 @@ def said(made: Any, events: list[tuple[str, str, str]]) -> tuple[list[str], list
     return bench.said, bench.ended
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(PARTS, min_size=1, max_size=3), st.lists(EVENTS, min_size=6, max_size=12), st.booleans())
 def test_keeping_what_may_be_wanted_is_as_good_as_keeping_all(
     parts: list[list[tuple[str, Any]]], events: list[tuple[str, str, str]], closing: bool

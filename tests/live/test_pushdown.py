@@ -18,31 +18,8 @@ from amiflow.live.pushdown import event_filter
 from amiflow.plan.model import Plan
 from support.runs import Ran, answering, compiled, go, server_of
 from support.scripted_ami import COMMANDS, Action, Connection, scripted
+from support.watching import RECIPE
 
-RECIPE = """
-param room: text = "700"
-param least: int = 2
-
-flow enters
-  on BridgeEnter as e where e.BridgeNumChannels == least and e.Context == "default"
-  then Hangup as h where h.Uniqueid == e.Uniqueid and h.Cause == 16 within 10m
-  until VarSet as v where v.Uniqueid == e.Uniqueid and v.Value == "end"
-{
-  Redirect { Channel: e.Channel Context: "default" Exten: room Priority: 1 } or ignore
-  wait any {
-    VarSet as v where v.Uniqueid == e.Uniqueid and v.Value == room { log "set" }
-    Newexten as x where x.Exten == room { Hangup { Channel: e.Channel } or ignore }
-    after 1h { log "late" }
-  }
-}
-
-flow calls
-  on Newexten as x where x.Exten == room or x.Context == "other"
-{
-  Originate { Channel: "Local/1@default" Context: "default" Exten: "1" Priority: 1 } within 1m
-    or as e { log "${e.kind}" }
-}
-"""
 PLAN = compiled(RECIPE)
 
 
