@@ -1,7 +1,7 @@
 """The one loop: servers' bytes to machines, machines' effects to servers, until every machine is at its end.
 
 Belongs here: waiting, the order of things within a turn, and who gets what. Never here: when to connect again
-(`supervise`), what a flow does (`engine`), words (`narrator`).
+(`supervise`), what a flow does (`engine`), words (`narrator`, `tidings`), what is asked at login (`login`).
 
 A turn: sleep until something is readable, a signal or worker has come, or the earliest deadline; read what is there, up
 to a bound, from every server (Asterisk cuts off a client that lets 100 ms pass while its buffers are full); then act on
@@ -19,14 +19,9 @@ from typing import assert_never
 
 from amiflow.ami.reports import (
     Answered,
-    Closed,
     Event,
-    LoggedIn,
-    LoginRefused,
     Ready,
     Sent,
-    ServerShutdown,
-    Stray,
     Unanswered,
 )
 from amiflow.engine import effects
@@ -45,24 +40,22 @@ from amiflow.engine.effects import (
     Withdraw,
 )
 from amiflow.engine.machine import Machine
-from amiflow.live import pushdown
 from amiflow.live.clock import Clock
 from amiflow.live.control import Control
 from amiflow.live.effects import Workshop, allowed
 from amiflow.live.journal_file import Journal
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
+from amiflow.live.login import Asking
 from amiflow.live.narrator import Narrator
-from amiflow.live.privileges import complaint, grant, missing
-from amiflow.live.problems import Trouble
-from amiflow.live.supervise import NotConnected, Peer, PeerEvent, Refusal
+from amiflow.live.supervise import Peer, PeerEvent, Refusal
+from amiflow.live.tidings import Tidings
 from amiflow.live.wake import Finished, Wake
 from amiflow.plan.model import ActionNeed
 
 READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
 _QUIET = 0.3
-_ASKING = 5.0
 SOURCE, JOURNAL, ERRANDS, CONTROL = "source", "journal", "errands", "control"
 """The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
 do errands, and of who listens for signals."""
@@ -104,23 +97,18 @@ class Loop:
     ) -> None:
         self._peers = {peer.name: peer for peer in peers}
         self._runners = runners
-        self._needs = needs
         self._log = log
         self._clock = clock
         self._wake = wake
-        self._run_id = run_id
         self._begun = begun
         self._journal = journal
-        self._filter = event_filter
         self._workshop = workshop or Workshop(allowed(()), _nobody)
         self._control = control
         self._control_asked: dict[str, int] = {}
         self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
-        self._asked: dict[str, tuple[Peer, Ready]] = {}
-        self._filtering: dict[str, tuple[Peer, Ready]] = {}
-        self._questions = 0
-        self._untried = set(self._peers)
+        self._asking = Asking(needs, event_filter, run_id, log, clock, self._heard, self._be_ready)
+        self._tidings = Tidings(self._peers, log, clock)
         self._inputs: list[tuple[Runner | None, Input]] = []
         self._stopped_by: int | None = None
         self._cut = False
@@ -255,87 +243,24 @@ class Loop:
             case Sent(action_id=action_id):
                 self._of(action_id, effects.Sent(action_id))
             case Answered(action_id=action_id, response=response, rows=rows):
-                if action_id in self._asked:
-                    self._weigh(*self._asked.pop(action_id), event)
-                if action_id in self._filtering:
-                    self._filtered(*self._filtering.pop(action_id), event)
-                self._of(action_id, effects.Answered(action_id, response, rows))
+                if not self._asking.answered(event):
+                    self._of(action_id, effects.Answered(action_id, response, rows))
             case Unanswered(action_id=action_id, sent=sent):
-                self._asked.pop(action_id, None)
-                self._filtering.pop(action_id, None)
+                self._asking.unanswered(action_id)
                 reason = "" if sent else "the connection broke before it could be sent"
                 self._of(action_id, effects.Unanswered(action_id, "unknown" if sent else "unsent", reason))
             case Ready():
-                self._log_in(peer, event)
+                self._tidings.logged_in(peer)
+                self._asking.begin(peer, event)
             case _:
-                self._tell(peer, event)
+                lost = self._tidings.tell(peer, event)
+                if lost is not None:
+                    self._inputs.append((None, lost))
 
     def _of(self, action_id: str, item: Input) -> None:
         owner = self._owners.get(action_id)
         if owner is not None:
             self._inputs.append((owner, item))
-
-    def _tell(
-        self, peer: Peer, event: LoggedIn | LoginRefused | ServerShutdown | Stray | Closed | NotConnected
-    ) -> None:
-        match event:
-            case LoggedIn(ami_version=version, plain=plain):
-                self._log.server("info", peer.name, "logged-in", self._welcome(peer, version), ami=version)
-                if plain and peer.link and not peer.link.encrypted and not _is_local(peer.server.host):
-                    text = "the secret was sent in plain text over an unencrypted connection: see `tls` and `auth`"
-                    self._log.server("warn", peer.name, "plain-login", text)
-            case LoginRefused(message=message):
-                self._refused(peer, message)
-            case ServerShutdown(restart=restart):
-                text = "Asterisk restarts" if restart else "Asterisk shuts down"
-                self._log.server("warn", peer.name, "shutdown", text)
-            case Stray(message=message):
-                self._log.server("debug", peer.name, "stray", f"belongs to nothing: {message!r}")
-            case Closed(reason=reason, why=why):
-                self._closed(peer, reason, why)
-            case NotConnected(reason=reason):
-                self._not_connected(peer, reason)
-            case _:
-                assert_never(event)
-
-    # --- connections ---
-
-    def _welcome(self, peer: Peer, version: str) -> str:
-        where = f"{peer.server.host}:{peer.server.port}"
-        secured = " over TLS" if peer.link and peer.link.encrypted else ""
-        return f"logged in to {where}{secured} as {peer.server.username} (manager interface {version or 'unknown'})"
-
-    def _log_in(self, peer: Peer, ready: Ready) -> None:
-        """Ask first what the account may do, where the plans send anything or events are to be filtered."""
-        self._untried.discard(peer.name)
-        if self._needs or self._filter:
-            self._ask(self._asked, peer, ready, ("Action", "ListCommands"))
-        else:
-            self._be_ready(peer, ready)
-
-    def _ask(self, asked: dict[str, tuple[Peer, Ready]], peer: Peer, ready: Ready, *headers: tuple[str, str]) -> None:
-        self._questions += 1
-        action_id = f"{self._run_id}q{self._questions}"
-        asked[action_id] = (peer, ready)
-        self._heard(peer, peer.submit_own(action_id, headers, self._clock.now(), _ASKING))
-
-    def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
-        lacking = missing(self._needs, answered.response)
-        if lacking and peer.times_ready == 1:
-            raise Trouble(f"{peer.name}: {complaint(peer.server.username, lacking)}", grant(lacking[0]))
-        if lacking:
-            self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))
-        if self._filter and answered.response.get("Filter") is not None:
-            self._ask(self._filtering, peer, ready, *pushdown.ask(self._filter))
-            return
-        if self._filter:
-            self._log.server("info", peer.name, "filter", pushdown.NOT_THERE)
-        self._be_ready(peer, ready)
-
-    def _filtered(self, peer: Peer, ready: Ready, answered: Answered) -> None:
-        """The server sends from now on only what its filter names, or, where it would not have it, all of the mask."""
-        self._log.server("info", peer.name, "filter", pushdown.granted(answered.response))
-        self._be_ready(peer, ready)
 
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
         self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted)))
@@ -344,35 +269,6 @@ class Loop:
         if self._begun:
             begun, self._begun = self._begun, None
             begun()
-
-    def _refused(self, peer: Peer, words: str) -> None:
-        if peer.name in self._untried:
-            raise Trouble(
-                f"{peer.name}: login as `{peer.server.username}` refused: {words}",
-                "check username and secret, and `permit`/`deny` of the account in manager.conf",
-            )
-        self._log.server("error", peer.name, "login-refused", f"login refused: {words}")
-
-    def _closed(self, peer: Peer, reason: str, why: str) -> None:
-        if why == "asked":
-            self._log.server("info", peer.name, "logged-off", reason)
-            return
-        if peer.name in self._untried:
-            self._not_connected(peer, reason)
-            return
-        silent = self._clock.now() - peer.heard_at
-        self._inputs.append((None, effects.ServerLost(peer.name, reason, silent)))
-        self._log.server("warn", peer.name, "lost", f"connection lost: {reason}; {self._again(peer)}")
-
-    def _not_connected(self, peer: Peer, reason: str) -> None:
-        where = f"{peer.server.host}:{peer.server.port}"
-        self._untried.discard(peer.name)
-        if not self._untried and not any(one.times_ready or one.phase == "up" for one in self._peers.values()):
-            raise Trouble(f"{peer.name}: no manager interface at {where}: {reason}", _HELP_NO_SERVER)
-        self._log.server("warn", peer.name, "not-connected", f"no connection to {where}: {reason}; {self._again(peer)}")
-
-    def _again(self, peer: Peer) -> str:
-        return f"next attempt in {max(0.0, peer.pause - self._clock.now()):.1f} s"
 
     # --- acting ---
 
@@ -485,10 +381,3 @@ class Loop:
 
 def _nobody() -> None:
     """Who is told of errands done where there are none."""
-
-
-_HELP_NO_SERVER = "check host and port, and `enabled = yes`, `port` and `bindaddr` of [general] in manager.conf"
-
-
-def _is_local(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -1,0 +1,95 @@
+"""What is asked of a server between its login and the moment from which the flows may use it.
+
+Belongs here: which actions the account may send, and the filter of its events. Never here: the login itself
+(`ami.session`), what a lack means in words (`privileges`), the filter's text (`pushdown`).
+
+The questions are the runner's own actions: no machine sees them or their answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from amiflow.ami.reports import Answered, Ready
+from amiflow.live import pushdown
+from amiflow.live.clock import Clock
+from amiflow.live.log import Log
+from amiflow.live.privileges import complaint, grant, missing
+from amiflow.live.problems import Trouble
+from amiflow.live.supervise import Peer, PeerEvent
+from amiflow.plan.model import ActionNeed
+
+_PATIENCE = 5.0
+
+
+class Asking:
+    """Asks at each login of each server. `needs` are the actions to be asked about, `event_filter` is what the server
+    is to send; `heard` is given what a question brings about at once, `done` is called when nothing is left to ask."""
+
+    def __init__(
+        self,
+        needs: Sequence[ActionNeed],
+        event_filter: str | None,
+        run_id: str,
+        log: Log,
+        clock: Clock,
+        heard: Callable[[Peer, Sequence[PeerEvent]], None],
+        done: Callable[[Peer, Ready], None],
+    ) -> None:
+        self._needs = needs
+        self._filter = event_filter
+        self._run_id = run_id
+        self._log = log
+        self._clock = clock
+        self._heard = heard
+        self._done = done
+        self._questions = 0
+        self._privileges: dict[str, tuple[Peer, Ready]] = {}
+        self._filtering: dict[str, tuple[Peer, Ready]] = {}
+
+    def begin(self, peer: Peer, ready: Ready) -> None:
+        """The server is logged in: ask first what the account may do, where the plans send anything or events are to be
+        filtered."""
+        if self._needs or self._filter:
+            self._ask(self._privileges, peer, ready, ("Action", "ListCommands"))
+        else:
+            self._done(peer, ready)
+
+    def answered(self, answered: Answered) -> bool:
+        """Whether this answers a question of ours. Raises Trouble where the account lacks what the plans need, at the
+        first login."""
+        if answered.action_id in self._privileges:
+            self._weigh(*self._privileges.pop(answered.action_id), answered)
+        elif answered.action_id in self._filtering:
+            self._filtered(*self._filtering.pop(answered.action_id), answered)
+        else:
+            return False
+        return True
+
+    def unanswered(self, action_id: str) -> bool:
+        """Whether this was a question of ours: the server is asked again at its next login."""
+        return (self._privileges.pop(action_id, None) or self._filtering.pop(action_id, None)) is not None
+
+    def _ask(self, asked: dict[str, tuple[Peer, Ready]], peer: Peer, ready: Ready, *headers: tuple[str, str]) -> None:
+        self._questions += 1
+        action_id = f"{self._run_id}q{self._questions}"
+        asked[action_id] = (peer, ready)
+        self._heard(peer, peer.submit_own(action_id, headers, self._clock.now(), _PATIENCE))
+
+    def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
+        lacking = missing(self._needs, answered.response)
+        if lacking and peer.times_ready == 1:
+            raise Trouble(f"{peer.name}: {complaint(peer.server.username, lacking)}", grant(lacking[0]))
+        if lacking:
+            self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))
+        if self._filter and answered.response.get("Filter") is not None:
+            self._ask(self._filtering, peer, ready, *pushdown.ask(self._filter))
+            return
+        if self._filter:
+            self._log.server("info", peer.name, "filter", pushdown.NOT_THERE)
+        self._done(peer, ready)
+
+    def _filtered(self, peer: Peer, ready: Ready, answered: Answered) -> None:
+        """The server sends from now on only what its filter names, or, where it would not have it, all of the mask."""
+        self._log.server("info", peer.name, "filter", pushdown.granted(answered.response))
+        self._done(peer, ready)
