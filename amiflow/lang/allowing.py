@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_safety
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
@@ -51,7 +51,7 @@ def meant(found: Iterable[Diagnostic], file: nodes.File, source: Source, incompl
         if not (incomplete and problem.code in _WITHOUT_WHOLE_TEXT):
             told.append(problem)
     idle = [] if incomplete else [one for one in allows if one not in used]
-    return [*told, *(problems.idle_allow(one.span, one.code) for one in idle)]
+    return [*told, *(problems_safety.idle_allow(one.span, one.code) for one in idle)]
 
 
 def _within(inner: Span, outer: Span) -> bool:
@@ -68,9 +68,11 @@ def _allows(file: nodes.File, source: Source) -> tuple[list[_Allow], list[Diagno
         code = match["code"]
         if code not in _WARNINGS:
             start = source.text.index(code, comment.span.start)
-            wrong.append(problems.bad_allow(nodes.Ident(Span(source.path, start, start + len(code)), code), _WARNINGS))
+            wrong.append(
+                problems_safety.bad_allow(nodes.Ident(Span(source.path, start, start + len(code)), code), _WARNINGS)
+            )
         elif not match["reason"]:
-            wrong.append(problems.allow_without_reason(comment.span, code))
+            wrong.append(problems_safety.allow_without_reason(comment.span, code))
         else:
             allows.append(_Allow(code, _line_meant(comment, source), comment.span))
     return allows, wrong

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_names
 from amiflow.lang.infer import PICTURE
 from amiflow.lang.scope import Bindings, Findings, Symbol, SymbolKind, children
 from amiflow.plan.builtins import BUILTINS
@@ -68,7 +68,7 @@ class _Binder:
         earlier = self.find(ident.text)
         if earlier is not None:
             doubled = ident.text in self.scopes[-1]
-            self.findings.say((problems.duplicate_name if doubled else problems.shadowed)(symbol, earlier))
+            self.findings.say((problems_names.duplicate_name if doubled else problems_names.shadowed)(symbol, earlier))
         self.scopes[-1][ident.text] = symbol
         self.declared[ident] = symbol
 
@@ -81,7 +81,7 @@ class _Binder:
         if symbol is None:
             self._unknown(name)
         elif before is not None and _is_behind(symbol, name, before) and symbol in self.scopes[0].values():
-            self.findings.say(problems.used_before(name, symbol))
+            self.findings.say(problems_names.used_before(name, symbol))
         else:
             self.uses[name] = symbol
             self._used.add(symbol)
@@ -96,7 +96,7 @@ class _Binder:
         begin = self._declaring.start
         elsewhere = [s for s in self.declared.values() if s.name == name.text and s.span.start >= begin]
         names = [symbol.name for symbol in visible]
-        self.findings.say(problems.unknown_name(name, names, messages, elsewhere[-1] if elsewhere else None))
+        self.findings.say(problems_names.unknown_name(name, names, messages, elsewhere[-1] if elsewhere else None))
 
     # --- the file
 
@@ -110,10 +110,10 @@ class _Binder:
         unsaid = {"module", "unbuilt"} | (set() if self.flows else {"task"})  # a file of tasks alone is for others
         for symbol in self.declared.values():
             if symbol not in self._used and symbol.kind not in unsaid:
-                self.findings.say(problems.unused_name(symbol))
+                self.findings.say(problems_names.unused_name(symbol))
         for key, userevent in self.userevents.items():
             if key not in self._used_events:
-                self.findings.say(problems.unused_userevent(userevent.name))
+                self.findings.say(problems_names.unused_userevent(userevent.name))
 
     def _introduce(self, decl: nodes.Decl) -> None:
         match decl:
@@ -130,11 +130,11 @@ class _Binder:
                 if isinstance(decl, nodes.TaskDecl) and decl.name in self.declared:
                     self.tasks[self.declared[decl.name]] = decl
                     if decl.name.text in BUILTINS:
-                        self.findings.say(problems.builtin_name(decl.name))
+                        self.findings.say(problems_names.builtin_name(decl.name))
 
     def _unique(self, earlier: nodes.FlowDecl | nodes.UserEventDecl | None, name: nodes.Ident, what: str) -> None:
         if earlier is not None and name.text:
-            self.findings.say(problems.duplicate_declaration(what, name, earlier.name))
+            self.findings.say(problems_names.duplicate_declaration(what, name, earlier.name))
 
     def _declaration(self, decl: nodes.Decl) -> None:
         match decl:

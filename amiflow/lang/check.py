@@ -8,7 +8,16 @@ from __future__ import annotations
 from zoneinfo import available_timezones
 
 from amiflow.ami.catalog import Catalog
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import (
+    nodes,
+    problems_flows,
+    problems_messages,
+    problems_names,
+    problems_safety,
+    problems_stores,
+    problems_types,
+    rules,
+)
 from amiflow.lang.bounds import Bounds
 from amiflow.lang.check_steps import Steps
 from amiflow.lang.check_stores import COLUMN_TYPES, Decl, check_bounds, check_table, store_type
@@ -120,9 +129,9 @@ class _Checker:
 
     def _hours(self, hours: nodes.HoursDecl) -> None:
         if not is_zone(hours.zone.value) and not _unread(hours.zone):
-            self.say(problems.unknown_zone(hours.zone, sorted(available_timezones())))
+            self.say(problems_flows.unknown_zone(hours.zone, sorted(available_timezones())))
         if not hours.openings:
-            self.say(problems.never_open(hours.name))
+            self.say(problems_stores.never_open(hours.name))
         self._give(hours.name, StoreOf("hours", BOOL))
 
     def exceptions(self, file: nodes.File) -> None:
@@ -131,15 +140,15 @@ class _Checker:
             kind = self.inference.holder(closed)
             is_table = isinstance(kind, StoreOf) and kind.kind == "table"
             if not is_table and not rules.fits(kind, ListOf(TEXT)):
-                self.say(problems.no_dates(closed, kind))
+                self.say(problems_stores.no_dates(closed, kind))
 
     def _limit(self, limit: nodes.LimitDecl) -> None:
         catalog = self.inference.vocabulary.catalog
         action = catalog.action(limit.action.text)
         if action is None:
-            self.say(problems.unknown_action(limit.action, catalog))
+            self.say(problems_messages.unknown_action(limit.action, catalog))
         elif action.name in self._limited:
-            self.say(problems.duplicate_declaration("limit", limit.action, self._limited[action.name]))
+            self.say(problems_names.duplicate_declaration("limit", limit.action, self._limited[action.name]))
         else:
             self._limited[action.name] = limit.action
         self.steps.count(limit.count, "`limit`")
@@ -180,7 +189,7 @@ class _Checker:
         if param.default is not None:
             self._only_params(param.default)
         if written is not None and given is not None and param.default is not None and not rules.fits(given, written):
-            self.say(problems.type_mismatch(param.default, given, written, "the default"))
+            self.say(problems_types.type_mismatch(param.default, given, written, "the default"))
         kind = written if written is not None else (given if given is not None else TEXT)
         self._give(param.name, maybe(TEXT) if kind == NONE else kind)
 
@@ -189,7 +198,7 @@ class _Checker:
         for name in descendants(value):
             symbol = self.inference.bindings.uses.get(name) if isinstance(name, nodes.Name) else None
             if isinstance(name, nodes.Name) and symbol is not None and symbol.kind == "store":
-                self.say(problems.unsteady_constant(name, symbol))
+                self.say(problems_stores.unsteady_constant(name, symbol))
 
     def _only_params(self, default: nodes.Expr) -> None:
         """Params are inputs: they are known before anything else of the file is."""
@@ -197,14 +206,14 @@ class _Checker:
             if isinstance(name, nodes.Name):
                 symbol = self.inference.bindings.uses.get(name)
                 if symbol is not None and symbol.kind not in ("param", "item", "unbuilt"):
-                    self.say(problems.default_uses(name, symbol))
+                    self.say(problems_names.default_uses(name, symbol))
 
     def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...]) -> None:
         seen: dict[str, nodes.Ident] = {}
         for field in fields:
             key = field.name.text.casefold()
             if key in seen and key:
-                self.say(problems.duplicate_key(field.name, seen[key]))
+                self.say(problems_messages.duplicate_key(field.name, seen[key]))
             seen.setdefault(key, field.name)
             self._known_type(field.type, allowed)
 
@@ -213,13 +222,13 @@ class _Checker:
             if records:
                 self._fields(written.fields, allowed)
                 return
-            self.say(problems.unknown_type(written.span, None, allowed))
+            self.say(problems_types.unknown_type(written.span, None, allowed))
         elif written.name.text and written.name.text not in allowed:
-            self.say(problems.unknown_type(written.span, written.name.text, allowed))
+            self.say(problems_types.unknown_type(written.span, written.name.text, allowed))
 
     def file(self, file: nodes.File) -> None:
         if not any(isinstance(decl, nodes.FlowDecl | nodes.TaskDecl) for decl in file.decls):
-            self.say(problems.no_flows(file.span))
+            self.say(problems_flows.no_flows(file.span))
 
     def task(self, task: nodes.TaskDecl) -> None:
         for field in task.args:
@@ -237,7 +246,7 @@ class _Checker:
         self.steps.returns = isinstance(flow.trigger, nodes.SignalTrigger)
         at_start = inference.facts
         if not flow.body.steps:
-            self.say(problems.empty_flow(flow.name, flow.body))
+            self.say(problems_flows.empty_flow(flow.name, flow.body))
         self.steps.body(flow.body.steps)
         if flow.cleanup is not None:
             inference.facts = at_start
@@ -264,7 +273,7 @@ class _Checker:
             case nodes.HoursTrigger(hours=hours):
                 kind = self.inference.holder(hours)
                 if not isinstance(kind, Unknown) and not (isinstance(kind, StoreOf) and kind.kind == "hours"):
-                    self.say(problems.no_hours(hours, kind))
+                    self.say(problems_stores.no_hours(hours, kind))
             case nodes.SignalTrigger(args=args, name=name, where=where):
                 self._fields(args, USEREVENT_TYPES)
                 if name is not None:
@@ -280,9 +289,9 @@ class _Checker:
 
     def _calendar(self, read: Times | str, text: nodes.PlainText, zone: nodes.PlainText | None) -> None:
         if isinstance(read, str) and not _unread(text):
-            self.say(problems.bad_schedule(text, read))
+            self.say(problems_flows.bad_schedule(text, read))
         if zone is not None and not is_zone(zone.value) and not _unread(zone):
-            self.say(problems.unknown_zone(zone, sorted(available_timezones())))
+            self.say(problems_flows.unknown_zone(zone, sorted(available_timezones())))
 
     def _times(self, times: nodes.Times) -> None:
         self.steps.count(times.count, "`times`")
@@ -309,13 +318,13 @@ class _Checker:
             return
         per = next((clause for clause in flow.clauses if isinstance(clause, nodes.PerClause)), None)
         if per is None or _parts(per.key) != _parts(times.reset.key):
-            self.say(problems.reset_differs(times.reset, per))
+            self.say(problems_flows.reset_differs(times.reset, per))
 
     def _clauses(self, clauses: tuple[nodes.Clause, ...]) -> None:
         seen: dict[type, nodes.Clause] = {}
         for clause in clauses:
             if not isinstance(clause, nodes.AllowClause) and type(clause) in seen:
-                self.say(problems.duplicate_clause(clause, seen[type(clause)]))
+                self.say(problems_flows.duplicate_clause(clause, seen[type(clause)]))
             seen.setdefault(type(clause), clause)
             self._clause(clause)
 
@@ -334,25 +343,25 @@ class _Checker:
             case nodes.AllowClause(what=what):
                 warnings = [code.name for code in CODES.values() if code.severity == "warning"]
                 if what.text and what.text not in warnings:
-                    self.say(problems.bad_allow(what, warnings))
+                    self.say(problems_safety.bad_allow(what, warnings))
 
     def _key(self, key: nodes.Expr) -> None:
         kind = self.inference.infer(key)
         parts = kind.item if isinstance(key, nodes.ListOf) and hasattr(kind, "item") else kind
         inner = parts.of if isinstance(parts, Maybe) else parts
         if inner != UNKNOWN and not rules.is_scalar(inner):
-            self.say(problems.bad_key(key, kind))
+            self.say(problems_flows.bad_key(key, kind))
 
     def _lifetime(self, flow: nodes.FlowDecl) -> None:
         written = next((clause for clause in flow.clauses if isinstance(clause, nodes.LastingClause)), None)
         if written is None:
             for place in Bounds(self.constants, self.inference.bindings.calls).flow(flow).endless[:1]:
-                self.say(problems.missing_bound(flow.name, place))
+                self.say(problems_flows.missing_bound(flow.name, place))
             return
         lasting = self.constants.duration(written.period)
         waits = Bounds(self.constants, self.inference.bindings.calls, waits_only=True).flow(flow).known
         if lasting is not None and lasting < waits:
-            self.say(problems.outlived(written.period, flow.name.text, lasting, waits))
+            self.say(problems_flows.outlived(written.period, flow.name.text, lasting, waits))
 
 
 def _parts(key: nodes.Expr) -> int:

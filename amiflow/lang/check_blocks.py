@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import nodes, problems_messages, problems_types, rules
 from amiflow.lang.infer import Inference
 from amiflow.lang.scope import plain_text
 from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, open_header
@@ -32,7 +32,7 @@ def check_block(inference: Inference, block: nodes.Block, message: MessageOf, ro
             inference.infer(entry.value)
             continue
         if key in seen:
-            inference.findings.say(problems.duplicate_header(entry.key, seen[key]))
+            inference.findings.say(problems_messages.duplicate_header(entry.key, seen[key]))
         seen.setdefault(key, entry.key)
         _entry(inference, entry, message, role)
     if role == "action" and _complete(block):
@@ -51,14 +51,14 @@ def _entry(inference: Inference, entry: nodes.HeaderEntry, message: MessageOf, r
     if role == "action" and (key in OURS or (message.names == ("Originate",) and key in ALLOCATED)):
         inference.infer(entry.value)
         inference.written[entry] = open_header(entry.key.text)
-        inference.findings.say(problems.not_writable(entry.key))
+        inference.findings.say(problems_messages.not_writable(entry.key))
         return
     info = inference.vocabulary.header(message, entry.key.text)
     if info is None and (inference.vocabulary.open(message) or not message.names):
         info = open_header(entry.key.text)
     if info is None:
         inference.infer(entry.value)
-        inference.findings.say(problems.unknown_header(entry.key, message, inference.vocabulary))
+        inference.findings.say(problems_messages.unknown_header(entry.key, message, inference.vocabulary))
         return
     inference.written[entry] = info
     _value(inference, entry, info, role)
@@ -67,7 +67,7 @@ def _entry(inference: Inference, entry: nodes.HeaderEntry, message: MessageOf, r
 def _value(inference: Inference, entry: nodes.HeaderEntry, info: HeaderInfo, role: Role) -> None:
     kind = inference.infer(entry.value)
     if role == "action" and (isinstance(kind, Maybe) or kind == NONE):
-        inference.findings.say(problems.maybe_none(entry.value, kind, inference.reason_for_none(entry.value)))
+        inference.findings.say(problems_types.maybe_none(entry.value, kind, inference.reason_for_none(entry.value)))
         return
     if kind == NONE:
         return
@@ -84,11 +84,11 @@ def _single(inference: Inference, entry: nodes.HeaderEntry, value: nodes.Expr, k
         return
     if literal is not None:
         if not readable(literal, info):
-            inference.findings.say(problems.wrong_header_value(entry, value, kind, info))
+            inference.findings.say(problems_messages.wrong_header_value(entry, value, kind, info))
         elif info.values and literal.casefold() not in {known.casefold() for known in info.values}:
-            inference.findings.say(problems.unknown_value(value.span, literal, info.values))
+            inference.findings.say(problems_messages.unknown_value(value.span, literal, info.values))
     elif not _writable(kind, info):
-        inference.findings.say(problems.wrong_header_value(entry, value, kind, info))
+        inference.findings.say(problems_messages.wrong_header_value(entry, value, kind, info))
 
 
 def readable(text: str, info: HeaderInfo) -> bool:
@@ -124,7 +124,7 @@ def _missing(inference: Inference, block: nodes.Block, message: MessageOf, prese
         required += [field.name for field in fields if not field.coding.optional]
     missing = [header for header in required if header.casefold() not in present]
     if missing:
-        inference.findings.say(problems.missing_header(block, action.name, missing))
+        inference.findings.say(problems_messages.missing_header(block, action.name, missing))
     groups = [[header for header in group if header.casefold() not in present] for group in action.one_of]
     if groups and all(groups):
-        inference.findings.say(problems.missing_group(block, action.name, action.one_of, groups))
+        inference.findings.say(problems_messages.missing_group(block, action.name, action.one_of, groups))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import nodes, problems_messages, problems_types, rules
 from amiflow.lang.infer import Inference
 from amiflow.plan.types import DATA, INT, TEXT, UNKNOWN, ListOf, MessageOf, RecordOf, Type, definite
 
@@ -48,7 +48,7 @@ def _http(inference: Inference, call: nodes.Http) -> None:
         kind = part.kind.text
         if kind in seen or (kind in BODIES and any(body in seen for body in BODIES)):
             earlier = seen.get(kind) or next(seen[body] for body in BODIES if body in seen)
-            inference.findings.say(problems.duplicate_key(part.kind, earlier))
+            inference.findings.say(problems_messages.duplicate_key(part.kind, earlier))
         seen[kind] = part.kind
         if kind == "json":
             inference.expect(part.value, DATA, "JSON")
@@ -62,13 +62,13 @@ def _record(inference: Inference, value: nodes.Expr, what: str) -> None:
     kind = inference.value(value)
     fits = isinstance(definite(kind), RecordOf) or kind in (DATA, UNKNOWN)
     if not fits or not rules.fits(kind, DATA):
-        inference.findings.say(problems.type_mismatch(value, kind, RecordOf(()), what))
+        inference.findings.say(problems_types.type_mismatch(value, kind, RecordOf(()), what))
 
 
 def _scalar(inference: Inference, entry: nodes.HeaderEntry) -> None:
     kind = inference.value(entry.value)
     if kind != UNKNOWN and not rules.is_scalar(kind):
-        inference.findings.say(problems.type_mismatch(entry.value, kind, TEXT, f"`{entry.key.text}`"))
+        inference.findings.say(problems_types.type_mismatch(entry.value, kind, TEXT, f"`{entry.key.text}`"))
 
 
 def check_reply(inference: Inference, kind: str, block: nodes.Block) -> None:
@@ -77,7 +77,7 @@ def check_reply(inference: Inference, kind: str, block: nodes.Block) -> None:
     _keys(inference, block)
     for entry in block.headers:
         if entry.key.text not in fields:
-            inference.findings.say(problems.unknown_field(entry.key, list(fields)))
+            inference.findings.say(problems_types.unknown_field(entry.key, list(fields)))
             inference.infer(entry.value)
         else:
             inference.expect(entry.value, fields[entry.key.text], f"`{entry.key.text}`")
@@ -91,7 +91,7 @@ def check_expected(inference: Inference, step: nodes.TestStep) -> None:
             _keys(inference, block)
             for entry in block.headers:
                 if entry.key.text not in PARTS:
-                    inference.findings.say(problems.unknown_field(entry.key, PARTS))
+                    inference.findings.say(problems_types.unknown_field(entry.key, PARTS))
                 inference.infer(entry.value)
         case nodes.ExpectExec(argv=argv):
             inference.expect(argv, ListOf(TEXT), "`exec`")
@@ -110,5 +110,5 @@ def _keys(inference: Inference, block: nodes.Block) -> None:
     seen: dict[str, nodes.Ident] = {}
     for entry in block.headers:
         if entry.key.text in seen:
-            inference.findings.say(problems.duplicate_key(entry.key, seen[entry.key.text]))
+            inference.findings.say(problems_messages.duplicate_key(entry.key, seen[entry.key.text]))
         seen[entry.key.text] = entry.key

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_flows
 from amiflow.lang.infer import PICTURE
 from amiflow.lang.scope import Bindings, descendants
 from amiflow.plan.picture import QUESTIONS
@@ -23,13 +23,13 @@ def _too_soon(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
     outside = (decl for decl in file.decls if not isinstance(decl, nodes.FlowDecl | nodes.TaskDecl | nodes.TestDecl))
     for node in (node for decl in outside for node in descendants(decl)):
         if isinstance(node, nodes.Call | nodes.Name) and (what := _looked(node, bindings)) is not None:
-            yield problems.picture_too_soon(node.span, what)
+            yield problems_flows.picture_too_soon(node.span, what)
 
 
 def _for_nothing(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
     for node in descendants(file):
         if isinstance(node, nodes.WaitUntil) and not _changes(node.condition, bindings):
-            yield problems.never_changes(node.condition)
+            yield problems_flows.never_changes(node.condition)
 
 
 def _looked(node: object, bindings: Bindings) -> str | None:

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import (
+    nodes,
+    problems_flows,
+    problems_messages,
+    problems_names,
+    problems_stores,
+    problems_types,
+    rules,
+)
 from amiflow.lang.check_blocks import check_block
 from amiflow.lang.check_errands import check_errand
 from amiflow.lang.check_stores import check_write
@@ -41,17 +49,17 @@ class Steps:
         """A bound or period: a duration above zero."""
         kind = self.inference.value(expr)
         if kind in rules.NUMERIC:
-            self.say(problems.bad_duration(expr, what))
+            self.say(problems_flows.bad_duration(expr, what))
         elif not rules.fits(kind, DURATION):
-            self.say(problems.type_mismatch(expr, kind, DURATION, what))
+            self.say(problems_types.type_mismatch(expr, kind, DURATION, what))
         elif self._constants.is_not_positive(expr):
-            self.say(problems.bad_bound(expr, what))
+            self.say(problems_flows.bad_bound(expr, what))
 
     def count(self, expr: nodes.Expr, what: str) -> None:
         """A number of times: an int above zero."""
         kind = self.inference.expect(expr, INT, what)
         if not isinstance(kind, Unknown) and self._constants.is_not_positive(expr):
-            self.say(problems.bad_bound(expr, what))
+            self.say(problems_flows.bad_bound(expr, what))
 
     def pattern(self, pattern: nodes.Pattern) -> Facts:
         """Type the pattern's name and check its condition; what holds for an event that fits."""
@@ -66,10 +74,10 @@ class Steps:
             return None
         event = vocabulary.catalog.event(name.text)
         if event is None:
-            self.say(problems.unknown_event(name, vocabulary.catalog))
+            self.say(problems_messages.unknown_event(name, vocabulary.catalog))
             return None
         if (event.row or event.end) and not event.classes:
-            self.say(problems.row_event(name, event.name))
+            self.say(problems_messages.row_event(name, event.name))
             return None
         return self.userevent(message, event.name)
 
@@ -81,7 +89,7 @@ class Steps:
         declared = self.inference.vocabulary.userevents
         if name == USER_EVENT and own.text.casefold() in declared:
             return f"{USER_EVENT} {declared[own.text.casefold()][0]}"
-        self.say(problems.unknown_userevent(own, [spelling for spelling, _ in declared.values()]))
+        self.say(problems_messages.unknown_userevent(own, [spelling for spelling, _ in declared.values()]))
         return None
 
     def _bind(self, ident: nodes.Ident | None, kind: Type) -> Symbol | None:
@@ -106,7 +114,7 @@ class Steps:
         goes_on, told = True, False
         for step in steps:
             if not goes_on and not told:
-                self.say(problems.unreachable_step(step))
+                self.say(problems_flows.unreachable_step(step))
                 told = True
             goes_on = self.step(step) and goes_on
         return goes_on
@@ -151,7 +159,9 @@ class Steps:
                 self._loop(step)
             case nodes.Break() | nodes.Continue():
                 if not self._loops or (isinstance(step, nodes.Break) and self._unbroken):
-                    self.say(problems.misplaced(step.span, "break" if isinstance(step, nodes.Break) else "continue"))
+                    self.say(
+                        problems_flows.misplaced(step.span, "break" if isinstance(step, nodes.Break) else "continue")
+                    )
                 return False
             case nodes.Log(text=text):
                 inference.printed(text)
@@ -163,9 +173,9 @@ class Steps:
             case nodes.Return(value=value):
                 self._returned.append(inference.infer(value))
                 if self._branching:
-                    self.say(problems.return_in_branch(step.span))
+                    self.say(problems_flows.return_in_branch(step.span))
                 elif not self.returns:
-                    self.say(problems.misplaced_return(step.span))
+                    self.say(problems_flows.misplaced_return(step.span))
                 return False
             case nodes.Parallel(branches=branches):
                 ends = [self._branch(body)[0] for body in branches]
@@ -185,7 +195,7 @@ class Steps:
         tail = step.tail
         if tail.within is not None or tail.retry is not None or tail.handler is not None:
             if not (isinstance(step.value, nodes.Call) and isinstance(kind, Unknown)):
-                self.say(problems.needless_tail(step))
+                self.say(problems_flows.needless_tail(step))
             return self._tail(tail, (step.name,), kind)
         return True
 
@@ -197,37 +207,37 @@ class Steps:
             case nodes.Raw(name=name, block=block):
                 known = self.inference.vocabulary.catalog.action(name.value)
                 if known is not None:
-                    self.say(problems.needless_raw(name, known.name))
+                    self.say(problems_messages.needless_raw(name, known.name))
                 check_block(self.inference, block, MessageOf("action", ()), "action")
                 kind = RAW_ANSWER
             case nodes.Http() | nodes.Exec() | nodes.Append() | nodes.Signal():
                 kind = check_errand(self.inference, operation)
                 if into is not None and isinstance(operation, nodes.Append | nodes.Signal):
-                    self.say(problems.gives_nothing(into, type(operation).__name__.lower()))
+                    self.say(problems_flows.gives_nothing(into, type(operation).__name__.lower()))
             case nodes.Call() if operation in self.inference.bindings.calls:
                 kind = self.tasks.call(operation)
             case nodes.Call():
                 self.inference.infer(operation)
                 if not isinstance(self.inference.types[operation], Unknown):
-                    self.say(problems.useless_call(operation))
+                    self.say(problems_flows.useless_call(operation))
         self._bind(into, kind)
         return kind
 
     def _task_tail(self, call: nodes.Call, tail: nodes.Tail) -> None:
         if tail.within is not None or tail.retry is not None:
-            self.say(problems.tail_of_task(call))
+            self.say(problems_flows.tail_of_task(call))
 
     def _action(self, action: nodes.Action) -> Type:
         vocabulary, ident = self.inference.vocabulary, action.message.name
         known = vocabulary.catalog.action(ident.text) if ident.text else None
         if known is None:
             if ident.text:
-                self.say(problems.unknown_action(ident, vocabulary.catalog))
+                self.say(problems_messages.unknown_action(ident, vocabulary.catalog))
             for entry in action.block.headers:
                 self.inference.infer(entry.value)
             return UNKNOWN
         if known.refused is not None:
-            self.say(problems.refused_action(ident, known.name, known.refused))
+            self.say(problems_messages.refused_action(ident, known.name, known.refused))
         name = self.userevent(action.message, known.name)
         if name is not None:
             check_block(self.inference, action.block, MessageOf("action", (name,)), "action")
@@ -238,12 +248,12 @@ class Steps:
     def _originate(self, action: nodes.Action) -> Type:
         keys = {entry.key.text.casefold(): entry for entry in action.block.headers}
         if "exten" in keys and "application" in keys:
-            self.say(problems.two_destinations(keys["application"].key, keys["exten"].key))
+            self.say(problems_messages.two_destinations(keys["application"].key, keys["exten"].key))
         entry = keys.get("async")
         if entry is None:
             return ANSWERED
         if not (isinstance(entry.value, nodes.Bool) and entry.value.value):
-            self.say(problems.originate_async(entry))
+            self.say(problems_messages.originate_async(entry))
         return LAUNCHED
 
     def _tail(self, tail: nodes.Tail, names: Iterable[nodes.Ident], kind: Type = UNKNOWN) -> bool:
@@ -274,7 +284,7 @@ class Steps:
                 return facts if goes_on else None
             case nodes.OrWord(word=word, span=span):
                 if word == "continue" and not self._loops:
-                    self.say(problems.misplaced(span, "continue"))
+                    self.say(problems_flows.misplaced(span, "continue"))
                 return self.inference.facts if word == "ignore" else None
             case nodes.OrFail(reason=reason):
                 self.inference.printed(reason)
@@ -287,7 +297,7 @@ class Steps:
         other_end = self._handler(step.handler)
         patterns = (step.pattern,) if isinstance(step, nodes.WaitEvent) else step.patterns
         if not patterns:
-            self.say(problems.empty_wait(step.span))
+            self.say(problems_flows.empty_wait(step.span))
         learnt: Facts = NOTHING
         for pattern in patterns:
             learnt = joined(learnt, self.pattern(pattern))
@@ -309,7 +319,7 @@ class Steps:
     def _wait_any(self, step: nodes.WaitAny) -> bool:
         self.duration(step.after, "`after`")
         if not step.branches:
-            self.say(problems.empty_wait(step.span))
+            self.say(problems_flows.empty_wait(step.span))
         before = self.inference.facts
         ends = []
         for branch in step.branches:
@@ -336,7 +346,7 @@ class Steps:
         self.duration(step.within, "`within`")
         held = self.inference.holder(step.pool)
         if not isinstance(held, Unknown) and not (isinstance(held, StoreOf) and held.kind == "pool"):
-            self.say(problems.not_a_pool(step.pool, held))
+            self.say(problems_stores.not_a_pool(step.pool, held))
         other_end = self._handler(step.handler)
         ends = [self.block(step.body)]
         if other_end is not None:
@@ -382,7 +392,7 @@ class Steps:
         """Check a parallel branch: it sets no name that others see, and is left only at its end."""
         for symbol, target in self._targets(body):
             if not body.span.start <= symbol.span.start < body.span.end:
-                self.say(problems.shared_variable(target, symbol))
+                self.say(problems_flows.shared_variable(target, symbol))
         outer = self._loops, self._unbroken, self._branching
         self._loops, self._unbroken, self._branching = loops, True, True
         end = self.block(body, facts)
@@ -406,11 +416,11 @@ class Steps:
         if symbol is None or symbol.kind == "unbuilt":
             return
         if symbol.kind != "var":
-            self.say(problems.not_a_var(step.target, symbol))
+            self.say(problems_names.not_a_var(step.target, symbol))
             return
         held = inference.symbols.get(symbol, UNKNOWN)
         if held == NONE:
             inference.symbols[symbol] = maybe(kind)
         elif not rules.fits(kind, held):
-            self.say(problems.wrong_set(step, kind, held, symbol))
+            self.say(problems_types.wrong_set(step, kind, held, symbol))
         inference.facts = without(inference.facts, (symbol,))

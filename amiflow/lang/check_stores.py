@@ -1,14 +1,14 @@
 """Stores: their bounds, and what is written into them.
 
 Belongs here: the rules of their declarations, and of the steps that change them. Never here: what is read from them
-(`infer`), a stranger's text on its way through one (`safety`), wording (`problems`).
+(`infer`), a stranger's text on its way through one (`safety`), wording (`problems_*`).
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import nodes, problems_stores, problems_types, rules
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
 from amiflow.lang.scope import descendants
@@ -25,9 +25,9 @@ def check_table(inference: Inference, table: nodes.TableDecl) -> None:
     """A table is asked by text, its first column, and its file is of a known kind."""
     first = table.columns[0] if table.columns else None
     if first is None or (first.type.optional or getattr(first.type, "name", first.name).text != "text"):
-        inference.findings.say(problems.bad_table_key(table, first))
+        inference.findings.say(problems_stores.bad_table_key(table, first))
     if table.path.value and not table.path.value.lower().endswith(TABLE_FILES):
-        inference.findings.say(problems.bad_table_file(table.path, TABLE_FILES))
+        inference.findings.say(problems_stores.bad_table_file(table.path, TABLE_FILES))
 
 
 def check_bounds(inference: Inference, constants: Constants, bounds: tuple[nodes.Expr, ...]) -> None:
@@ -37,7 +37,7 @@ def check_bounds(inference: Inference, constants: Constants, bounds: tuple[nodes
             isinstance(node, nodes.Name) and node not in inference.bindings.uses for node in descendants(bound)
         )
         if not unknown and not constants.known_at_start(bound):
-            inference.findings.say(problems.unsteady_bound(bound))
+            inference.findings.say(problems_stores.unsteady_bound(bound))
 
 
 def store_type(decl: Decl, written: Type) -> StoreOf:
@@ -65,9 +65,9 @@ def check_write(inference: Inference, step: nodes.Set | nodes.Delete | nodes.Add
         return
     verb = {nodes.Set: "set", nodes.Delete: "delete", nodes.Add: "add"}[type(step)]
     if not isinstance(held, StoreOf) or not _takes(held, step):
-        inference.findings.say(problems.wrong_store(target, verb, held, value is not None))
+        inference.findings.say(problems_stores.wrong_store(target, verb, held, value is not None))
     elif value is not None and given is not None and not rules.fits(given, held.of):
-        inference.findings.say(problems.type_mismatch(value, definite(given), held.of, f"`{_named(target)}`"))
+        inference.findings.say(problems_types.type_mismatch(value, definite(given), held.of, f"`{_named(target)}`"))
 
 
 def _takes(store: StoreOf, step: nodes.Set | nodes.Delete | nodes.Add) -> bool:

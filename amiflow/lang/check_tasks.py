@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import nodes, problems_flows, problems_types, rules
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
 from amiflow.lang.scope import descendants
@@ -49,14 +49,14 @@ class Tasks:
         kinds = [self._inference.infer(arg) for arg in call.args]
         self._inference.types[call] = UNKNOWN
         if len(kinds) != len(task.args):
-            self._say(problems.wrong_count(call, task.name.text, len(task.args), len(task.args)))
+            self._say(problems_types.wrong_count(call, task.name.text, len(task.args), len(task.args)))
         else:
             for field, arg, kind in zip(task.args, call.args, kinds, strict=True):
                 wanted = type_written(field.type)
                 if not rules.fits(kind, wanted):
-                    self._say(problems.type_mismatch(arg, kind, wanted, f"`{field.name.text}`"))
+                    self._say(problems_types.type_mismatch(arg, kind, wanted, f"`{field.name.text}`"))
         if task in self._entered:
-            self._say(problems.recursive_task(call, task.name))
+            self._say(problems_flows.recursive_task(call, task.name))
             return UNKNOWN
         self._inference.types[call] = self.result(task)
         return self._inference.types[call]
@@ -82,14 +82,14 @@ class Tasks:
         kinds = [*returned, NONE] if goes_on else returned
         kind = rules.unified(kinds)
         if kind is None:
-            self._say(problems.uneven_returns(task.name, kinds))
+            self._say(problems_flows.uneven_returns(task.name, kinds))
             return UNKNOWN
         return NONE if not returned else kind
 
     def size(self, name: nodes.Ident, *bodies: nodes.Body | None) -> None:
         """Complain where the steps, with those of the tasks, are too many."""
         if sum(map(self._size, bodies)) > MOST_STEPS:
-            self._say(problems.too_many_steps(name, MOST_STEPS))
+            self._say(problems_flows.too_many_steps(name, MOST_STEPS))
 
     def _size(self, body: object) -> int:
         count = 0

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import available_timezones
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import (
+    nodes,
+    problems_flows,
+    problems_messages,
+    problems_names,
+    problems_stores,
+    problems_tests,
+    problems_types,
+    rules,
+)
 from amiflow.lang.check_blocks import Role, check_block
 from amiflow.lang.check_errands import check_expected, check_reply
 from amiflow.lang.check_steps import Steps
@@ -52,14 +61,14 @@ class _Test:
         for step in test.steps:
             self._step(step)
         if not any(isinstance(node, _EXPECTATIONS) for node in descendants(test)):
-            self.say(problems.expects_nothing(test.name))
+            self.say(problems_tests.expects_nothing(test.name))
         missing = [
             name
             for name, param in self._params.items()
             if param.default is None and not param_is_optional(param) and name not in self._given
         ]
         if missing:
-            self.say(problems.param_not_given(test.name, missing[0], self._params[missing[0]].name))
+            self.say(problems_tests.param_not_given(test.name, missing[0], self._params[missing[0]].name))
 
     def _step(self, step: nodes.TestStep) -> None:
         if self._started is None and not isinstance(step, _BEFORE_START):
@@ -71,7 +80,7 @@ class _Test:
                 self._table(step)
             case nodes.TestStart():
                 if self._started is not None:
-                    self.say(problems.late_step(step.span, "start", self._started.span))
+                    self.say(problems_tests.late_step(step.span, "start", self._started.span))
                 self._started = step
             case nodes.TestEvent(message=message, block=block):
                 self._event(message, block)
@@ -100,7 +109,7 @@ class _Test:
                 self._signal(name, block)
             case nodes.ExpectFlow(flow=flow):
                 if flow.text and flow.text not in self.inference.bindings.flows:
-                    self.say(problems.unknown_flow(flow, list(self.inference.bindings.flows)))
+                    self.say(problems_names.unknown_flow(flow, list(self.inference.bindings.flows)))
 
     def _signal(self, name: nodes.Ident, block: nodes.Block) -> None:
         triggers = [flow.trigger for flow in self.inference.bindings.flows.values()]
@@ -108,15 +117,15 @@ class _Test:
         known = {arg.name.text for one in taken for arg in one.args}
         if not taken:
             signals = [one.signal.text for one in triggers if isinstance(one, nodes.SignalTrigger)]
-            self.say(problems.unknown_signal(name, signals))
+            self.say(problems_names.unknown_signal(name, signals))
         for entry in block.headers:
             if taken and entry.key.text not in known:
-                self.say(problems.unknown_field(entry.key, sorted(known)))
+                self.say(problems_types.unknown_field(entry.key, sorted(known)))
             self.inference.infer(entry.value)
 
     def _setting(self, step: nodes.GivenParam | nodes.GivenNow) -> None:
         if self._started is not None:
-            self.say(problems.late_step(step.span, "given", self._started.span))
+            self.say(problems_tests.late_step(step.span, "given", self._started.span))
         if isinstance(step, nodes.GivenNow):
             self._now(step)
             return
@@ -126,26 +135,26 @@ class _Test:
             return
         if name.text not in self._params:
             symbols = {symbol.name: symbol for symbol in self.inference.bindings.declared.values()}
-            self.say(problems.unknown_param(name, list(self._params), symbols.get(name.text)))
+            self.say(problems_names.unknown_param(name, list(self._params), symbols.get(name.text)))
             return
         if name.text in self._given:
-            self.say(problems.duplicate_key(name, self._given[name.text]))
+            self.say(problems_messages.duplicate_key(name, self._given[name.text]))
         self._given[name.text] = name
         symbol = self.inference.bindings.declared.get(self._params[name.text].name)
         wanted = self.inference.symbols.get(symbol, UNKNOWN) if symbol is not None else UNKNOWN
         if not rules.fits(kind, wanted):
-            self.say(problems.type_mismatch(step.value, kind, wanted, f"`{name.text}`"))
+            self.say(problems_types.type_mismatch(step.value, kind, wanted, f"`{name.text}`"))
 
     def _table(self, step: nodes.GivenTable) -> None:
         if self._started is not None:
-            self.say(problems.late_step(step.span, "given", self._started.span))
+            self.say(problems_tests.late_step(step.span, "given", self._started.span))
         kinds = {symbol.name: kind for symbol, kind in self.inference.symbols.items() if symbol.kind == "table"}
         given, table = self.inference.value(step.rows), kinds.get(step.name.text)
         if not isinstance(table, StoreOf):
             if step.name.text:
-                self.say(problems.unknown_table(step.name, list(kinds)))
+                self.say(problems_stores.unknown_table(step.name, list(kinds)))
         elif not rules.fits(given, ListOf(table.of)):
-            self.say(problems.type_mismatch(step.rows, given, ListOf(table.of), f"`{step.name.text}`"))
+            self.say(problems_types.type_mismatch(step.rows, given, ListOf(table.of), f"`{step.name.text}`"))
 
     def _now(self, step: nodes.GivenNow) -> None:
         try:
@@ -153,15 +162,15 @@ class _Test:
         except ValueError:
             naive = False
         if not naive:
-            self.say(problems.bad_moment(step.time))
+            self.say(problems_flows.bad_moment(step.time))
         if step.zone is not None and not is_zone(step.zone.value):
-            self.say(problems.unknown_zone(step.zone, sorted(available_timezones())))
+            self.say(problems_flows.unknown_zone(step.zone, sorted(available_timezones())))
 
     def _event(self, message: nodes.MessageName, block: nodes.Block) -> None:
         vocabulary = self.inference.vocabulary
         event = vocabulary.catalog.event(message.name.text)
         if event is None and message.name.text:
-            self.say(problems.unknown_event(message.name, vocabulary.catalog))
+            self.say(problems_messages.unknown_event(message.name, vocabulary.catalog))
         name = self.steps.userevent(message, event.name) if event is not None else None
         self._block(block, MessageOf("event", (name,)) if name is not None else None, "event")
 
@@ -175,7 +184,7 @@ class _Test:
     def _action(self, ident: nodes.Ident) -> str | None:
         action = self.inference.vocabulary.catalog.action(ident.text)
         if action is None and ident.text:
-            self.say(problems.unknown_action(ident, self.inference.vocabulary.catalog))
+            self.say(problems_messages.unknown_action(ident, self.inference.vocabulary.catalog))
         return action.name if action is not None else None
 
     def _answer(self, step: nodes.ReplyAction | nodes.ReplyDial | nodes.Rows) -> None:
@@ -185,7 +194,7 @@ class _Test:
                 self._block(block, MessageOf("response", (name,)) if name is not None else None, "reply")
             case nodes.ReplyDial(message=message):
                 if message.name.text.casefold() != "originate":
-                    self.say(problems.dial_reply(message.name, step.outcome))
+                    self.say(problems_tests.dial_reply(message.name, step.outcome))
             case nodes.Rows():
                 self._rows(step)
 
@@ -193,13 +202,13 @@ class _Test:
         name = self._action(step.action)
         action = self.inference.vocabulary.action(name) if name is not None else None
         if action is not None and action.list is None:
-            self.say(problems.no_list(step.action, action.name))
+            self.say(problems_tests.no_list(step.action, action.name))
         for row in step.rows:
             event = self.inference.vocabulary.catalog.event(row.message.name.text)
             if event is None and row.message.name.text:
-                self.say(problems.unknown_event(row.message.name, self.inference.vocabulary.catalog))
+                self.say(problems_messages.unknown_event(row.message.name, self.inference.vocabulary.catalog))
             elif event is not None and action is not None and action.list and event.name not in action.list.rows:
-                self.say(problems.foreign_row(row.message.name, action.name, action.list.rows))
+                self.say(problems_tests.foreign_row(row.message.name, action.name, action.list.rows))
             self._block(row.block, MessageOf("row", (event.name,)) if event is not None else None, "event")
 
     def _expect_action(self, step: nodes.ExpectAction) -> None:

@@ -1,7 +1,7 @@
 """The times of `at` and `cron` triggers, read into the sets of the plan.
 
 Belongs here: the five fields of a cron line, with their names, ranges, lists and steps. Never here: when they are next
-due (`engine.cron`), wording (`problems`).
+due (`engine.cron`), wording (`problems_*`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Python's stack; inference takes several calls for one operator, and so less dept
 
 from __future__ import annotations
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_types
 from amiflow.lang.scope import children
 from amiflow.report.diagnostic import Diagnostic
 
@@ -21,6 +21,6 @@ def too_deep(file: nodes.File) -> Diagnostic | None:
         node, depth = todo.pop()
         inner = depth + 1 if isinstance(node, nodes.Binary | nodes.Unary | nodes.Member | nodes.Index) else depth
         if inner > MOST_OPERANDS and isinstance(node, nodes.Binary | nodes.Unary | nodes.Member | nodes.Index):
-            return problems.too_long(node.span, MOST_OPERANDS)
+            return problems_types.too_long(node.span, MOST_OPERANDS)
         todo.extend((child, inner) for child in children(node))
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_safety
 from amiflow.lang.scope import Bindings
 from amiflow.lang.vocabulary import Vocabulary
 from amiflow.report.diagnostic import Diagnostic
@@ -25,7 +25,9 @@ def feedback(flow: nodes.FlowDecl, bindings: Bindings, vocabulary: Vocabulary) -
             if all(caused) and caused[0] is not None:
                 known = vocabulary.catalog.action(action.message.name.text)
                 spelling = known.name if known else action.message.name.text
-                return [problems.feedback_loop(flow.trigger.first.span, action.message.name, spelling, caused[0])]
+                return [
+                    problems_safety.feedback_loop(flow.trigger.first.span, action.message.name, spelling, caused[0])
+                ]
     return []
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_names
 from amiflow.lang.bind import bind
 from amiflow.lang.depth import too_deep
 from amiflow.lang.grammar import Grammar
@@ -69,10 +69,10 @@ class Importer:
         for decl in imports:
             target = _joined(path, decl.path.value)
             if target in self._open:
-                self.found.append(problems.import_cycle(decl, target))
+                self.found.append(problems_names.import_cycle(decl, target))
                 modules[decl.name.text] = _Module({}, frozenset(), broken=True)
             elif len(self._open) >= MOST_OPEN:
-                self.found.append(problems.imports_too_deep(decl, MOST_OPEN))
+                self.found.append(problems_names.imports_too_deep(decl, MOST_OPEN))
                 modules[decl.name.text] = _Module({}, frozenset(), broken=True)
             elif decl.path.value:
                 modules[decl.name.text] = self._module(target, f"{prefix}{decl.name.text}.")
@@ -119,7 +119,7 @@ class Importer:
         self.found += renaming.found
         for decl in imports:
             if decl.name.text in renaming.modules and decl.name.text not in renaming.used:
-                self.found.append(problems.unused_import(decl))
+                self.found.append(problems_names.unused_import(decl))
 
 
 class _Renaming:
@@ -157,7 +157,7 @@ class _Renaming:
         if name.text in module.names:
             return nodes.Name(span, module.names[name.text])
         if not module.broken:
-            self.found.append(problems.not_in_module(alias, name, list(module.names)))
+            self.found.append(problems_names.not_in_module(alias, name, list(module.names)))
         return nodes.Hole(span)
 
     def _call(self, call: nodes.Call, alias: str) -> nodes.Expr:
@@ -165,7 +165,7 @@ class _Renaming:
         module = self.modules[alias]
         if call.name.text not in module.tasks:
             if not module.broken:
-                self.found.append(problems.not_in_module(alias, call.name, sorted(module.tasks)))
+                self.found.append(problems_names.not_in_module(alias, call.name, sorted(module.tasks)))
             return nodes.Hole(call.span)
         name = nodes.Ident(call.name.span, module.names[call.name.text])
         return replace(call, module=None, name=name, args=self.of(call.args))

@@ -1,14 +1,22 @@
 """Types of expressions: each gets one, or a diagnostic and the unknown type.
 
 Belongs here: expressions, with the facts that hold where they stand. Never here: steps and declarations (`check_steps`,
-`check`), the rules of types (`rules`), wording (`problems`).
+`check`), the rules of types (`rules`), wording (`problems_*`).
 """
 
 from __future__ import annotations
 
 import re2
 
-from amiflow.lang import nodes, problems, rules
+from amiflow.lang import (
+    nodes,
+    problems_flows,
+    problems_messages,
+    problems_names,
+    problems_stores,
+    problems_types,
+    rules,
+)
 from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
 from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, literal, plain_text
 from amiflow.lang.vocabulary import FAILURE_KINDS, GIVES, HeaderInfo, Vocabulary, open_header, sent
@@ -79,7 +87,7 @@ class Inference:
 
     def _present(self, expr: nodes.Expr, kind: Type) -> Type:
         if isinstance(kind, Maybe) or kind == NONE:
-            self.findings.say(problems.maybe_none(expr, kind, self.reason_for_none(expr)))
+            self.findings.say(problems_types.maybe_none(expr, kind, self.reason_for_none(expr)))
             return definite(kind) if isinstance(kind, Maybe) else UNKNOWN
         return kind
 
@@ -92,7 +100,7 @@ class Inference:
         """As `value`, and it fits the wanted type; `what` names the place for people."""
         kind = self.value(expr)
         if not rules.fits(kind, wanted):
-            self.findings.say(problems.type_mismatch(expr, kind, wanted, what))
+            self.findings.say(problems_types.type_mismatch(expr, kind, wanted, what))
             return UNKNOWN
         return kind
 
@@ -101,7 +109,7 @@ class Inference:
         self.expect(expr, BOOL, "a condition")
         constant = self._constant_truth(expr)
         if constant is not None:
-            self.findings.say(problems.const_condition(expr, constant))
+            self.findings.say(problems_types.const_condition(expr, constant))
         return self.narrowing.of(expr)
 
     def printed(self, expr: nodes.Expr) -> None:
@@ -110,7 +118,7 @@ class Inference:
         kind = self.infer(expr)
         self._prints = before
         if not rules.fits(definite(kind), TEXT) and kind != NONE:
-            self.findings.say(problems.type_mismatch(expr, kind, TEXT, "a message"))
+            self.findings.say(problems_types.type_mismatch(expr, kind, TEXT, "a message"))
 
     def assume(self, facts: Facts) -> None:
         """From here on these hold as well."""
@@ -161,9 +169,9 @@ class Inference:
                 continue
             kind = self.infer(part) if self._prints else self.value(part)
             if isinstance(definite(kind), MessageOf):
-                self.findings.say(problems.whole_message(part, kind))
+                self.findings.say(problems_types.whole_message(part, kind))
             elif kind == REGEX:
-                self.findings.say(problems.type_mismatch(part, kind, TEXT, "a text"))
+                self.findings.say(problems_types.type_mismatch(part, kind, TEXT, "a text"))
         return TEXT
 
     def _regex(self, regex: nodes.Regex) -> Type:
@@ -172,20 +180,20 @@ class Inference:
         try:
             re2.compile(regex.pattern.encode("utf-8", "replace"), options)
         except re2.error as error:
-            self.findings.say(problems.bad_regex(regex, str(error)))
+            self.findings.say(problems_types.bad_regex(regex, str(error)))
         return REGEX
 
     def _list(self, expr: nodes.ListOf, kinds: list[Type]) -> Type:
         item = rules.unified(kinds)
         if item is None:
-            self.findings.say(problems.mixed_list(expr, kinds))
+            self.findings.say(problems_types.mixed_list(expr, kinds))
         return ListOf(UNKNOWN if item is None else item)
 
     def _record(self, record: nodes.Record) -> Type:
         seen: dict[str, nodes.Ident] = {}
         for entry in record.entries:
             if entry.key.text in seen:
-                self.findings.say(problems.duplicate_key(entry.key, seen[entry.key.text]))
+                self.findings.say(problems_messages.duplicate_key(entry.key, seen[entry.key.text]))
             seen.setdefault(entry.key.text, entry.key)
         return RecordOf(tuple((entry.key.text, self.infer(entry.value)) for entry in record.entries))
 
@@ -204,10 +212,10 @@ class Inference:
         if isinstance(held, StoreOf) and held.kind == "table":
             held = ListOf(held.of)
         elif isinstance(held, StoreOf) and isinstance(source, nodes.Name):
-            self.findings.say(problems.whole_store(source, held))
+            self.findings.say(problems_stores.whole_store(source, held))
             held = UNKNOWN
         if not isinstance(held, ListOf | Unknown):
-            self.findings.say(problems.not_a_list(source, held))
+            self.findings.say(problems_types.not_a_list(source, held))
         symbol = self.bindings.declared.get(name)
         if symbol is not None:
             self.symbols[symbol] = held.item if isinstance(held, ListOf) else UNKNOWN
@@ -217,10 +225,10 @@ class Inference:
         if symbol is None:
             return MessageOf("seen", (PICTURE,)) if name.text == PICTURE else UNKNOWN
         if symbol.kind in ("task", "module"):
-            self.findings.say(problems.not_a_value(name, symbol))
+            self.findings.say(problems_names.not_a_value(name, symbol))
         kind = self.symbols.get(symbol, UNKNOWN)
         if isinstance(kind, StoreOf) and name not in self._holders:
-            self.findings.say(problems.whole_store(name, kind))
+            self.findings.say(problems_stores.whole_store(name, kind))
             return UNKNOWN
         return maybe(kind) if symbol in self.softened else kind
 
@@ -250,12 +258,12 @@ class Inference:
                 if found is not None:
                     return found
                 return self._header(member, base, member.name, named=True)
-        self.findings.say(problems.no_parts(member, base))
+        self.findings.say(problems_types.no_parts(member, base))
         return UNKNOWN
 
     def _field(self, fields: dict[str, Type], name: nodes.Ident, base: Type) -> Type:
         if name.text not in fields:
-            self.findings.say(problems.unknown_field(name, list(fields)))
+            self.findings.say(problems_types.unknown_field(name, list(fields)))
             return UNKNOWN
         return fields[name.text]
 
@@ -284,7 +292,7 @@ class Inference:
         if info is None:
             path = path_of(expr.base, self.bindings.uses)
             owner = path[0] if path is not None and isinstance(path[0], Symbol) and len(path) == 1 else None
-            self.findings.say(problems.unknown_header(name, base, self.vocabulary, owner))
+            self.findings.say(problems_messages.unknown_header(name, base, self.vocabulary, owner))
             return UNKNOWN
         self.read[expr] = info
         return info.type
@@ -312,7 +320,7 @@ class Inference:
             case RecordOf():
                 self.expect(index.index, TEXT, "a field's name")
                 return DATA
-        self.findings.say(problems.no_parts(index, base))
+        self.findings.say(problems_types.no_parts(index, base))
         return UNKNOWN
 
     # --- calls
@@ -324,7 +332,7 @@ class Inference:
         name = call.name.text
         if call in self.bindings.calls:
             self._arguments(call)
-            self.findings.say(problems.buried_call(call))
+            self.findings.say(problems_flows.buried_call(call))
             return UNKNOWN
         if name == TRUST:
             return self._trust(call)
@@ -342,7 +350,7 @@ class Inference:
     def _trust(self, call: nodes.Call) -> Type:
         kinds = self._arguments(call)
         if len(kinds) != 1:
-            self.findings.say(problems.wrong_count(call, TRUST, 1, 1))
+            self.findings.say(problems_types.wrong_count(call, TRUST, 1, 1))
             return UNKNOWN
         return kinds[0]
 
@@ -350,7 +358,7 @@ class Inference:
         """What the live picture gives for a name or id."""
         if len(call.args) != 1:
             self._arguments(call)
-            self.findings.say(problems.wrong_count(call, call.name.text, 1, 1))
+            self.findings.say(problems_types.wrong_count(call, call.name.text, 1, 1))
         else:
             self.expect(call.args[0], TEXT, f"the {question.argument} of `{call.name.text}`")
         kind = MessageOf("seen", (question.thing,))
@@ -359,7 +367,9 @@ class Inference:
     def _unknown_call(self, call: nodes.Call) -> Type:
         declared = {symbol.name for symbol in self.bindings.declared.values() if symbol.kind == "unbuilt"}
         if call.name.text not in declared and call.name.text:
-            self.findings.say(problems.unknown_function(call.name, [*BUILTINS, TRUST, *QUESTIONS, *sorted(declared)]))
+            self.findings.say(
+                problems_types.unknown_function(call.name, [*BUILTINS, TRUST, *QUESTIONS, *sorted(declared)])
+            )
         return UNKNOWN
 
     def _builtin(self, call: nodes.Call, row: Builtin) -> Type:
@@ -367,7 +377,7 @@ class Inference:
         most = None if row.variadic else len(row.parameters)
         if len(call.args) < least or (most is not None and len(call.args) > most):
             self._arguments(call)
-            self.findings.say(problems.wrong_count(call, row.name, least, most))
+            self.findings.say(problems_types.wrong_count(call, row.name, least, most))
             return UNKNOWN
         if row.name == "choose":
             return self._choose(call)
@@ -381,7 +391,7 @@ class Inference:
     def _argument(self, call: nodes.Call, parameter: Parameter, arg: nodes.Expr) -> Type:
         kind = self.value(arg)
         if not any(rules.accepts(how, kind) for how in parameter.accepts):
-            self.findings.say(problems.wrong_argument(call, arg, kind, parameter))
+            self.findings.say(problems_types.wrong_argument(call, arg, kind, parameter))
             return UNKNOWN
         return kind
 
@@ -397,7 +407,7 @@ class Inference:
             self.facts = before
         kind = rules.unified(kinds)
         if kind is None:
-            self.findings.say(problems.uneven_choice(call, kinds[0], kinds[1]))
+            self.findings.say(problems_types.uneven_choice(call, kinds[0], kinds[1]))
         return UNKNOWN if kind is None else kind
 
     def _known_header_asked(self, call: nodes.Call, row: Builtin, kinds: list[Type]) -> None:
@@ -408,7 +418,7 @@ class Inference:
         if isinstance(asked, nodes.Text) and (name := plain_text(asked)) is not None:
             known = self.vocabulary.header(kinds[0], name)
             if known is None and not self.vocabulary.open(kinds[0]):
-                self.findings.say(problems.unknown_header(key_of(asked), kinds[0], self.vocabulary))
+                self.findings.say(problems_messages.unknown_header(key_of(asked), kinds[0], self.vocabulary))
 
     # --- operators
 
@@ -419,7 +429,7 @@ class Inference:
         kind = self.value(unary.operand)
         if isinstance(kind, Unknown) or kind in rules.NUMERIC or kind == DURATION:
             return kind
-        self.findings.say(problems.type_mismatch(unary.operand, kind, NUMBER, "`-`"))
+        self.findings.say(problems_types.type_mismatch(unary.operand, kind, NUMBER, "`-`"))
         return UNKNOWN
 
     def _binary(self, binary: nodes.Binary) -> Type:
@@ -441,7 +451,7 @@ class Inference:
             return UNKNOWN
         kind = rules.arithmetic(binary.op, left, right)
         if kind is None:
-            self.findings.say(problems.bad_operands(binary, left, right))
+            self.findings.say(problems_types.bad_operands(binary, left, right))
         return UNKNOWN if kind is None else kind
 
     def _junction(self, binary: nodes.Binary) -> Type:
@@ -457,7 +467,7 @@ class Inference:
     def _equality(self, binary: nodes.Binary) -> Type:
         left, right = self.infer(binary.left), self.infer(binary.right)
         if not rules.comparable(left, right):
-            self.findings.say(problems.incomparable(binary, left, right))
+            self.findings.say(problems_types.incomparable(binary, left, right))
         elif NONE in (left, right):
             self._none_test(binary, right if left == NONE else left)
         else:
@@ -467,7 +477,7 @@ class Inference:
 
     def _none_test(self, binary: nodes.Binary, kind: Type) -> None:
         if not isinstance(kind, Maybe | Data | Unknown) and kind != NONE:
-            self.findings.say(problems.never_none(binary))
+            self.findings.say(problems_types.never_none(binary))
 
     def _known_value(self, side: nodes.Expr, other: nodes.Expr) -> None:
         """A text that the header's enumeration does not have; the lists are not complete, so it is a warning."""
@@ -476,7 +486,7 @@ class Inference:
         for text in texts:
             literal = plain_text(text)
             if literal is not None and values and literal not in values:
-                self.findings.say(problems.unknown_value(text.span, literal, values))
+                self.findings.say(problems_messages.unknown_value(text.span, literal, values))
 
     def _values_of(self, expr: nodes.Expr) -> tuple[str, ...]:
         if expr in self.read:
@@ -489,7 +499,7 @@ class Inference:
     def _ordering(self, binary: nodes.Binary) -> Type:
         left, right = self.infer(binary.left), self.infer(binary.right)
         if not rules.orderable(left, right):
-            self.findings.say(problems.incomparable(binary, left, right))
+            self.findings.say(problems_types.incomparable(binary, left, right))
         return BOOL
 
     def _membership(self, binary: nodes.Binary) -> Type:
@@ -498,40 +508,40 @@ class Inference:
         match definite(holder):
             case StoreOf(kind="hours"):
                 if not rules.comparable(item, TIME):
-                    self.findings.say(problems.incomparable(binary, item, TIME))
+                    self.findings.say(problems_types.incomparable(binary, item, TIME))
             case StoreOf(kind="map" | "counter" | "series" | "table"):
                 if not rules.comparable(item, TEXT):
-                    self.findings.say(problems.incomparable(binary, item, TEXT))
+                    self.findings.say(problems_types.incomparable(binary, item, TEXT))
             case ListOf(item=kind):
                 if not rules.comparable(item, kind):
-                    self.findings.say(problems.incomparable(binary, item, kind))
+                    self.findings.say(problems_types.incomparable(binary, item, kind))
                 else:
                     self._known_value(binary.left, binary.right)
             case RecordOf() | Data() | Unknown():
                 pass
             case other:
-                self.findings.say(problems.not_a_holder(binary, other))
+                self.findings.say(problems_types.not_a_holder(binary, other))
         return BOOL
 
     def _likeness(self, binary: nodes.Binary) -> Type:
         wanted = TEXT if binary.op == "like" else REGEX
         kind = definite(self.infer(binary.left))
         if not rules.fits(kind, TEXT):
-            self.findings.say(problems.type_mismatch(binary.left, kind, TEXT, f"`{binary.op}`"))
+            self.findings.say(problems_types.type_mismatch(binary.left, kind, TEXT, f"`{binary.op}`"))
         pattern = self.value(binary.right)
         if not rules.fits(pattern, wanted) or (wanted == REGEX and not isinstance(binary.right, nodes.Regex)):
-            self.findings.say(problems.bad_pattern(binary, pattern))
+            self.findings.say(problems_types.bad_pattern(binary, pattern))
         return BOOL
 
     def _default(self, binary: nodes.Binary) -> Type:
         left, right = self.infer(binary.left), self.infer(binary.right)
         if not isinstance(left, Maybe | Data | Unknown) and left != NONE:
-            self.findings.say(problems.needless_default(binary))
+            self.findings.say(problems_types.needless_default(binary))
         kind = rules.unified((definite(left), right))
         if isinstance(left, Data):
             return right
         if kind is None:
-            self.findings.say(problems.incomparable(binary, left, right))
+            self.findings.say(problems_types.incomparable(binary, left, right))
             return UNKNOWN
         return right if left == NONE else kind
 

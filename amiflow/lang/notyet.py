@@ -5,7 +5,7 @@ Belongs here: the list. A construct that is built loses its row here and gets it
 
 from __future__ import annotations
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_flows
 from amiflow.lang.scope import descendants
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
@@ -13,7 +13,7 @@ from amiflow.report.source import Span
 
 def not_yet(file: nodes.File) -> list[Diagnostic]:
     """One diagnostic for each construct that is not there yet."""
-    return [problems.not_yet(*found) for node in descendants(file) if (found := _unbuilt(node)) is not None]
+    return [problems_flows.not_yet(*found) for node in descendants(file) if (found := _unbuilt(node)) is not None]
 
 
 def _unbuilt(node: object) -> tuple[Span, str] | None:

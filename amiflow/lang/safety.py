@@ -1,14 +1,14 @@
 """Where text that a stranger controls, or a secret, goes where it must not; and flows that start themselves.
 
 Belongs here: following values through `let`, interpolation and functions, and what makes them harmless. Never here:
-which headers are sources or targets (the catalogue says), wording (`problems`).
+which headers are sources or targets (the catalogue says), wording (`problems_*`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_safety
 from amiflow.lang.feedback import feedback
 from amiflow.lang.infer import TRUST
 from amiflow.lang.scope import Bindings, Checked, Findings, Symbol, children, descendants
@@ -138,12 +138,12 @@ class _Walk:
             case nodes.Log(text=text) | nodes.Fail(reason=text) | nodes.OrFail(reason=text):
                 secret = self._secret_in(text)
                 if secret is not None:
-                    self.findings.say(problems.secret_shown(text, secret))
+                    self.findings.say(problems_safety.secret_shown(text, secret))
 
     def _aim(self, value: nodes.Expr, what: str) -> None:
         taint = self.taint(value)
         if taint is not None and taint.unsafe:
-            self.findings.say(problems.unsafe_value(value, what, taint.span, taint.what, taint.why))
+            self.findings.say(problems_safety.unsafe_value(value, what, taint.span, taint.what, taint.why))
 
     def _header(self, entry: nodes.HeaderEntry, raw: bool) -> None:
         info = self._checked.written.get(entry)
@@ -151,7 +151,7 @@ class _Walk:
             return
         taint = self.taint(entry.value)
         if taint is not None and taint.unsafe:
-            self.findings.say(problems.unsafe_value(entry.value, info.name, taint.span, taint.what, taint.why))
+            self.findings.say(problems_safety.unsafe_value(entry.value, info.name, taint.span, taint.what, taint.why))
 
     # --- what an expression may be
 

@@ -1,7 +1,7 @@
 """What the phases find out about a tree, kept beside it: side tables keyed by the nodes themselves.
 
 Belongs here: symbols and the tables that one phase hands to the next, as frozen data. Never here: how they are found
-(`bind`, `check`), or what is said about a mistake (`problems`).
+(`bind`, `check`), or what is said about a mistake (`problems_*`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amiflow.ami.catalog import Action, Event, Header, exists
-from amiflow.lang import nodes, problems
+from amiflow.lang import nodes, problems_messages
 from amiflow.lang.scope import Checked, descendants
 from amiflow.lang.vocabulary import Vocabulary
 from amiflow.plan.types import MessageOf
@@ -27,13 +27,13 @@ def _of(node: object, checked: Checked, vocabulary: Vocabulary, asterisk: str) -
         case nodes.Pattern(events=events):
             known = [(one, event) for one in events if (event := vocabulary.event(one.name.text)) is not None]
             if known and not any(exists(event, asterisk) for _, event in known):
-                yield problems.event_not_in_version(known[0][0].name, known[0][1], asterisk)
+                yield problems_messages.event_not_in_version(known[0][0].name, known[0][1], asterisk)
         case nodes.Action(message=message, block=block):
             action = vocabulary.action(message.name.text)
             if action is None:
                 return
             if not exists(action, asterisk):
-                yield problems.action_not_in_version(message.name, action, asterisk)
+                yield problems_messages.action_not_in_version(message.name, action, asterisk)
             else:
                 yield from _written(block, action, asterisk)
         case nodes.Member() | nodes.Index() if node in checked.read:
@@ -47,7 +47,7 @@ def _written(block: nodes.Block, action: Action, asterisk: str) -> Iterator[Diag
     for entry in block.headers:
         header = action.header(entry.key.text)
         if header is not None and not exists(header, asterisk):
-            yield problems.header_not_in_version(entry.key, action.name, header, asterisk)
+            yield problems_messages.header_not_in_version(entry.key, action.name, header, asterisk)
 
 
 def _read(name: nodes.Ident, base: MessageOf, vocabulary: Vocabulary, asterisk: str) -> Iterator[Diagnostic]:
@@ -55,7 +55,7 @@ def _read(name: nodes.Ident, base: MessageOf, vocabulary: Vocabulary, asterisk: 
         thing = vocabulary.action(alternative) if base.kind in ("action", "response") else vocabulary.event(alternative)
         header = _header(thing, base, name.text)
         if thing is not None and header is not None and exists(thing, asterisk) and not exists(header, asterisk):
-            yield problems.header_not_in_version(name, thing.name, header, asterisk)
+            yield problems_messages.header_not_in_version(name, thing.name, header, asterisk)
             return
 
 
