@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from amiflow.plan.model import Cron
+from amiflow.plan.triggers import Cron
 
 _FAR = 366 * 9  # days: there may be eight years between two leap days
 _MINUTE = timedelta(minutes=1)

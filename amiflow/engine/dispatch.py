@@ -15,7 +15,7 @@ from amiflow.ami.message import Message
 from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr
 from amiflow.engine.values import BadText, Value, read
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Key
+from amiflow.plan.triggers import Key
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
 

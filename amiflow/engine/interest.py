@@ -19,8 +19,9 @@ from amiflow.ami.message import to_bytes
 from amiflow.ami.scanner import Value, Wanted
 from amiflow.engine.functions import World
 from amiflow.plan.expressions import Const, Global
-from amiflow.plan.model import Key, Pattern, Plan
+from amiflow.plan.model import Plan
 from amiflow.plan.picture import PARTS
+from amiflow.plan.triggers import Key, Pattern
 
 _MORE_THAN_PATTERNS = frozenset(("OriginateResponse", "FullyBooted", "Shutdown"))
 

@@ -32,7 +32,6 @@ from amiflow.plan.model import (
     Jump,
     JumpUnless,
     Next,
-    Pattern,
     Reraise,
     Return,
     Set,
@@ -40,6 +39,7 @@ from amiflow.plan.model import (
     Take,
     WaitUntil,
 )
+from amiflow.plan.triggers import Pattern
 
 # A point of a flow: the position in its body with its finally behind, and whether the next action moves the place.
 Point: TypeAlias = tuple[int, bool]

@@ -19,7 +19,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Value
-from amiflow.plan.model import Reset, Times
+from amiflow.plan.triggers import Reset, Times
 from amiflow.report.source import Span
 
 

@@ -20,7 +20,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Cron, Every, OnHours, OnRun
+from amiflow.plan.triggers import Cron, Every, OnHours, OnRun
 
 _LONGEST = 3600.0  # seconds that a time of day is waited for at a stretch: the wall clock may be set meanwhile
 

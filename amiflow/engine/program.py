@@ -11,7 +11,8 @@ from typing import Literal
 from amiflow.engine.dispatch import Watch
 from amiflow.engine.lookback import Lookback
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Await, Enter, Flow, Handler, OnEvents, Pattern, Stage
+from amiflow.plan.model import Await, Enter, Flow, Handler
+from amiflow.plan.triggers import OnEvents, Pattern, Stage
 
 
 def watch(pattern: Pattern) -> Watch:

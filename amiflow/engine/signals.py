@@ -15,7 +15,7 @@ from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.values import BadText, Value, read, to_plain
-from amiflow.plan.model import OnSignal
+from amiflow.plan.triggers import OnSignal
 
 
 class Signals:

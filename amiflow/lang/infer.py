@@ -10,6 +10,7 @@ import re2
 
 from amiflow.lang import (
     nodes,
+    operators,
     problems_flows,
     problems_messages,
     problems_names,
@@ -18,10 +19,10 @@ from amiflow.lang import (
     rules,
 )
 from amiflow.lang.narrow import NOTHING, Both, Facts, Narrowing, joined, path_of
-from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, literal, plain_text
-from amiflow.lang.vocabulary import FAILURE_KINDS, GIVES, HeaderInfo, Vocabulary, open_header, sent
+from amiflow.lang.scope import Bindings, Findings, Groups, Symbol, key_of, plain_text
+from amiflow.lang.vocabulary import FAILURE_KINDS, HeaderInfo, Vocabulary, open_header, sent
 from amiflow.plan.builtins import BUILTINS, Builtin, Parameter, result_type
-from amiflow.plan.picture import QUESTIONS, THINGS, Question
+from amiflow.plan.picture import QUESTIONS, Question
 from amiflow.plan.types import (
     BOOL,
     DATA,
@@ -31,7 +32,6 @@ from amiflow.plan.types import (
     NUMBER,
     REGEX,
     TEXT,
-    TIME,
     UNKNOWN,
     Data,
     ListOf,
@@ -107,7 +107,7 @@ class Inference:
     def condition(self, expr: nodes.Expr) -> Both:
         """Check a condition; what is known where it holds, and where it does not."""
         self.expect(expr, BOOL, "a condition")
-        constant = self._constant_truth(expr)
+        constant = operators.constant_truth(expr, self.bindings.uses)
         if constant is not None:
             self.findings.say(problems_types.const_condition(expr, constant))
         return self.narrowing.of(expr)
@@ -254,7 +254,7 @@ class Inference:
             case RecordOf(fields=fields):
                 return self._field(dict(fields), member.name, base)
             case MessageOf():
-                found = self._message_part(base, name)
+                found = self.vocabulary.member(base, name)
                 if found is not None:
                     return found
                 return self._header(member, base, member.name, named=True)
@@ -266,23 +266,6 @@ class Inference:
             self.findings.say(problems_types.unknown_field(name, list(fields)))
             return UNKNOWN
         return fields[name.text]
-
-    def _message_part(self, base: MessageOf, name: str) -> Type | None:
-        """Members that are no headers: of an error, and the rows of a list action's answer."""
-        if base.kind == "seen":
-            return dict(THINGS[base.names[0]].members).get(name)
-        if base.kind in GIVES:
-            return GIVES[base.kind].get(name)
-        if base.kind == "error":
-            return TEXT if name in ("kind", "Message") else None
-        if base.kind != "response" or not base.names:
-            return None
-        action = self.vocabulary.action(base.names[0])
-        rows = action.list.rows if action and action.list else ()
-        if name == "rows" and len(rows) == 1:
-            return ListOf(MessageOf("row", rows))
-        found = [row for row in rows if row.casefold() == name.casefold()]
-        return ListOf(MessageOf("row", tuple(found))) if found else None
 
     def _header(self, expr: nodes.Member | nodes.Index, base: MessageOf, name: nodes.Ident, named: bool) -> Type:
         info = self.vocabulary.header(base, name.text)
@@ -436,14 +419,8 @@ class Inference:
         match binary.op:
             case "and" | "or":
                 return self._junction(binary)
-            case "==" | "!=":
-                return self._equality(binary)
-            case "<" | "<=" | ">" | ">=":
-                return self._ordering(binary)
-            case "in" | "not in":
-                return self._membership(binary)
-            case "like" | "matches":
-                return self._likeness(binary)
+            case "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in" | "like" | "matches":
+                return self._comparison(binary)
             case "??":
                 return self._default(binary)
         left, right = self.value(binary.left), self.value(binary.right)
@@ -464,20 +441,18 @@ class Inference:
         self.facts = before
         return BOOL
 
-    def _equality(self, binary: nodes.Binary) -> Type:
-        left, right = self.infer(binary.left), self.infer(binary.right)
-        if not rules.comparable(left, right):
-            self.findings.say(problems_types.incomparable(binary, left, right))
-        elif NONE in (left, right):
-            self._none_test(binary, right if left == NONE else left)
-        else:
+    def _comparison(self, binary: nodes.Binary) -> Type:
+        if binary.op in ("in", "not in"):
+            self._holders.add(binary.right)
+        left = self.infer(binary.left)
+        right = self.value(binary.right) if binary.op in ("like", "matches") else self.infer(binary.right)
+        wrong = operators.wrong_comparison(binary, left, right)
+        if wrong is not None:
+            self.findings.say(wrong)
+        elif binary.op in ("==", "!=", "in", "not in"):
             self._known_value(binary.left, binary.right)
             self._known_value(binary.right, binary.left)
         return BOOL
-
-    def _none_test(self, binary: nodes.Binary, kind: Type) -> None:
-        if not isinstance(kind, Maybe | Data | Unknown) and kind != NONE:
-            self.findings.say(problems_types.never_none(binary))
 
     def _known_value(self, side: nodes.Expr, other: nodes.Expr) -> None:
         """A text that the header's enumeration does not have; the lists are not complete, so it is a warning."""
@@ -496,71 +471,14 @@ class Inference:
             return FAILURE_KINDS if isinstance(base, MessageOf) and base.kind == "error" else ()
         return ()
 
-    def _ordering(self, binary: nodes.Binary) -> Type:
-        left, right = self.infer(binary.left), self.infer(binary.right)
-        if not rules.orderable(left, right):
-            self.findings.say(problems_types.incomparable(binary, left, right))
-        return BOOL
-
-    def _membership(self, binary: nodes.Binary) -> Type:
-        self._holders.add(binary.right)
-        item, holder = self.infer(binary.left), self.infer(binary.right)
-        match definite(holder):
-            case StoreOf(kind="hours"):
-                if not rules.comparable(item, TIME):
-                    self.findings.say(problems_types.incomparable(binary, item, TIME))
-            case StoreOf(kind="map" | "counter" | "series" | "table"):
-                if not rules.comparable(item, TEXT):
-                    self.findings.say(problems_types.incomparable(binary, item, TEXT))
-            case ListOf(item=kind):
-                if not rules.comparable(item, kind):
-                    self.findings.say(problems_types.incomparable(binary, item, kind))
-                else:
-                    self._known_value(binary.left, binary.right)
-            case RecordOf() | Data() | Unknown():
-                pass
-            case other:
-                self.findings.say(problems_types.not_a_holder(binary, other))
-        return BOOL
-
-    def _likeness(self, binary: nodes.Binary) -> Type:
-        wanted = TEXT if binary.op == "like" else REGEX
-        kind = definite(self.infer(binary.left))
-        if not rules.fits(kind, TEXT):
-            self.findings.say(problems_types.type_mismatch(binary.left, kind, TEXT, f"`{binary.op}`"))
-        pattern = self.value(binary.right)
-        if not rules.fits(pattern, wanted) or (wanted == REGEX and not isinstance(binary.right, nodes.Regex)):
-            self.findings.say(problems_types.bad_pattern(binary, pattern))
-        return BOOL
-
     def _default(self, binary: nodes.Binary) -> Type:
         left, right = self.infer(binary.left), self.infer(binary.right)
         if not isinstance(left, Maybe | Data | Unknown) and left != NONE:
             self.findings.say(problems_types.needless_default(binary))
-        kind = rules.unified((definite(left), right))
-        if isinstance(left, Data):
-            return right
+        kind = operators.defaulted(left, right)
         if kind is None:
             self.findings.say(problems_types.incomparable(binary, left, right))
-            return UNKNOWN
-        return right if left == NONE else kind
-
-    # --- conditions that decide nothing, values that may be missing
-
-    def _constant_truth(self, expr: nodes.Expr) -> bool | None:
-        """What a condition always is; none where it depends on something."""
-        match expr:
-            case nodes.Bool(value=value):
-                return value
-            case nodes.Unary(op="not", operand=operand):
-                inner = self._constant_truth(operand)
-                return None if inner is None else not inner
-            case nodes.Binary(op="==" | "<=" | ">=" | "!=" | "<" | ">" as op, left=left, right=right):
-                path = path_of(left, self.bindings.uses)
-                if path is not None and path == path_of(right, self.bindings.uses):
-                    return op in ("==", "<=", ">=")
-                return rules.compared(op, literal(left), literal(right))
-        return None
+        return UNKNOWN if kind is None else kind
 
     def reason_for_none(self, expr: nodes.Expr) -> str | None:
         """The header that may be absent, by the catalogue's name."""

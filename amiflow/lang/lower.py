@@ -20,7 +20,7 @@ from amiflow.lang.lower_stores import lower_kept
 from amiflow.lang.needs import needs_of
 from amiflow.lang.scope import descendants
 from amiflow.plan import expressions as ir
-from amiflow.plan import model
+from amiflow.plan import model, triggers
 from amiflow.plan.types import TEXT, Coding, HeaderType
 from amiflow.report.source import Span
 
@@ -109,48 +109,48 @@ def _clause(flow: nodes.FlowDecl, kind: type[_Clause]) -> _Clause | None:
 # --- triggers and keys
 
 
-def _trigger(trigger: nodes.Trigger, lowering: Lowering) -> model.Trigger:
+def _trigger(trigger: nodes.Trigger, lowering: Lowering) -> triggers.Trigger:
     match trigger:
         case nodes.EventTrigger(first=first, links=links, times=times, span=span):
-            begin = model.Stage("first", lowering.pattern(first), None, None)
+            begin = triggers.Stage("first", lowering.pattern(first), None, None)
             counted = _times(times, lowering) if times is not None else None
-            return model.OnEvents((begin, *(_stage(link, lowering) for link in links)), span, counted)
+            return triggers.OnEvents((begin, *(_stage(link, lowering) for link in links)), span, counted)
         case nodes.SignalTrigger():
             return _on_signal(trigger, lowering)
         case nodes.EveryTrigger(period=period, span=span):
-            return model.Every(lowering.expr(period), span)
+            return triggers.Every(lowering.expr(period), span)
         case nodes.LifecycleTrigger(moment=moment, span=span):
-            return model.OnRun(moment, span)
+            return triggers.OnRun(moment, span)
         case nodes.HoursTrigger(hours=hours, edge=edge, span=span):
-            return model.OnHours(store_name(hours), edge, span)
+            return triggers.OnHours(store_name(hours), edge, span)
         case nodes.AtTrigger() | nodes.CronTrigger():
             return _cron(trigger)
         case _:
             raise AssertionError("a trigger that is not built has been refused before")
 
 
-def _cron(trigger: nodes.AtTrigger | nodes.CronTrigger) -> model.Cron:
+def _cron(trigger: nodes.AtTrigger | nodes.CronTrigger) -> triggers.Cron:
     times = read_at(trigger) if isinstance(trigger, nodes.AtTrigger) else read_cron(trigger.line.value)
     assert not isinstance(times, str), "what cannot be read has been refused before"
     zone = trigger.zone.value if trigger.zone is not None else None
-    return model.Cron(times.minutes, times.hours, times.days, times.months, times.weekdays, zone, trigger.span)
+    return triggers.Cron(times.minutes, times.hours, times.days, times.months, times.weekdays, zone, trigger.span)
 
 
-def _times(times: nodes.Times, lowering: Lowering) -> model.Times:
+def _times(times: nodes.Times, lowering: Lowering) -> triggers.Times:
     reset = times.reset
-    forgets = model.Reset(lowering.pattern(reset.pattern), _key(reset.key, lowering)) if reset is not None else None
-    return model.Times(lowering.expr(times.count), lowering.expr(times.within), forgets)
+    forgets = triggers.Reset(lowering.pattern(reset.pattern), _key(reset.key, lowering)) if reset is not None else None
+    return triggers.Times(lowering.expr(times.count), lowering.expr(times.within), forgets)
 
 
 def _key(key: nodes.Expr, lowering: Lowering) -> tuple[ir.Expr, ...]:
     return tuple(map(lowering.expr, key.items if isinstance(key, nodes.ListOf) else (key,)))
 
 
-def _on_signal(trigger: nodes.SignalTrigger, lowering: Lowering) -> model.OnSignal:
-    fields = tuple(model.SignalField(arg.name.text, _field_coding(arg.type)) for arg in trigger.args)
+def _on_signal(trigger: nodes.SignalTrigger, lowering: Lowering) -> triggers.OnSignal:
+    fields = tuple(triggers.SignalField(arg.name.text, _field_coding(arg.type)) for arg in trigger.args)
     name = trigger.name.text if trigger.name is not None else None
     where = lowering.expr(trigger.where) if trigger.where is not None else None
-    return model.OnSignal(trigger.signal.text, fields, name, where, trigger.span)
+    return triggers.OnSignal(trigger.signal.text, fields, name, where, trigger.span)
 
 
 def _field_coding(written: nodes.TypeExpr) -> Coding:
@@ -158,12 +158,12 @@ def _field_coding(written: nodes.TypeExpr) -> Coding:
     return Coding(cast("HeaderType", kind), optional=written.optional)
 
 
-def _stage(link: nodes.Then | nodes.Without, lowering: Lowering) -> model.Stage:
+def _stage(link: nodes.Then | nodes.Without, lowering: Lowering) -> triggers.Stage:
     within = lowering.expr(link.within)
     if isinstance(link, nodes.Without):
-        return model.Stage("without", lowering.pattern(link.pattern), None, within)
+        return triggers.Stage("without", lowering.pattern(link.pattern), None, within)
     unless = lowering.pattern(link.unless) if link.unless is not None else None
-    return model.Stage("then", lowering.pattern(link.pattern), unless, within)
+    return triggers.Stage("then", lowering.pattern(link.pattern), unless, within)
 
 
 def _per(flow: nodes.FlowDecl, lowering: Lowering) -> model.Per | None:

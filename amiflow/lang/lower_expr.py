@@ -17,8 +17,9 @@ from amiflow.lang.infer import PICTURE, TRUST
 from amiflow.lang.scope import FILE_LEVEL, Bindings, Checked
 from amiflow.lang.vocabulary import USER_EVENT, HeaderInfo, Vocabulary
 from amiflow.plan import expressions as ir
-from amiflow.plan.model import HeaderValue, Pattern, Trust
+from amiflow.plan.model import HeaderValue, Trust
 from amiflow.plan.picture import QUESTIONS
+from amiflow.plan.triggers import Pattern
 from amiflow.plan.types import DURATION, OPEN, PLAIN, ListOf, Maybe, MessageOf, StoreOf, definite
 from amiflow.report.source import Source, Span
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from amiflow.ami.catalog import Catalog
-from amiflow.plan import model
+from amiflow.plan import model, triggers
 from amiflow.plan.errands import allowances
 from amiflow.plan.picture import PARTS, reads
 
@@ -53,8 +53,8 @@ def _mask(events: Iterable[model.EventNeed]) -> str:
     return ",".join(sorted(classes | {SYSTEM})) if classes else "off"
 
 
-def _patterns(flow: model.Flow) -> Iterator[model.Pattern]:
-    if isinstance(flow.trigger, model.OnEvents):
+def _patterns(flow: model.Flow) -> Iterator[triggers.Pattern]:
+    if isinstance(flow.trigger, triggers.OnEvents):
         for stage in flow.trigger.stages:
             yield stage.pattern
             if stage.unless is not None:

@@ -21,6 +21,7 @@ from amiflow.plan.types import (
     TIME,
     Coding,
     HeaderType,
+    ListOf,
     MessageOf,
     Scalar,
     Type,
@@ -139,6 +140,23 @@ class Vocabulary:
     def action(self, name: str) -> Action | None:
         """The action; of `UserEvent Conference` too."""
         return self.catalog.action(name.split(" ")[0])
+
+    def member(self, message: MessageOf, name: str) -> Type | None:
+        """The type of a member that is no header: of an error, of the picture, the rows of a list action's answer."""
+        if message.kind == "seen":
+            return dict(THINGS[message.names[0]].members).get(name)
+        if message.kind in GIVES:
+            return GIVES[message.kind].get(name)
+        if message.kind == "error":
+            return TEXT if name in ("kind", "Message") else None
+        if message.kind != "response" or not message.names:
+            return None
+        action = self.action(message.names[0])
+        rows = action.list.rows if action and action.list else ()
+        if name == "rows" and len(rows) == 1:
+            return ListOf(MessageOf("row", rows))
+        found = [row for row in rows if row.casefold() == name.casefold()]
+        return ListOf(MessageOf("row", tuple(found))) if found else None
 
     def events_with(self, header: str) -> list[str]:
         """The names of the events that carry such a header."""

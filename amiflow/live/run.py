@@ -41,7 +41,8 @@ from amiflow.live.record import Writer
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
 from amiflow.plan.errands import ANY
-from amiflow.plan.model import ActionNeed, OnSignal, Plan
+from amiflow.plan.model import ActionNeed, Plan
+from amiflow.plan.triggers import OnSignal
 
 _SWITCH = 0.0005  # seconds that a thread may keep the interpreter while another waits for it
 

@@ -11,7 +11,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from amiflow.plan.expressions import Compare, Const, Expr, Header, Local, Look, Stored, conjuncts
-from amiflow.plan.model import Key, Pattern, Plan
+from amiflow.plan.model import Plan
+from amiflow.plan.triggers import Key, Pattern
 
 
 def index_equalities(plan: Plan) -> Plan:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import assert_never
 
-from amiflow.plan import errands, keeping, model
+from amiflow.plan import errands, keeping, model, triggers
 from amiflow.plan import expressions as ir
 from amiflow.plan.durations import duration_text
 from amiflow.plan.types import type_name
@@ -125,53 +125,53 @@ def _flow(flow: model.Flow, sources: Mapping[str, Source]) -> list[str]:
     return [*lines, ""]
 
 
-def trigger(on: model.Trigger) -> list[str]:
+def trigger(on: triggers.Trigger) -> list[str]:
     """The trigger, a line for each of its events."""
     match on:
-        case model.OnEvents(stages=stages, times=times):
+        case triggers.OnEvents(stages=stages, times=times):
             return [*map(_stage, stages), *(_times(times) if times else ())]
-        case model.OnRun(moment=moment):
+        case triggers.OnRun(moment=moment):
             return [f"on {moment}"]
-        case model.OnSignal():
+        case triggers.OnSignal():
             return [_on_signal(on)]
-        case model.Every(period=period):
+        case triggers.Every(period=period):
             return [f"every {expression(period)}"]
-        case model.Cron():
+        case triggers.Cron():
             return [_cron(on)]
-        case model.OnHours(hours=hours, edge=edge):
+        case triggers.OnHours(hours=hours, edge=edge):
             return [f"on {hours} {edge}"]
         case _:
             assert_never(on)
 
 
-def _cron(on: model.Cron) -> str:
+def _cron(on: triggers.Cron) -> str:
     fields = (on.minutes, on.hours, on.days, on.months, on.weekdays)
     line = " ".join(",".join(map(str, field)) or "*" for field in fields)
     return f'cron "{line}"' + (f' in "{on.zone}"' if on.zone else "")
 
 
-def _on_signal(on: model.OnSignal) -> str:
+def _on_signal(on: triggers.OnSignal) -> str:
     fields = ", ".join(f"{one.name}: {one.coding.type}{'?' if one.coding.optional else ''}" for one in on.fields)
     name = f" as {on.name}" if on.name else ""
     where = f" where {expression(on.where)}" if on.where else ""
     return f"on signal {on.signal}({fields}){name}{where}"
 
 
-def _stage(stage: model.Stage) -> str:
+def _stage(stage: triggers.Stage) -> str:
     word = {"first": "on", "then": "then", "without": "without"}[stage.kind]
     unless = f" unless {pattern(stage.unless)}" if stage.unless else ""
     within = f" within {expression(stage.within)}" if stage.within else ""
     return f"{word} {pattern(stage.pattern)}{unless}{within}"
 
 
-def _times(times: model.Times) -> list[str]:
+def _times(times: triggers.Times) -> list[str]:
     lines = [f"{expression(times.count)} times within {expression(times.within)}"]
     if times.reset:
         lines.append(f"reset by {pattern(times.reset.pattern)} for {', '.join(map(expression, times.reset.key))}")
     return lines
 
 
-def pattern(what: model.Pattern) -> str:
+def pattern(what: triggers.Pattern) -> str:
     """`E | F as name where cond`."""
     name = f" as {what.name}" if what.name else ""
     where = f" where {expression(what.where)}" if what.where else ""

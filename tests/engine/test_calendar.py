@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from amiflow.engine.calendar import Calendar
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.plan import model as m
+from amiflow.plan import triggers
 from amiflow.plan.keeping import Hours, Opening
 from support.machines import START, Bench
 from support.plans import const, flow, list_of, log, plan, span
@@ -115,8 +116,8 @@ def bench(*flows: m.Flow, exceptions: tuple[str, ...] = ()) -> Bench:
 
 
 def test_flows_begin_when_it_opens_and_when_it_closes_each_day() -> None:
-    opens = flow("opens", m.OnHours("office", "opens", span()), log("open"))
-    closes = flow("closes", m.OnHours("office", "closes", span()), log("closed"))
+    opens = flow("opens", triggers.OnHours("office", "opens", span()), log("open"))
+    closes = flow("closes", triggers.OnHours("office", "closes", span()), log("closed"))
     tomorrow = (datetime.fromtimestamp(START, UTC).date() + timedelta(days=2)).isoformat()
     run = bench(opens, closes, exceptions=(tomorrow,))
     run.advance(4 * 86_400)

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from amiflow.engine.counting import Counts
 from amiflow.engine.effects import StopAsked
-from amiflow.plan import model as m
+from amiflow.plan import triggers
 from support.machines import Bench
 from support.plans import const, eq, expr, flow, log, on, pause, seconds, span
 
 
 def bench(*, times: int = 3, within: float = 10, reset: bool = False, **clauses: object) -> Bench:
     options = {name: clauses.pop(name) for name in ("max_pending",) if name in clauses}
-    forgets = m.Reset(on("R", "r"), (expr("r.K"),)) if reset else None
-    stages = (m.Stage("first", on("A", "a"), None, None),)
-    trigger = m.OnEvents(stages, span(), m.Times(const(times), seconds(within), forgets))
+    forgets = triggers.Reset(on("R", "r"), (expr("r.K"),)) if reset else None
+    stages = (triggers.Stage("first", on("A", "a"), None, None),)
+    trigger = triggers.OnEvents(stages, span(), triggers.Times(const(times), seconds(within), forgets))
     return Bench(flow("f", trigger, log("a.N"), per=("a.K",), **clauses), **options)  # type: ignore[arg-type]
 
 
@@ -91,8 +91,8 @@ def test_the_oldest_count_is_dropped_where_there_are_too_many() -> None:
 
 
 def test_the_window_may_be_too_long_to_be_had_and_nothing_starts() -> None:
-    stages = (m.Stage("first", on("A", "a"), None, None),)
-    trigger = m.OnEvents(stages, span(), m.Times(const("x"), seconds(1), None))
+    stages = (triggers.Stage("first", on("A", "a"), None, None),)
+    trigger = triggers.OnEvents(stages, span(), triggers.Times(const("x"), seconds(1), None))
     made = Bench(flow("f", trigger, log("a.N")))
     made.event("A", N="1")
     assert made.said == [] and [note.text for note in made.notes("condition-failed")] == ["x is no whole number"]
@@ -144,7 +144,7 @@ def test_an_urgent_flow_is_exempt_from_max() -> None:
 
 def test_on_reconnect_runs_each_time_that_a_server_is_back() -> None:
     made = Bench(
-        flow("f", m.OnRun("reconnect", span()), log("back")),
+        flow("f", triggers.OnRun("reconnect", span()), log("back")),
         flow("g", on("A", "a", eq("a.K", "k")), log("on")),
     )
     assert made.said == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amiflow.engine.cron import next_due
 from amiflow.engine.effects import Tick
-from amiflow.plan.model import Cron
+from amiflow.plan.triggers import Cron
 from support.machines import START, Bench
 from support.plans import flow, log, span
 

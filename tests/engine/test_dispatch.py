@@ -8,7 +8,7 @@ from amiflow.engine.functions import World
 from amiflow.engine.program import watch
 from amiflow.engine.values import Value
 from amiflow.plan import expressions as ir
-from amiflow.plan.model import OnEvents, Pattern
+from amiflow.plan.triggers import OnEvents, Pattern
 from amiflow.plan.types import Coding
 from support.machines import event
 from support.plans import both, eq, local, ne, on, plan

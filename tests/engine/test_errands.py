@@ -19,6 +19,7 @@ from amiflow.engine.effects import (
     SignalReply,
 )
 from amiflow.plan import model as m
+from amiflow.plan import triggers
 from amiflow.plan.errands import AppendCall, ExecCall, HttpCall, Operation, SignalCall, allowance, host_of
 from amiflow.plan.expressions import Join, RecordExpr
 from amiflow.plan.types import Coding
@@ -133,8 +134,8 @@ def test_a_shadow_does_nothing_outside() -> None:
 
 
 def clicks(*body: m.Instruction) -> Bench:
-    fields = (m.SignalField("agent", Coding()), m.SignalField("n", Coding("int", optional=True)))
-    return Bench(flow("f", m.OnSignal("click", fields, "s", None, span()), *body))
+    fields = (triggers.SignalField("agent", Coding()), triggers.SignalField("n", Coding("int", optional=True)))
+    return Bench(flow("f", triggers.OnSignal("click", fields, "s", None, span()), *body))
 
 
 def replies(bench: Bench) -> list[SignalReply]:

@@ -6,7 +6,7 @@ from functools import cache
 from amiflow.lang.compile import compile_recipe
 from amiflow.lang.grammar import Grammar, build
 from amiflow.plan import expressions as ir
-from amiflow.plan import model
+from amiflow.plan import model, triggers
 from amiflow.plan import testmodel as tests
 from amiflow.plan.types import Maybe, Scalar
 
@@ -112,7 +112,7 @@ def test_without_events_the_server_is_asked_for_none() -> None:
 
 def test_events_and_headers_are_spelt_as_on_the_wire() -> None:
     trigger = flow('flow f on NEWCHANNEL | hangup as e where e.channel == "a" { log e.CHANNEL }').trigger
-    assert isinstance(trigger, model.OnEvents)
+    assert isinstance(trigger, triggers.OnEvents)
     pattern = trigger.stages[0].pattern
     assert pattern.events == ("Newchannel", "Hangup")
     assert [key.header for key in pattern.keys] == ["Channel"]
@@ -123,13 +123,13 @@ def test_a_key_does_not_depend_on_its_own_event() -> None:
         "flow f on Newchannel as a then Hangup as h where h.Uniqueid == a.Uniqueid and h.Cause == 16 "
         'and h.Linkedid == h.Uniqueid within 5s { log "x" }'
     ).trigger
-    assert isinstance(trigger, model.OnEvents)
+    assert isinstance(trigger, triggers.OnEvents)
     assert [key.header for key in trigger.stages[1].pattern.keys] == ["Uniqueid", "Cause"]
 
 
 def test_a_declared_userevent_is_told_by_its_header() -> None:
     trigger = flow('userevent Hi { Room: text }\nflow f on userevent hi { UserEvent Hi { Room: "1" } }\n').trigger
-    assert isinstance(trigger, model.OnEvents)
+    assert isinstance(trigger, triggers.OnEvents)
     pattern = trigger.stages[0].pattern
     assert pattern.events == ("UserEvent",) and pattern.name is not None and pattern.name.startswith("%")
     assert [(key.header, key.value) for key in pattern.keys] == [

@@ -1,8 +1,8 @@
 """Keys are found where an equality does not depend on the message itself."""
 
 from amiflow.plan import expressions as ir
-from amiflow.plan.model import Key, OnEvents
 from amiflow.plan.optimize import index_equalities
+from amiflow.plan.triggers import Key, OnEvents
 from amiflow.plan.types import PLAIN
 from amiflow.report.source import Span
 from support.plans import flow, on, plan

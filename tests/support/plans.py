@@ -9,6 +9,7 @@ from typing import Any
 
 from amiflow.plan import expressions as ir
 from amiflow.plan import model as m
+from amiflow.plan import triggers
 from amiflow.plan.optimize import optimize
 from amiflow.plan.types import OPEN, PLAIN, UNKNOWN
 from amiflow.report.source import Span
@@ -66,28 +67,28 @@ def join(*parts: Any) -> ir.Join:
     return ir.Join(tuple(map(expr, parts)), span())
 
 
-def on(events: str, name: str | None = None, where: ir.Expr | None = None) -> m.Pattern:
-    return m.Pattern(tuple(events.split("|")), name, where, (), span())
+def on(events: str, name: str | None = None, where: ir.Expr | None = None) -> triggers.Pattern:
+    return triggers.Pattern(tuple(events.split("|")), name, where, (), span())
 
 
-def chain(first: m.Pattern, *further: tuple[Any, ...]) -> m.OnEvents:
+def chain(first: triggers.Pattern, *further: tuple[Any, ...]) -> triggers.OnEvents:
     """`chain(on(…), ("then", on(…), 10), ("without", on(…), 5, unless))`."""
-    stages = [m.Stage("first", first, None, None)]
+    stages = [triggers.Stage("first", first, None, None)]
     for kind, pattern, within, *unless in further:
-        stages.append(m.Stage(kind, pattern, unless[0] if unless else None, seconds(within)))
-    return m.OnEvents(tuple(stages), span())
+        stages.append(triggers.Stage(kind, pattern, unless[0] if unless else None, seconds(within)))
+    return triggers.OnEvents(tuple(stages), span())
 
 
-def start() -> m.OnRun:
-    return m.OnRun("start", span())
+def start() -> triggers.OnRun:
+    return triggers.OnRun("start", span())
 
 
-def stop_moment() -> m.OnRun:
-    return m.OnRun("stop", span())
+def stop_moment() -> triggers.OnRun:
+    return triggers.OnRun("stop", span())
 
 
-def every(period: float) -> m.Every:
-    return m.Every(seconds(period), span())
+def every(period: float) -> triggers.Every:
+    return triggers.Every(seconds(period), span())
 
 
 def act(
@@ -119,7 +120,7 @@ def act(
 
 
 def wait(
-    *patterns: m.Pattern,
+    *patterns: triggers.Pattern,
     within: float,
     mode: Any = "one",
     handler: m.Handler | None = None,
@@ -156,7 +157,7 @@ def fail(text: Any) -> m.Fail:
 
 def flow(
     name: str,
-    trigger: m.Trigger | m.Pattern,
+    trigger: triggers.Trigger | triggers.Pattern,
     *body: m.Instruction,
     final: tuple[m.Instruction, ...] = (),
     per: tuple[Any, ...] | None = None,
@@ -164,13 +165,13 @@ def flow(
     known_at: int = 0,
     most: int = 1000,
     cooldown: float | None = None,
-    until: m.Pattern | None = None,
+    until: triggers.Pattern | None = None,
     lasting: float = 3600,
     server: str | None = None,
 ) -> m.Flow:
     return m.Flow(
         name,
-        chain(trigger) if isinstance(trigger, m.Pattern) else trigger,
+        chain(trigger) if isinstance(trigger, triggers.Pattern) else trigger,
         m.Per(tuple(map(expr, per)), policy, known_at, span()) if per is not None else None,
         const(most),
         seconds(cooldown) if cooldown is not None else None,
