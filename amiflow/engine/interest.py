@@ -11,10 +11,6 @@ changes the live picture) is never tested.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any
-
 from amiflow.ami.message import to_bytes
 from amiflow.ami.scanner import Value, Wanted
 from amiflow.engine.functions import World
@@ -22,13 +18,14 @@ from amiflow.plan.expressions import Const, Global
 from amiflow.plan.model import Plan
 from amiflow.plan.picture import PARTS
 from amiflow.plan.triggers import Key, Pattern
+from amiflow.plan.walk import descendants
 
 _MORE_THAN_PATTERNS = frozenset(("OriginateResponse", "FullyBooted", "Shutdown"))
 
 
 def interest(plan: Plan, world: World) -> tuple[Wanted, ...]:
     """The events that can matter to the plan; `world` holds the values of its params and constants."""
-    patterns = list(_patterns(plan.flows))
+    patterns = [part for part in descendants(plan.flows) if isinstance(part, Pattern)]
     named = {name for pattern in patterns for name in pattern.events}
     needed = (need.name for need in plan.needs.events)
     pictured = {event for part in plan.needs.picture for event in PARTS[part].events}
@@ -38,18 +35,6 @@ def interest(plan: Plan, world: World) -> tuple[Wanted, ...]:
         values = tuple(value for key in pattern.keys if (value := _value(key, world)) is not None)
         wanted |= {Wanted(name, values): None for name in pattern.events}
     return tuple(wanted)
-
-
-def _patterns(value: Any) -> Iterator[Pattern]:
-    """Every pattern within a part of a plan, whatever construct holds it."""
-    if isinstance(value, Pattern):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _patterns(item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _patterns(getattr(value, field.name))
 
 
 def _value(key: Key, world: World) -> Value | None:

@@ -10,9 +10,8 @@ beyond it first. A value is known where nothing on any way there binds its name 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from amiflow.engine.dispatch import Watch
 from amiflow.plan.expressions import Apply, Both, Expr, Local, Look, Stored, conjuncts
@@ -40,6 +39,7 @@ from amiflow.plan.model import (
     WaitUntil,
 )
 from amiflow.plan.triggers import Pattern
+from amiflow.plan.walk import descendants
 
 # A point of a flow: the position in its body with its finally behind, and whether the next action moves the place.
 Point: TypeAlias = tuple[int, bool]
@@ -228,17 +228,11 @@ def _reads(expr: Expr) -> tuple[_Names, _Names]:
     """The names of the flow and the builtin functions that an expression mentions."""
     names: set[str] = set()
     functions: set[str] = set()
-    left: list[Any] = [expr]
-    while left:
-        node = left.pop()
+    for node in descendants(expr):
         if isinstance(node, Local):
             names.add(node.name)
-        if isinstance(node, Apply):
+        elif isinstance(node, Apply):
             functions.add(node.function)
-        if isinstance(node, Stored | Look):
+        elif isinstance(node, (Stored, Look)):
             functions.add("stored")
-        if isinstance(node, tuple):
-            left.extend(node)
-        elif is_dataclass(node):
-            left.extend(getattr(node, field.name) for field in fields(node))
     return frozenset(names), frozenset(functions)

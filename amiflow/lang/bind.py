@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 from amiflow.lang import nodes, problems_names
 from amiflow.lang.infer import PICTURE
-from amiflow.lang.scope import Bindings, Findings, Symbol, SymbolKind, children
+from amiflow.lang.scope import Bindings, Findings, Symbol, SymbolKind
+from amiflow.lang.walk import Whole
 from amiflow.plan.builtins import BUILTINS
+from amiflow.plan.walk import children
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
@@ -31,11 +33,12 @@ _VALUES: dict[type, SymbolKind] = {
 }
 
 
-def bind(file: nodes.File) -> tuple[Bindings, list[Diagnostic]]:
+def bind(whole: Whole) -> tuple[Bindings, list[Diagnostic]]:
     """The symbols of a file, and what is wrong with its names."""
     binder = _Binder()
-    binder.file(file)
-    return Bindings(binder.declared, binder.uses, binder.userevents, binder.flows, binder.calls), binder.findings.found
+    binder.file(whole.file)
+    tables = (binder.declared, binder.uses, binder.userevents, binder.flows, binder.calls)
+    return Bindings(whole, *tables), binder.findings.found
 
 
 class _Binder:

@@ -27,7 +27,7 @@ from amiflow.lang.constants import Constants
 from amiflow.lang.crontab import Times, is_zone, read_at, read_cron
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
-from amiflow.lang.scope import Bindings, Checked, Symbol, descendants
+from amiflow.lang.scope import Bindings, Checked, Symbol
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
 from amiflow.plan.types import (
     BOOL,
@@ -45,6 +45,7 @@ from amiflow.plan.types import (
     Unknown,
     maybe,
 )
+from amiflow.plan.walk import descendants
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic
 
@@ -70,10 +71,9 @@ def _userevent_header(field: nodes.Field) -> HeaderInfo:
     return HeaderInfo(field.name.text, Coding(optional=optional), caller=True)
 
 
-def check(file: nodes.File, bindings: Bindings, catalog: Catalog) -> tuple[Checked, list[Diagnostic]]:
+def check(bindings: Bindings, vocabulary: Vocabulary) -> tuple[Checked, list[Diagnostic]]:
     """What is known of every expression, symbol and header of the file, and what is wrong with it."""
-    vocabulary = vocabulary_of(bindings, catalog)
-    inference = Inference(bindings, vocabulary)
+    file, inference = bindings.whole.file, Inference(bindings, vocabulary)
     constants = Constants(file, bindings.declared, bindings.uses)
     checker = _Checker(inference, constants)
     for decl in file.decls:

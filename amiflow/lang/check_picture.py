@@ -9,25 +9,28 @@ from collections.abc import Iterator
 
 from amiflow.lang import nodes, problems_flows
 from amiflow.lang.infer import PICTURE
-from amiflow.lang.scope import Bindings, descendants
+from amiflow.lang.scope import Bindings
 from amiflow.plan.picture import QUESTIONS
+from amiflow.plan.walk import descendants
 from amiflow.report.diagnostic import Diagnostic
 
+_WITHIN_A_RUN = (nodes.FlowDecl, nodes.TaskDecl, nodes.TestDecl)
 
-def picture_problems(file: nodes.File, bindings: Bindings) -> list[Diagnostic]:
+
+def picture_problems(bindings: Bindings) -> list[Diagnostic]:
     """Looks before the run, and waits for what does not change."""
-    return [*_too_soon(file, bindings), *_for_nothing(file, bindings)]
+    return [*_too_soon(bindings), *_for_nothing(bindings)]
 
 
-def _too_soon(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
-    outside = (decl for decl in file.decls if not isinstance(decl, nodes.FlowDecl | nodes.TaskDecl | nodes.TestDecl))
+def _too_soon(bindings: Bindings) -> Iterator[Diagnostic]:
+    outside = (decl for decl in bindings.whole.file.decls if not isinstance(decl, _WITHIN_A_RUN))
     for node in (node for decl in outside for node in descendants(decl)):
         if isinstance(node, nodes.Call | nodes.Name) and (what := _looked(node, bindings)) is not None:
             yield problems_flows.picture_too_soon(node.span, what)
 
 
-def _for_nothing(file: nodes.File, bindings: Bindings) -> Iterator[Diagnostic]:
-    for node in descendants(file):
+def _for_nothing(bindings: Bindings) -> Iterator[Diagnostic]:
+    for node in bindings.whole.everything:
         if isinstance(node, nodes.WaitUntil) and not _changes(node.condition, bindings):
             yield problems_flows.never_changes(node.condition)
 

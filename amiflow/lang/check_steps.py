@@ -23,9 +23,10 @@ from amiflow.lang.check_tasks import Tasks
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING, Facts, common, joined, without
-from amiflow.lang.scope import Symbol, descendants
+from amiflow.lang.scope import Symbol
 from amiflow.lang.vocabulary import ANSWERED, FAILURE, LAUNCHED, RAW_ANSWER, USER_EVENT
 from amiflow.plan.types import DURATION, INT, NONE, UNKNOWN, MessageOf, StoreOf, Type, Unknown, maybe
+from amiflow.plan.walk import descendants
 
 
 class Steps:

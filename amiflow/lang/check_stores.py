@@ -11,8 +11,8 @@ from typing import TypeAlias
 from amiflow.lang import nodes, problems_stores, problems_types, rules
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
-from amiflow.lang.scope import descendants
 from amiflow.plan.types import TEXT, StoreOf, Type, Unknown, definite
+from amiflow.plan.walk import descendants
 
 Decl: TypeAlias = nodes.MapDecl | nodes.CounterDecl | nodes.SeriesDecl
 

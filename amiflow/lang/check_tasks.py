@@ -6,12 +6,11 @@ Never here: steps (`check_steps`), names (`bind`), a stranger's text on its way 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from amiflow.lang import nodes, problems_flows, problems_types, rules
 from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
-from amiflow.lang.scope import descendants
 from amiflow.plan.types import NONE, UNKNOWN, RecordOf, Type, maybe
 
 CheckBody: TypeAlias = Callable[[nodes.Body], tuple[list[Type], bool]]
@@ -19,6 +18,9 @@ CheckBody: TypeAlias = Callable[[nodes.Body], tuple[list[Type], bool]]
 
 MOST_STEPS = 10_000
 """Steps of a flow with those of its tasks: these become part of the flow's code wherever they are called."""
+
+
+_STEPS = frozenset(get_args(nodes.Step))
 
 
 def type_written(written: nodes.TypeExpr) -> Type:
@@ -93,9 +95,10 @@ class Tasks:
 
     def _size(self, body: object) -> int:
         count = 0
-        for node in descendants(body):
-            count += isinstance(node, nodes.Step)
-            task = self._inference.bindings.calls.get(node) if isinstance(node, nodes.Call) else None
+        bindings = self._inference.bindings
+        for node in bindings.whole.within(body):
+            count += type(node) in _STEPS
+            task = bindings.calls.get(node) if isinstance(node, nodes.Call) else None
             if task is not None and task not in self._entered:
                 count += self._size_of(task)
         return count

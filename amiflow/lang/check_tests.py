@@ -23,7 +23,6 @@ from amiflow.lang.check_blocks import Role, check_block
 from amiflow.lang.check_errands import check_expected, check_reply
 from amiflow.lang.check_steps import Steps
 from amiflow.lang.crontab import is_zone
-from amiflow.lang.scope import descendants
 from amiflow.plan.types import TEXT, UNKNOWN, ListOf, MessageOf, StoreOf
 
 _EXPECTATIONS = (
@@ -60,7 +59,7 @@ class _Test:
     def run(self, test: nodes.TestDecl) -> None:
         for step in test.steps:
             self._step(step)
-        if not any(isinstance(node, _EXPECTATIONS) for node in descendants(test)):
+        if not any(isinstance(node, _EXPECTATIONS) for node in self.inference.bindings.whole.within(test)):
             self.say(problems_tests.expects_nothing(test.name))
         missing = [
             name

@@ -26,6 +26,8 @@ from amiflow.lang.parse import parse
 from amiflow.lang.safety import safety
 from amiflow.lang.scope import Bindings, Checked
 from amiflow.lang.versions import not_in_version
+from amiflow.lang.vocabulary import Vocabulary
+from amiflow.lang.walk import Whole
 from amiflow.plan.model import Plan
 from amiflow.plan.optimize import optimize
 from amiflow.plan.testmodel import Test
@@ -47,19 +49,18 @@ class Compiled:
 class _Analysed:
     """What the phases know so far."""
 
-    file: nodes.File
     bindings: Bindings
     checked: Checked
-    catalog: Catalog
+    vocabulary: Vocabulary
 
 
 _Phase: TypeAlias = Callable[[_Analysed], list[Diagnostic]]
 
 # Phases that only look, behind `bind` and `check`, whose tables they read.
 _PHASES: tuple[_Phase, ...] = (
-    lambda known: not_yet(known.file),
-    lambda known: picture_problems(known.file, known.bindings),
-    lambda known: safety(known.file, known.bindings, known.checked, vocabulary_of(known.bindings, known.catalog)),
+    lambda known: not_yet(known.bindings.whole),
+    lambda known: picture_problems(known.bindings),
+    lambda known: safety(known.bindings, known.checked, known.vocabulary),
 )
 
 
@@ -79,25 +80,27 @@ def compile_recipe(
     source = Source(path, read(path))
     sources = {path: source}
     own, syntax = parse(source, grammar)
-    deep = too_deep(own)
+    whole = Whole(own)
+    deep = too_deep(whole)
     if deep is not None:
         said = any(problem.code == deep.code for problem in syntax)
         return Compiled(None, (), tuple(ordered(syntax if said else [*syntax, deep])), sources)
     importer = Importer(read, grammar)
     file = importer.whole(own, path)
     sources |= importer.sources
-    bindings, names = bind(file)
-    checked, rules = check(file, bindings, catalog)
-    known = _Analysed(file, bindings, checked, catalog)
+    bindings, names = bind(whole if file is own else Whole(file))
+    vocabulary = vocabulary_of(bindings, catalog)
+    checked, rules = check(bindings, vocabulary)
+    known = _Analysed(bindings, checked, vocabulary)
     found = [*names, *rules, *(problem for phase in _PHASES for problem in phase(known))]
     if asterisk is not None:
-        found += not_in_version(file, checked, vocabulary_of(bindings, catalog), asterisk)
+        found += not_in_version(bindings.whole, checked, vocabulary, asterisk)
     # What a file that is imported is warned of, it is warned of where it is checked itself.
     found = [*importer.found, *(one for one in found if one.severity == "error" or one.span.path == path)]
     diagnostics = tuple(ordered([*syntax, *meant(found, file, source, bool(syntax))]))
     if any(problem.severity == "error" for problem in diagnostics):
         return Compiled(None, (), diagnostics, sources)
-    lowering = Lowering(sources, bindings, checked, vocabulary_of(bindings, catalog))
+    lowering = Lowering(sources, bindings, checked, vocabulary)
     plan = optimize(lower(file, lowering))
     tests = tuple(lower_test(decl, lowering) for decl in file.decls if isinstance(decl, nodes.TestDecl))
     return Compiled(plan, tests, diagnostics, sources)

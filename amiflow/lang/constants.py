@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from amiflow.lang import nodes
-from amiflow.lang.scope import FILE_LEVEL, Symbol, descendants
+from amiflow.lang.scope import FILE_LEVEL, Symbol
+from amiflow.plan.walk import descendants
 
 Known: TypeAlias = int | float | timedelta | str | bool | None
 

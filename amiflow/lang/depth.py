@@ -7,20 +7,24 @@ Python's stack; inference takes several calls for one operator, and so less dept
 from __future__ import annotations
 
 from amiflow.lang import nodes, problems_types
-from amiflow.lang.scope import children
+from amiflow.lang.walk import Whole
 from amiflow.report.diagnostic import Diagnostic
 
 MOST_OPERANDS = 64
 """How many operators may stand in a row."""
 
 
-def too_deep(file: nodes.File) -> Diagnostic | None:
+_OPERATORS = (nodes.Binary, nodes.Unary, nodes.Member, nodes.Index)
+
+
+def too_deep(whole: Whole) -> Diagnostic | None:
     """What to say about the first expression that is too long, if there is one."""
-    todo: list[tuple[object, int]] = [(file, 0)]
-    while todo:
-        node, depth = todo.pop()
-        inner = depth + 1 if isinstance(node, nodes.Binary | nodes.Unary | nodes.Member | nodes.Index) else depth
-        if inner > MOST_OPERANDS and isinstance(node, nodes.Binary | nodes.Unary | nodes.Member | nodes.Index):
-            return problems_types.too_long(node.span, MOST_OPERANDS)
-        todo.extend((child, inner) for child in children(node))
+    ends: list[int] = []  # of the operators that the node at `place` is in
+    for place, node in enumerate(whole.everything):
+        if isinstance(node, _OPERATORS):
+            while ends and ends[-1] <= place:
+                ends.pop()
+            ends.append(whole.end(node))
+            if len(ends) > MOST_OPERANDS:
+                return problems_types.too_long(node.span, MOST_OPERANDS)
     return None

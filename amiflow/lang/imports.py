@@ -16,6 +16,7 @@ from amiflow.lang.bind import bind
 from amiflow.lang.depth import too_deep
 from amiflow.lang.grammar import Grammar
 from amiflow.lang.parse import parse
+from amiflow.lang.walk import Whole
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
 
@@ -82,7 +83,8 @@ class Importer:
         if path not in self._modules:
             source = self.sources[path] = Source(path, self._read(path))
             file, syntax = parse(source, self._grammar)
-            deep = too_deep(file)
+            whole = Whole(file)
+            deep = too_deep(whole)
             self.found += syntax if deep is None or any(one.code == deep.code for one in syntax) else [*syntax, deep]
             if deep is not None:
                 file = replace(file, decls=())
@@ -100,7 +102,7 @@ class Importer:
             frozenset(decl.name.text for decl in exported if isinstance(decl, nodes.TaskDecl)),
         )
         # Names that hide others would be taken for them below, so this is looked for in the file as it stands.
-        self.found += [one for one in bind(file)[1] if one.code in ("shadowed", "duplicate-name")]
+        self.found += [one for one in bind(Whole(file))[1] if one.code in ("shadowed", "duplicate-name")]
         renaming = _Renaming(module, modules)
         for decl in file.decls:
             if isinstance(decl, _EXPORTED):

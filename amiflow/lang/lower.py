@@ -18,10 +18,10 @@ from amiflow.lang.lower_expr import Lowering, store_name
 from amiflow.lang.lower_steps import lower_body
 from amiflow.lang.lower_stores import lower_kept
 from amiflow.lang.needs import needs_of
-from amiflow.lang.scope import descendants
 from amiflow.plan import expressions as ir
 from amiflow.plan import model, triggers
 from amiflow.plan.types import TEXT, Coding, HeaderType
+from amiflow.plan.walk import descendants
 from amiflow.report.source import Span
 
 LIFETIME = timedelta(hours=1)

@@ -6,14 +6,18 @@ Belongs here: the list. A construct that is built loses its row here and gets it
 from __future__ import annotations
 
 from amiflow.lang import nodes, problems_flows
-from amiflow.lang.scope import descendants
+from amiflow.lang.walk import Whole
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
 
-def not_yet(file: nodes.File) -> list[Diagnostic]:
+def not_yet(whole: Whole) -> list[Diagnostic]:
     """One diagnostic for each construct that is not there yet."""
-    return [problems_flows.not_yet(*found) for node in descendants(file) if (found := _unbuilt(node)) is not None]
+    suspects = [node for node in whole.everything if isinstance(node, _SUSPECTS)]
+    return [problems_flows.not_yet(*found) for node in suspects if (found := _unbuilt(node)) is not None]
+
+
+_SUSPECTS = (nodes.RestartClause, nodes.Connection, nodes.MapDecl, nodes.CounterDecl, nodes.SeriesDecl)
 
 
 def _unbuilt(node: object) -> tuple[Span, str] | None:

@@ -11,14 +11,24 @@ from dataclasses import dataclass
 from amiflow.lang import nodes, problems_safety
 from amiflow.lang.feedback import feedback
 from amiflow.lang.infer import TRUST
-from amiflow.lang.scope import Bindings, Checked, Findings, Symbol, children, descendants
+from amiflow.lang.scope import Bindings, Checked, Findings, Symbol
 from amiflow.lang.vocabulary import Vocabulary
 from amiflow.plan.builtins import BUILTINS
 from amiflow.plan.picture import QUESTIONS
 from amiflow.plan.types import TEXT, Data, ListOf, MessageOf, RecordOf, StoreOf, Type, Unknown, definite
+from amiflow.plan.walk import children, descendants
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 
+_NAMING = (
+    nodes.LetDecl, nodes.Var, nodes.Let, nodes.SignalTrigger, nodes.Set, nodes.Add, nodes.Call, nodes.For,
+    nodes.Comprehension,
+)  # fmt: skip
+"""Nodes that give something to a name."""
+_LEADING = (
+    nodes.Action, nodes.Raw, nodes.Http, nodes.Exec, nodes.Append, nodes.Log, nodes.Fail, nodes.OrFail,
+)  # fmt: skip
+"""Nodes that lead values out of the recipe."""
 _KEEPS_CHANNEL = frozenset({"lower", "upper", "trim"})
 _OF_CHANNEL = frozenset({"tech_of", "peer_of"})
 
@@ -33,14 +43,14 @@ class Taint:
     why: str = ""
 
 
-def safety(file: nodes.File, bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> list[Diagnostic]:
+def safety(bindings: Bindings, checked: Checked, vocabulary: Vocabulary) -> list[Diagnostic]:
     """Every unsafe value, shown secret and feedback loop of the file."""
-    walk = _Walk(bindings, checked)
-    for decl in file.decls:
+    walk, decls = _Walk(bindings, checked), bindings.whole.file.decls
+    for decl in decls:
         if isinstance(decl, nodes.LetDecl):
             walk.names(decl)
-    walk.stores(file)
-    for decl in file.decls:
+    walk.stores()
+    for decl in decls:
         if isinstance(decl, nodes.FlowDecl):
             walk.flow(decl)
             walk.findings.found += feedback(decl, bindings, vocabulary)
@@ -60,27 +70,31 @@ class _Walk:
 
     # --- what names hold, in the order in which they get it
 
-    def stores(self, file: nodes.File) -> None:
+    def stores(self) -> None:
         """Learn what stores may hold, whichever flow it comes from: each round follows it through one store more."""
-        writes = [node for node in descendants(file) if isinstance(node, nodes.Set | nodes.Add)]
+        everything = self._bindings.whole.everything
+        writes = [node for node in everything if isinstance(node, (nodes.Set, nodes.Add))]
         if not any(isinstance(node.target, nodes.Index) for node in writes):
             return
         for _ in range(len(writes) + 1):
             before = dict(self._taints)
-            for node in descendants(file):
-                self.names(node)
+            for here in everything:
+                self.names(here)
             if before == self._taints:
                 break
 
     def flow(self, flow: nodes.FlowDecl | nodes.TaskDecl) -> None:
         """Follow what the flow's names hold, and look where that goes; in its tasks too."""
+        reached = list(self._bindings.reached(flow))
+        naming = [node for node in reached if isinstance(node, _NAMING)]
         before = None
         while before != self._taints:  # a loop can carry a value from one variable to the next, once a round
             before = dict(self._taints)
-            for node in self._bindings.reached(flow):
+            for node in naming:
                 self.names(node)
-        for node in self._bindings.reached(flow):
-            self._step(node)
+        for step in reached:
+            if isinstance(step, _LEADING):
+                self._step(step)
 
     def names(self, node: object) -> None:
         """Learn what the names that this node introduces or sets may hold."""

@@ -7,11 +7,12 @@ Belongs here: symbols and the tables that one phase hands to the next, as frozen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.lang import nodes
 from amiflow.lang.vocabulary import HeaderInfo
+from amiflow.lang.walk import Whole
 from amiflow.plan.types import UNKNOWN, Type
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
@@ -56,8 +57,9 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Bindings:
-    """Which symbol each name is; userevents by their name in lower case, flows by name."""
+    """Which symbol each name of a file is; userevents by their name in lower case, flows by name."""
 
+    whole: Whole
     declared: Mapping[nodes.Ident, Symbol]
     uses: Mapping[nodes.Name, Symbol]
     userevents: Mapping[str, nodes.UserEventDecl]
@@ -67,9 +69,12 @@ class Bindings:
 
     def reached(self, node: object) -> Iterator[object]:
         """The node and everything in it, and in the tasks that it calls."""
+        if not self.calls:
+            yield from self.whole.within(node)
+            return
         todo, entered = [node], set[nodes.TaskDecl]()
         while todo:
-            for here in descendants(todo.pop()):
+            for here in self.whole.within(todo.pop()):
                 yield here
                 task = self.calls.get(here) if isinstance(here, nodes.Call) else None
                 if task is not None and task not in entered:
@@ -107,36 +112,6 @@ class Findings:
 
     def say(self, problem: Diagnostic) -> None:
         self.found.append(problem)
-
-
-_PARTS: dict[type, tuple[str, ...]] = {}
-
-
-def _parts(kind: type) -> tuple[str, ...]:
-    """The fields of a class of nodes, which may hold nodes; of any other class none. Walks ask this very often."""
-    known = _PARTS.get(kind)
-    if known is None:
-        is_node = is_dataclass(kind) and kind is not Span
-        known = _PARTS[kind] = tuple(field.name for field in fields(kind)) if is_node else ()
-    return known
-
-
-def children(node: object) -> Iterator[object]:
-    """The nodes directly in a node, in the order of its fields; tuples are looked into."""
-    for name in _parts(type(node)):
-        value = getattr(node, name)
-        for item in value if isinstance(value, tuple) else (value,):
-            if _parts(type(item)):
-                yield item
-
-
-def descendants(node: object) -> Iterator[object]:
-    """The node and everything in it, outer before inner, left before right."""
-    todo = [node]
-    while todo:
-        here = todo.pop()
-        yield here
-        todo.extend(reversed(list(children(here))))
 
 
 def plain_text(expr: nodes.Expr) -> str | None:

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 
 from amiflow.ami.catalog import Action, Event, Header, exists
 from amiflow.lang import nodes, problems_messages
-from amiflow.lang.scope import Checked, descendants
+from amiflow.lang.scope import Checked
 from amiflow.lang.vocabulary import Vocabulary
+from amiflow.lang.walk import Whole
 from amiflow.plan.types import MessageOf
 from amiflow.report.diagnostic import Diagnostic
 
 
-def not_in_version(file: nodes.File, checked: Checked, vocabulary: Vocabulary, asterisk: str) -> list[Diagnostic]:
+def not_in_version(whole: Whole, checked: Checked, vocabulary: Vocabulary, asterisk: str) -> list[Diagnostic]:
     """What an Asterisk of that version ("16", "18.26.0") lacks. Of alternatives (`on A | B`) one is enough, and of
     those that there are, each must have the headers that are read."""
-    return [problem for node in descendants(file) for problem in _of(node, checked, vocabulary, asterisk)]
+    return [problem for node in whole.everything for problem in _of(node, checked, vocabulary, asterisk)]
 
 
 def _of(node: object, checked: Checked, vocabulary: Vocabulary, asterisk: str) -> Iterator[Diagnostic]:

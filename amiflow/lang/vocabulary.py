@@ -252,6 +252,8 @@ def sent(info: HeaderInfo) -> HeaderInfo:
 def _common(infos: list[HeaderInfo]) -> HeaderInfo | None:
     """One description of a header that several events carry; none where they write it differently."""
     first = infos[0]
+    if len(infos) == 1:
+        return first
     if any(info.coding.type != first.coding.type or info.coding.unit != first.coding.unit for info in infos):
         return None
     coding = replace(

@@ -7,18 +7,21 @@ be right; a plan runs the same without them, only slower (a test holds that).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import get_args
 
 from amiflow.plan.expressions import Compare, Const, Expr, Header, Local, Look, Stored, conjuncts
 from amiflow.plan.model import Plan
 from amiflow.plan.triggers import Key, Pattern
+from amiflow.plan.walk import descendants, rewritten
+
+_EXPRESSIONS = frozenset(get_args(Expr))
 
 
 def index_equalities(plan: Plan) -> Plan:
     """Give each pattern the keys that dispatch is indexed by: the `header == value` parts of its `where` whose value
     does not depend on the message itself."""
-    return replace(plan, flows=_rewrite(plan.flows))
+    return replace(plan, flows=rewritten(plan.flows, _with_keys, Pattern, _EXPRESSIONS))
 
 
 PASSES: tuple[Callable[[Plan], Plan], ...] = (index_equalities,)
@@ -31,15 +34,8 @@ def optimize(plan: Plan) -> Plan:
     return plan
 
 
-def _rewrite(value: Any) -> Any:
-    if isinstance(value, Pattern):
-        return replace(value, keys=tuple(_keys(value)))
-    if isinstance(value, tuple):
-        return tuple(map(_rewrite, value))
-    if is_dataclass(value) and not isinstance(value, type):
-        changed = {f.name: _rewrite(getattr(value, f.name)) for f in fields(value)}
-        return replace(value, **changed)
-    return value
+def _with_keys(pattern: Pattern) -> Pattern:
+    return replace(pattern, keys=tuple(_keys(pattern)))
 
 
 def _keys(pattern: Pattern) -> Iterator[Key]:
@@ -59,17 +55,9 @@ def _is_key(pattern: Pattern, header: Header, value: Expr) -> bool:
     return own and not (isinstance(value, Const) and value.value is None) and not _mentions(value, pattern.name)
 
 
-def _mentions(value: Any, name: str | None) -> bool:
-    if isinstance(value, Local):
-        return value.name == name
-    if isinstance(value, tuple):
-        return any(_mentions(item, name) for item in value)
-    return is_dataclass(value) and any(_mentions(getattr(value, f.name), name) for f in fields(value))
+def _mentions(value: Expr, name: str | None) -> bool:
+    return any(isinstance(part, Local) and part.name == name for part in descendants(value))
 
 
-def _is_stored(value: Any) -> bool:
-    if isinstance(value, Stored | Look):
-        return True
-    if isinstance(value, tuple):
-        return any(map(_is_stored, value))
-    return is_dataclass(value) and any(_is_stored(getattr(value, f.name)) for f in fields(value))
+def _is_stored(value: Expr) -> bool:
+    return any(isinstance(part, (Stored, Look)) for part in descendants(value))

@@ -6,11 +6,12 @@ Belongs here: one row for each function, kind of thing and part of the picture. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from amiflow.plan.expressions import Look, LookWhat, Stored
 from amiflow.plan.types import INT, ListOf, MessageOf, Type, maybe
+from amiflow.plan.walk import descendants
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +123,9 @@ PARTS: dict[str, Part] = {
 def reads(tree: Any) -> frozenset[str]:
     """What a tree of the plan reads that changes by itself: parts of the picture, and names of stores."""
     found: set[str] = set()
-    left: list[Any] = [tree]
-    while left:
-        node = left.pop()
-        match node:
-            case Look(what=what):
-                found.update(QUESTIONS[what].parts)
-            case Stored(name=name):
-                found.add(f"store {name}")
-        if isinstance(node, tuple):
-            left.extend(node)
-        elif is_dataclass(node) and not isinstance(node, type):
-            left.extend(getattr(node, field.name) for field in fields(node))
+    for node in descendants(tree):
+        if isinstance(node, Look):
+            found.update(QUESTIONS[node.what].parts)
+        elif isinstance(node, Stored):
+            found.add(f"store {node.name}")
     return frozenset(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from amiflow.lang import nodes
-from amiflow.lang.scope import children
+from amiflow.plan.walk import children
 from amiflow.report.source import Span
 from amiflow.tools.tokens import Tokens
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from amiflow.ami.catalog import Catalog, Header
 from amiflow.lang import nodes
-from amiflow.lang.scope import descendants
+from amiflow.plan.walk import descendants
 
 Headers: TypeAlias = Callable[[str], str | None]
 """From a header's name in any case to its spelling in one message; None where that message has no such header."""

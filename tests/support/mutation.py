@@ -19,8 +19,9 @@ from amiflow.lang.check import check, vocabulary_of
 from amiflow.lang.compile import compile_recipe
 from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.parse import parse
-from amiflow.lang.scope import Bindings, Checked, descendants
+from amiflow.lang.scope import Bindings, Checked
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
+from amiflow.lang.walk import Whole
 from amiflow.plan.builtins import BUILTINS
 from amiflow.plan.types import MessageOf, definite
 from amiflow.report.source import Source, Span
@@ -59,10 +60,11 @@ class _Recipe:
 def mutants(source: Source, catalog: Catalog, grammar: Grammar) -> list[Mutant]:
     """Every mutant of a recipe."""
     file, _ = parse(source, grammar)
-    bindings, _ = bind(file)
-    checked, _ = check(file, bindings, catalog)
-    recipe = _Recipe(source, file, bindings, checked, vocabulary_of(bindings, catalog))
-    made = (mutant for node in descendants(file) for maker in _MAKERS for mutant in maker(recipe, node))
+    bindings, _ = bind(Whole(file))
+    vocabulary = vocabulary_of(bindings, catalog)
+    checked, _ = check(bindings, vocabulary)
+    recipe = _Recipe(source, file, bindings, checked, vocabulary)
+    made = (mutant for node in bindings.whole.everything for maker in _MAKERS for mutant in maker(recipe, node))
     return list(made)
 
 
