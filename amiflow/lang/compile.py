@@ -15,8 +15,10 @@ from amiflow.lang.allowing import meant
 from amiflow.lang.bind import bind
 from amiflow.lang.check import check, vocabulary_of
 from amiflow.lang.check_picture import picture_problems
+from amiflow.lang.decided import decided
 from amiflow.lang.depth import too_deep
 from amiflow.lang.grammar import Grammar
+from amiflow.lang.hungup import after_hangup
 from amiflow.lang.imports import Importer
 from amiflow.lang.lower import lower
 from amiflow.lang.lower_expr import Lowering
@@ -52,6 +54,7 @@ class _Analysed:
     bindings: Bindings
     checked: Checked
     vocabulary: Vocabulary
+    found: tuple[Diagnostic, ...]
 
 
 _Phase: TypeAlias = Callable[[_Analysed], list[Diagnostic]]
@@ -61,6 +64,8 @@ _PHASES: tuple[_Phase, ...] = (
     lambda known: not_yet(known.bindings.whole),
     lambda known: picture_problems(known.bindings),
     lambda known: safety(known.bindings, known.checked, known.vocabulary),
+    lambda known: decided(known.bindings, known.checked, known.found),
+    lambda known: after_hangup(known.bindings, known.checked),
 )
 
 
@@ -91,7 +96,7 @@ def compile_recipe(
     bindings, names = bind(whole if file is own else Whole(file))
     vocabulary = vocabulary_of(bindings, catalog)
     checked, rules = check(bindings, vocabulary)
-    known = _Analysed(bindings, checked, vocabulary)
+    known = _Analysed(bindings, checked, vocabulary, (*names, *rules))
     found = [*names, *rules, *(problem for phase in _PHASES for problem in phase(known))]
     if asterisk is not None:
         found += not_in_version(bindings.whole, checked, vocabulary, asterisk)

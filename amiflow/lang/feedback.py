@@ -6,10 +6,8 @@ later (the run-time loop guard's).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from amiflow.lang import nodes, problems_safety
-from amiflow.lang.scope import Bindings
+from amiflow.lang.scope import Bindings, conjuncts
 from amiflow.lang.vocabulary import Vocabulary
 from amiflow.report.diagnostic import Diagnostic
 
@@ -59,7 +57,7 @@ def _excluded(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings) 
         return False
     symbol = bindings.declared.get(pattern.name)
     written = _plain_values(action)
-    for part in _conjuncts(pattern.where):
+    for part in conjuncts(pattern.where):
         match part:
             case nodes.Unary(op="not", operand=nodes.Call(name=nodes.Ident(text="ours"))):
                 return True
@@ -75,14 +73,6 @@ def _excluded(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings) 
                 if mine is not None and tested is not None and mine != tested:
                     return True
     return False
-
-
-def _conjuncts(expr: nodes.Expr) -> Iterator[nodes.Expr]:
-    if isinstance(expr, nodes.Binary) and expr.op == "and":
-        yield from _conjuncts(expr.left)
-        yield from _conjuncts(expr.right)
-    else:
-        yield expr
 
 
 def _plain_values(action: nodes.Action) -> dict[str, str]:

@@ -182,6 +182,28 @@ def unreachable_step(step: nodes.Step) -> Diagnostic:
     )
 
 
+def acts_after_hangup(channel: nodes.Expr, action: str, hung_up: Span) -> Diagnostic:
+    return problem(
+        "after-hangup",
+        f"{action} comes too late for this channel, which has been hung up",
+        channel.span,
+        "gone by now",
+        secondary=((hung_up, "its end"),),
+        help="do it before, or to another channel",
+    )
+
+
+def waits_after_hangup(channel: nodes.Expr, event: str, hung_up: Span) -> Diagnostic:
+    return problem(
+        "after-hangup",
+        f"{event} does not come any more of a channel that has been hung up",
+        channel.span,
+        "gone by now",
+        secondary=((hung_up, "its end"),),
+        help="wait for it before the channel is hung up",
+    )
+
+
 def misplaced(span: Span, word: str) -> Diagnostic:
     return problem("misplaced", f"`{word}` stands outside a loop", span, "no `for` or `repeat` around it")
 

@@ -176,6 +176,25 @@ def const_condition(expr: nodes.Expr, value: bool) -> Diagnostic:
     return problem("const-condition", f"this condition is always {word}", expr.span, f"always {word}")
 
 
+def never_matches(part: nodes.Expr, reason: nodes.Expr | None) -> Diagnostic:
+    return _ruled_out("never-matches", "nothing can ever fit this `where`", part, reason)
+
+
+def never_holds(part: nodes.Expr, reason: nodes.Expr | None) -> Diagnostic:
+    return _ruled_out("const-condition", "this condition is always false", part, reason)
+
+
+def _ruled_out(code: str, headline: str, part: nodes.Expr, reason: nodes.Expr | None) -> Diagnostic:
+    return problem(
+        code,
+        headline,
+        part.span,
+        "cannot hold here",
+        secondary=((reason.span, "because this holds"),) if reason is not None else (),
+        notes=() if reason is not None else ("what is known where it stands rules it out",),
+    )
+
+
 def never_none(binary: nodes.Binary) -> Diagnostic:
     word = "false" if binary.op == "==" else "true"
     return problem(

@@ -131,6 +131,15 @@ def literal(expr: nodes.Expr) -> int | float | str | None:
     return plain_text(expr)
 
 
+def conjuncts(condition: nodes.Expr) -> Iterator[nodes.Expr]:
+    """The parts of a condition that must all hold."""
+    if isinstance(condition, nodes.Binary) and condition.op == "and":
+        yield from conjuncts(condition.left)
+        yield from conjuncts(condition.right)
+    else:
+        yield condition
+
+
 def key_of(text: nodes.Text) -> nodes.Ident:
     """A name that is written as a text, such as that of `u["Room"]`."""
     return nodes.Ident(text.span, "".join(part for part in text.parts if isinstance(part, str)))

@@ -49,6 +49,17 @@ FLOWS: tuple[Code, ...] = (
         'flow f on start { log "hello" stop }\n',
     ),
     Code(
+        "after-hangup",
+        "warning",
+        "A channel is used before it is hung up.",
+        "Asterisk refuses actions on a channel that is gone, and of the events of living channels it has no more.\n"
+        "It is gone behind the action Hangup, and where its event Hangup was seen.",
+        "flow f on Newchannel as c {\n  Hangup { Channel: c.Channel }\n"
+        '  Setvar { Channel: c.Channel Variable: "GONE" Value: "1" }\n}\n',
+        'flow f on Newchannel as c {\n  Setvar { Channel: c.Channel Variable: "GONE" Value: "1" }\n'
+        "  Hangup { Channel: c.Channel }\n}\n",
+    ),
+    Code(
         "misplaced",
         "error",
         "A step stands where it means something.",

@@ -73,4 +73,12 @@ TYPES: tuple[Code, ...] = (
         "flow f on Newchannel as c where c.Channel != none { log c.Channel }\n",
         'flow f on Newchannel as c where c.AccountCode != "" { log c.Channel }\n',
     ),
+    Code(
+        "never-matches",
+        "error",
+        "Some event can fit each `where`.",
+        "A pattern whose parts contradict each other, or what is known where it stands, is waited for in vain.",
+        'flow f on DialEnd as d where d.DialStatus == "BUSY" and d.DialStatus == "NOANSWER" { log d.Channel }\n',
+        'flow f on DialEnd as d where d.DialStatus in ["BUSY", "NOANSWER"] { log d.Channel }\n',
+    ),
 )

@@ -74,7 +74,7 @@ def test_a_comparison_with_the_picture_is_no_key_of_dispatch() -> None:
             ("const-condition", "nothing that this condition reads changes"),
         ),
         (
-            'flow f on Hangup as h { let p = peer(h.Channel) if p != none { Getvar { Channel: h.Channel '
+            'flow f on Newchannel as h { let p = peer(h.Channel) if p != none { Getvar { Channel: h.Channel '
             "Variable: p.CallerIDName ?? \"x\" } } }",
             ("unsafe-value", ""),
         ),
