@@ -213,6 +213,11 @@ class Session:
         self._pump(now)
         return self._take_events()
 
+    @property
+    def queued(self) -> int:
+        """How many actions wait to be sent."""
+        return len(self._queue)
+
     def withdraw(self, action_id: str) -> bool:
         """Forget an action that has not been sent; false where it has been."""
         found = next((pending for pending in self._queue if pending.action_id == action_id), None)

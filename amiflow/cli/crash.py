@@ -9,16 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-
-def amiflow_version() -> str:
-    """The installed version."""
-    # It takes a fifth of a small command's time to import, and few commands ask.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("amiflow")
-    except PackageNotFoundError:
-        return "(not installed)"
+from amiflow.live.version import amiflow_version
 
 
 def report(error: BaseException, args: Sequence[str], mask: Callable[[str], str]) -> str:

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 
 import click
 
-from amiflow.cli.crash import amiflow_version, report
+from amiflow.cli.crash import report
 from amiflow.cli.terminal import complain, say, show
 from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask
+from amiflow.live.version import amiflow_version
 
 OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -32,11 +33,15 @@ COMMANDS: dict[str, str] = {
     "explain": "amiflow.cli.explain",
     "fmt": "amiflow.cli.fmt",
     "log": "amiflow.cli.log",
+    "pause": "amiflow.cli.pause",
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
+    "resume": "amiflow.cli.resume",
     "run": "amiflow.cli.run",
     "signal": "amiflow.cli.signal",
     "simulate": "amiflow.cli.simulate",
+    "status": "amiflow.cli.status",
+    "stop": "amiflow.cli.stop",
     "test": "amiflow.cli.test",
     "trace": "amiflow.cli.trace",
 }

@@ -13,9 +13,9 @@ from amiflow.cli.recipes import Faulty, Loaded, plans
 from amiflow.cli.setup import Where, config_option, configuration, keep, logging_to_stdout, server_options, servers
 from amiflow.cli.terminal import say, show
 from amiflow.live import inputs, record
+from amiflow.live.caller import default_path
 from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
-from amiflow.live.control import default_path
 from amiflow.live.dryrun import VirtualClock, play
 from amiflow.live.inputs import Given
 from amiflow.live.journal_db import Keep
@@ -51,7 +51,8 @@ class Asked:
 
     def outside(self, configured: Config) -> Outside:
         """What the run may do and hear beyond AMI."""
-        return Outside((*self.allow, *configured.allow), self.control or default_path())
+        path = self.control or default_path(os.environ)
+        return Outside((*self.allow, *configured.allow), path, must_listen=self.control is not None)
 
     def keep(self, configured: Config, mask: Mask, wanted: bool) -> Keep | None:
         """The journal as it is asked for; `wanted` says whether there is one where nothing is said of it."""
@@ -77,7 +78,7 @@ def _allowances(_context: click.Context, _option: click.Parameter, names: tuple[
 @click.option(
     "--allow", metavar="WHAT", multiple=True, callback=_allowances, help="http:HOST, exec:PATH or append:FILE."
 )
-@click.option("--control", metavar="PATH", help="The socket that `amiflow signal` reaches the run at.")
+@click.option("--control", metavar="PATH", help="The run's control socket; default: one of its own, found by itself.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; connect to nothing.")
 @click.option("--events", metavar="CAPTURE", help="With --dry-run: play a recording, and print what would be sent.")
 @click.option("--shadow", is_flag=True, help="Watch the live server and decide, but send only what merely reads.")

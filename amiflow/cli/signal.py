@@ -1,4 +1,4 @@
-"""`amiflow signal`: a signal for the flows of a run, and the reply of the first that it started."""
+"""`amiflow signal`: a signal for the flows of a run, and the reply of the first that ends."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 
 import click
 
-from amiflow.live.control import default_path, send
-from amiflow.live.problems import Trouble
+from amiflow.cli.asking import ask, control_option
 
 
 @click.command()
 @click.argument("name")
 @click.argument("fields", metavar="[KEY=VALUE]...", nargs=-1)
-@click.option("--control", metavar="PATH", help="The run's control socket; default: that of this user.")
+@control_option
 @click.option("--timeout", metavar="SECONDS", type=float, default=60.0, show_default=True, help="How long to wait.")
 def command(name: str, fields: tuple[str, ...], control: str | None, timeout: float) -> int:
     """Give a signal to a run of amiflow, and print what the flow returns, as JSON."""
@@ -23,9 +22,7 @@ def command(name: str, fields: tuple[str, ...], control: str | None, timeout: fl
         if not equals or not key or key in given:
             raise click.UsageError(f"`{field}`: a field is given once, as key=value")
         given[key] = value
-    answer = send(control or default_path(), name, given, timeout)
-    if "reply" not in answer:
-        raise Trouble(f"signal {name}: {answer.get('error', 'no reply')}")
-    if answer["reply"] is not None:
-        click.echo(json.dumps(answer["reply"], ensure_ascii=False))
+    reply = ask(control, {"signal": name, "fields": given}, timeout, f"signal {name}: ")
+    if reply is not None:
+        click.echo(json.dumps(reply, ensure_ascii=False))
     return 0

@@ -231,7 +231,7 @@ class Actions:
                 self._drop_call(holder, acting)
                 text = item.reason or "the connection broke before the answer came"
                 self._fail(holder, acting, Failure("unknown", text), acting.step.reads)
-            case "invalid":
+            case "invalid" | "refused":
                 self._unmove(holder, acting)
                 self._fail(holder, acting, Failure("failed", item.reason), False)
 

@@ -66,7 +66,24 @@ class Admission:
         self._steps = steps
         self._tape = tape
         self._flows = tuple(_Admitted() for _ in core.programs)
+        self._paused: dict[tuple[str | None, str], None] = {}
         self.closed = False
+
+    # --- pauses -------------------------------------------------------------------------------------------------------
+
+    def pause(self, flow: str | None, why: str) -> None:
+        """Let no run of the flow, or with none of any flow, begin."""
+        self._paused[flow, why] = None
+
+    def resume(self, flow: str | None, why: str) -> None:
+        """The pause for this reason is over; with no flow given, of all flows."""
+        self._paused = {one: None for one in self._paused if one[1] != why or flow not in (None, one[0])}
+
+    def paused(self, flow: str) -> str | None:
+        """Why no run of the flow begins; none where runs may."""
+        return next((why for name, why in self._paused if name in (None, flow)), None)
+
+    # --- the beginning of a run ---------------------------------------------------------------------------------------
 
     def key(self, program: Program, names: dict[str, Value], server: Server, cause: Message | None) -> Key | None:
         """The run's key; none where the flow has none, or where a part of it is none or empty, which is logged."""
@@ -91,6 +108,10 @@ class Admission:
         self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
     ) -> Instance | None:
         """A flow's trigger is met: run it, let it wait for its turn, or refuse it (then there is no run)."""
+        if self._paused and (why := self.paused(program.flow.name)) is not None:
+            self._core.counters["paused", program.flow.name] += 1
+            self._suppress(program, why, cause)
+            return None
         try:
             return None if self.closed else self._admit(program, server, names, key, cause)
         except EvaluationError as error:
@@ -257,11 +278,14 @@ class Admission:
         turn = admitted.turns.get(at) if at is not None else None
         if at is None or turn is None or turn.active is not instance:
             return
-        if turn.waiting:
+        while turn.waiting:
             turn.active = turn.waiting.popleft()
-            self._steps.start(turn.active)
-        else:
-            del admitted.turns[at]
+            why = self.paused(turn.active.program.flow.name)
+            if why is None:
+                self._steps.start(turn.active)
+                return
+            self._discard(turn.active, why)
+        del admitted.turns[at]
 
     def close(self) -> None:
         """No run begins any more, and those that wait for their turn never do."""

@@ -119,10 +119,11 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class Unanswered:
     """An action will not be answered: `unsent` was never on the wire, `unknown` was when the line broke; `invalid`
-    could not be sent at all (a CR, LF or NUL in a value, a line too long), as `reason` says."""
+    could not be sent at all (a CR, LF or NUL in a value, a line too long), as `reason` says; `refused` was kept from
+    being sent (the kill switch)."""
 
     action_id: str
-    kind: Literal["unsent", "unknown", "invalid"]
+    kind: Literal["unsent", "unknown", "invalid", "refused"]
     reason: str
 
 
@@ -152,6 +153,31 @@ class Signalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """From now on no run of this flow begins, of none given that of no flow; `why` is told of each trigger that is met
+    meanwhile. Runs that there are go on."""
+
+    flow: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What was paused for this reason begins again; with no flow given, all that was."""
+
+    flow: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRuns:
+    """End the runs of this flow, or only that one, as stopped, with their `finally`."""
+
+    flow: str
+    instance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """^C or SIGTERM: end every flow in order (`on stop` flows, `finally`), then Exit."""
 
@@ -173,6 +199,9 @@ Input: TypeAlias = (
     | ErrandDone
     | Signalled
     | Tick
+    | Pause
+    | Resume
+    | StopRuns
     | StopAsked
     | SourceEnded
 )
@@ -290,11 +319,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class SignalReply:
-    """What a flow returned to a signal, as plain values that JSON can hold; `failure` where none did."""
+    """What a flow returned to a signal, as plain values that JSON can hold; `failure` where none did, with what kind it
+    is of: no flow takes the signal (`unknown`), a field is `wrong`, it started no flow (`idle`), the flow `failed` or
+    was `stopped`."""
 
     signal_id: str
     value: object
     failure: str | None = None
+    kind: Literal["done", "unknown", "wrong", "idle", "failed", "stopped"] = "done"
 
 
 Effect: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Said | Noted | FlowEnded | Exit

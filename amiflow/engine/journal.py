@@ -28,8 +28,10 @@ from amiflow.engine.effects import (
     Input,
     Level,
     Noted,
+    Pause,
     Recall,
     Received,
+    Resume,
     Said,
     Send,
     Sent,
@@ -40,6 +42,7 @@ from amiflow.engine.effects import (
     SignalReply,
     SourceEnded,
     StopAsked,
+    StopRuns,
     Tick,
     Unanswered,
     Withdraw,
@@ -126,6 +129,13 @@ class Scribe:
             case ServerLost(server=server, reason=reason, silent=silent):
                 self._blind.setdefault(server, at - silent)
                 yield of_run(at, "lost", "warn", server, reason, {"silent": silent})
+            case Pause(flow=flow, why=why):
+                yield of_run(at, "paused", "warn", None, f"{flow or 'every flow'}: {why}", {"flow": flow})
+            case Resume(flow=flow, why=why):
+                yield of_run(at, "resumed", "info", None, f"{flow or 'every flow'}, which {why}", {"flow": flow})
+            case StopRuns(flow=flow, instance=number):
+                which = "every run" if number is None else f"run {number}"
+                yield of_run(at, "stop-flow", "warn", None, f"{which} of {flow} is to stop", {"flow": flow})
             case StopAsked(reason=reason):
                 yield of_run(at, "stop-asked", "info", None, reason, {})
             case SourceEnded():

@@ -27,13 +27,16 @@ from amiflow.engine.effects import (
     ErrandDone,
     Exit,
     Input,
+    Pause,
     Received,
+    Resume,
     Sent,
     ServerLost,
     ServerReady,
     Signalled,
     SourceEnded,
     StopAsked,
+    StopRuns,
     Tick,
     Unanswered,
 )
@@ -121,6 +124,15 @@ class Machine:
         """How often what happened to which flow: (`started`, `done`, `failed`, `refused`, …; the flow's name)."""
         return dict(self._core.counters)
 
+    def paused(self) -> dict[str, str]:
+        """The flows of which no run begins, each with the reason."""
+        names = (program.flow.name for program in self._core.programs)
+        return {name: why for name in names if (why := self._admission.paused(name)) is not None}
+
+    def seen(self) -> dict[str, int]:
+        """How many events of each server it was given."""
+        return {name: server.seen for name, server in self._core.servers.items()}
+
     @property
     def world(self) -> World:
         """What expressions of this plan read besides the names of a flow."""
@@ -158,6 +170,12 @@ class Machine:
                 self._ready(self._core.servers[item.server], item)
             case ServerLost(server=name, reason=reason):
                 self._lost(self._core.servers[name], reason)
+            case Pause(flow=flow, why=why):
+                self._admission.pause(flow, why)
+            case Resume(flow=flow, why=why):
+                self._admission.resume(flow, why)
+            case StopRuns():
+                self._stop_runs(item)
             case StopAsked(reason=reason):
                 self._ask_to_stop(reason)
             case SourceEnded():
@@ -300,6 +318,11 @@ class Machine:
             self._core.note("stopping", "info", f"stops: {reason}")
             self._ending = "stop"
             self._stop_all()
+
+    def _stop_runs(self, item: StopRuns) -> None:
+        for instance in list(self._core.instances.values()):
+            if instance.program.flow.name == item.flow and item.instance in (None, instance.id):
+                self._admission.cancel(instance, "stopped from outside")
 
     def _end_source(self) -> None:
         self._ending = self._ending or "source"

@@ -172,6 +172,6 @@ class Moments:
         return any(program.flow.server in (None, server.name) for program in self._core.programs)
 
     def status(self) -> int:
-        """The exit status."""
-        failed = any(number for (kind, _), number in self._core.counters.items() if kind == "failed")
+        """The exit status. What did not run at all because it was paused is no success either."""
+        failed = any(number for (kind, _), number in self._core.counters.items() if kind in ("failed", "paused"))
         return 1 if failed and self.are_all else 0

@@ -7,6 +7,7 @@ Belongs here: the trigger `on signal`. Never here: how a signal comes in (`live.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from amiflow.engine.admission import Admission
 from amiflow.engine.core import Core
@@ -30,23 +31,25 @@ class Signals:
     def take(self, item: Signalled) -> None:
         """The signal has come."""
         wanted = [one for one in self._core.programs if _takes(one, item.name)]
-        reason = "no flow takes this signal" if not wanted else "no flow was started by it"
+        kind: Literal["unknown", "idle", "wrong"] = "idle" if wanted else "unknown"
+        reason = "no flow was started by it" if wanted else "no flow takes this signal"
         started = []
         for program in wanted:
             try:
                 instance = self._start(program, item.fields)
             except (BadText, EvaluationError) as error:
-                reason = str(error)
-                flow = program.flow
+                kind, reason, flow = "wrong", str(error), program.flow
                 self._core.note("signal-refused", "warn", f"{item.name}: {error}", flow=flow.name, span=flow.span)
                 continue
+            if instance is None and (why := self._admission.paused(program.flow.name)) is not None:
+                reason = f"{program.flow.name}: {why}"
             started += [instance] if instance is not None else []
         if item.signal_id is None:
             return
         if started:
             self._asked |= dict.fromkeys(started, item.signal_id)
         else:
-            self._core.emit(SignalReply(item.signal_id, None, reason))
+            self._core.emit(SignalReply(item.signal_id, None, reason, kind))
 
     def _start(self, program: Program, fields: Mapping[str, str]) -> Instance | None:
         """Raises BadText where a field is missing, too much or of the wrong type; EvaluationError."""
@@ -68,9 +71,11 @@ class Signals:
             return
         self._asked = {one: other for one, other in self._asked.items() if other != signal_id}
         ending = instance.ending
-        if ending is None or ending.outcome != "done":
-            reason = ending.failure if ending is not None and ending.failure else "the flow was stopped"
-            self._core.emit(SignalReply(signal_id, None, self._core.mask(reason)))
+        if ending is not None and ending.outcome == "failed":
+            reason = ending.failure or "the flow failed"
+            self._core.emit(SignalReply(signal_id, None, self._core.mask(reason), "failed"))
+        elif ending is None or ending.outcome == "stopped":
+            self._core.emit(SignalReply(signal_id, None, "the flow was stopped", "stopped"))
         else:
             self._core.emit(SignalReply(signal_id, to_plain(ending.result)))
 

@@ -35,10 +35,10 @@ from amiflow.live.effects import imagined
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import Journal, writing
 from amiflow.live.log import Log
-from amiflow.live.loop import Runner
 from amiflow.live.problems import Trouble
 from amiflow.live.record import Capture
 from amiflow.live.run import Job, machines, new_run_id, summarize
+from amiflow.live.runner import Runner
 
 
 class VirtualClock:

@@ -131,6 +131,11 @@ class Journal:
         """What went wrong since the last time, in words."""
         return _all(self._complaints)
 
+    def state(self) -> dict[str, object]:
+        """Where it is, how much waits to be written, how much could not be, and whether it can be written now."""
+        waiting, lost = len(self._queue), self.lost + self._refused
+        return {"file": self._keep.path, "waiting": waiting, "lost": lost, "written": not self._failing}
+
     def close(self, patience: float) -> None:
         """Write all that is left, waiting for at most so many seconds."""
         self._closing = True

@@ -14,7 +14,6 @@ from __future__ import annotations
 import select
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from amiflow.ami.reports import (
@@ -39,15 +38,17 @@ from amiflow.engine.effects import (
     SignalReply,
     Withdraw,
 )
-from amiflow.engine.machine import Machine
 from amiflow.live.clock import Clock
-from amiflow.live.control import Control
+from amiflow.live.desk import Desk
 from amiflow.live.effects import Workshop, allowed
 from amiflow.live.journal_file import Journal
+from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
-from amiflow.live.narrator import Narrator
+from amiflow.live.requests import Mailbox
+from amiflow.live.runner import Runner
+from amiflow.live.status import Status
 from amiflow.live.supervise import Peer, PeerEvent, Refusal
 from amiflow.live.tidings import Tidings
 from amiflow.live.wake import Finished, Wake
@@ -58,20 +59,10 @@ _FAREWELL = 3.0
 _QUIET = 0.3
 SOURCE, JOURNAL, ERRANDS, CONTROL = "source", "journal", "errands", "control"
 """The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
-do errands, and of who listens for signals."""
+do errands, and of those who ask something of the run."""
 
 
 _OWN = effects.Sent | effects.Answered | effects.Unanswered | effects.ErrandDone  # what one machine alone is given
-
-
-@dataclass(slots=True)
-class Runner:
-    """A machine of the run, with what tells of it; `number` counts them from 0; `status` is none while it runs."""
-
-    machine: Machine
-    narrator: Narrator
-    number: int = 0
-    status: int | None = None
 
 
 class Loop:
@@ -93,7 +84,7 @@ class Loop:
         journal: Journal | None = None,
         event_filter: str | None = None,
         workshop: Workshop | None = None,
-        control: Control | None = None,
+        mailbox: Mailbox | None = None,
     ) -> None:
         self._peers = {peer.name: peer for peer in peers}
         self._runners = runners
@@ -103,8 +94,10 @@ class Loop:
         self._begun = begun
         self._journal = journal
         self._workshop = workshop or Workshop(allowed(()), _nobody)
-        self._control = control
-        self._control_asked: dict[str, int] = {}
+        self._mailbox = mailbox
+        self._ledger = Ledger(self._peers, clock.now())
+        status = Status(run_id, self._peers, runners, self._ledger, clock, journal)
+        self._desk = Desk(runners, status, log, self._give)
         self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
         self._asking = Asking(needs, event_filter, run_id, log, clock, self._heard, self._be_ready)
@@ -192,7 +185,8 @@ class Loop:
             elif one.name == ERRANDS:
                 self._fetch_errands()
             elif one.name == CONTROL:
-                self._take_signals()
+                for ticket in self._mailbox.take() if self._mailbox else ():
+                    self._desk.take(ticket)
             elif one.name in self._peers:
                 peer = self._peers[one.name]
                 self._heard(peer, peer.connected(one, self._clock.now()))
@@ -255,7 +249,12 @@ class Loop:
             case _:
                 lost = self._tidings.tell(peer, event)
                 if lost is not None:
+                    self._ledger.lost(peer.name, lost.silent, self._clock.now())
                     self._inputs.append((None, lost))
+
+    def _give(self, item: Input) -> None:
+        """To all machines."""
+        self._inputs.append((None, item))
 
     def _of(self, action_id: str, item: Input) -> None:
         owner = self._owners.get(action_id)
@@ -263,6 +262,7 @@ class Loop:
             self._inputs.append((owner, item))
 
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
+        self._ledger.ready(peer.name, ready.ami_version, self._clock.now())
         self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted)))
         peer.restarted = False
         self._log.server("info", peer.name, "ready", "ready: what happens from here on is seen")
@@ -296,12 +296,16 @@ class Loop:
                 self._journal.add(wall, runner.number, own, brought)
         for effect in brought:
             self._bring_about(runner, effect)
-        if isinstance(item, effects.Answered | effects.Unanswered):
-            self._settle(runner, item.action_id)
+        if isinstance(item, effects.Answered):
+            self._settle(runner, item.action_id, "error" if item.response.name == "Error" else "success")
+        elif isinstance(item, effects.Unanswered):
+            self._settle(runner, item.action_id, item.kind)
 
-    def _settle(self, runner: Runner, action_id: str) -> None:
+    def _settle(self, runner: Runner, action_id: str, outcome: str) -> None:
         self._owners.pop(action_id, None)
-        runner.narrator.settled(action_id)
+        send = runner.narrator.settled(action_id)
+        if send is not None:
+            self._ledger.settled(send.headers[0][1], outcome)
 
     def _bring_about(self, runner: Runner, effect: Effect) -> None:
         match effect:
@@ -312,7 +316,7 @@ class Loop:
                 self._send(runner, effect)
             case Withdraw(server=server, action_id=action_id):
                 if self._promised.pop(action_id, None) is None and self._peers[server].withdraw(action_id):
-                    self._settle(runner, action_id)
+                    self._settle(runner, action_id, "withdrawn")
             case Said() | Noted() | FlowEnded():
                 runner.narrator.tell(effect)
             case Errand(errand_id=errand_id, until=until):
@@ -325,7 +329,7 @@ class Loop:
                 runner.narrator.does(effect)
                 self._inputs.append((None, effects.Signalled(name, fields)))
             case SignalReply():
-                self._reply(effect)
+                self._desk.reply(effect)
             case Exit(status=status):
                 runner.status = status
             case _:
@@ -335,21 +339,6 @@ class Loop:
         for done in self._workshop.take():
             self._of(done.errand_id, done)
             self._owners.pop(done.errand_id, None)
-
-    def _take_signals(self) -> None:
-        for asked in self._control.take() if self._control else ():
-            self._control_asked[asked.signal_id or ""] = sum(runner.status is None for runner in self._runners)
-            self._inputs.append((None, asked))
-
-    def _reply(self, reply: SignalReply) -> None:
-        """The first flow that replies answers for the run; no flow at all does where every machine has said so."""
-        left = self._control_asked.get(reply.signal_id, 0) - 1
-        if left < 0 or self._control is None:
-            return
-        self._control_asked[reply.signal_id] = left
-        if reply.failure is None or left == 0:
-            del self._control_asked[reply.signal_id]
-            self._control.reply(reply)
 
     def _send(self, runner: Runner, send: Send) -> None:
         self._owners[send.action_id] = runner

@@ -98,9 +98,9 @@ class Narrator:
                 self._answers.pop(send.instance, None)
             self._log.line(Line("info", "sent", f"sends {written(send.headers)}", send.server, span=send.span))
 
-    def settled(self, action_id: str) -> None:
-        """Nothing more will come of it."""
-        self._of.pop(action_id, None)
+    def settled(self, action_id: str) -> Send | None:
+        """Nothing more will come of it; what it was."""
+        return self._of.pop(action_id, None)
 
     def _note(self, note: Noted) -> None:
         level: Level = "info" if note.kind in _TOLD else note.level

@@ -33,11 +33,13 @@ from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import writing
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
-from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, Loop, Runner
+from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, Loop
 from amiflow.live.narrator import Narrator
-from amiflow.live.problems import Refused, problem
+from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.pushdown import event_filter
 from amiflow.live.record import Writer
+from amiflow.live.requests import Mailbox
+from amiflow.live.runner import Runner
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
 from amiflow.plan.errands import ANY
@@ -59,11 +61,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where it
-    listens for signals, if anywhere."""
+    """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where its
+    control socket is, if anywhere; `must_listen` says that it does not go on without one."""
 
     allow: tuple[str, ...] = ()
     control: str | None = None
+    must_listen: bool = False
 
 
 NOTHING_OUTSIDE = Outside()
@@ -93,7 +96,7 @@ def machines(
     runners = []
     for number, job in enumerate(jobs):
         options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow, steps=steps, uncapped=uncapped)
-        runners.append(Runner(_machine(job, options, named), Narrator(log, job.plan), number))
+        runners.append(Runner(job.plan, _machine(job, options, named), Narrator(log, job.plan), number))
     return runners
 
 
@@ -142,11 +145,11 @@ def run(
             workshop = Workshop(allowed(outside.allow), partial(wake.poke, ERRANDS))
             with (
                 writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal,
-                _listening(jobs, outside, partial(wake.poke, CONTROL)) as control,
+                _listening(jobs, outside, log, partial(wake.poke, CONTROL)) as mailbox,
             ):
                 began_with = _beginning(events, wake)
                 loop = Loop(
-                    peers, runners, needs, log, clock, wake, run_id, began_with, journal, names_asked, workshop, control
+                    peers, runners, needs, log, clock, wake, run_id, began_with, journal, names_asked, workshop, mailbox
                 )
                 status = loop.run()
         finally:
@@ -175,17 +178,22 @@ def _check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
 
 
 @contextmanager
-def _listening(jobs: Sequence[Job], outside: Outside, poke: Callable[[], None]) -> Iterator[Control | None]:
-    """The control socket, where a flow waits for signals."""
-    wanted = any(isinstance(flow.trigger, OnSignal) for job in jobs for flow in job.plan.flows)
-    if not wanted or outside.control is None:
-        yield None
-        return
-    control = Control(outside.control, poke)
+def _listening(jobs: Sequence[Job], outside: Outside, log: Log, poke: Callable[[], None]) -> Iterator[Mailbox]:
+    """What is asked of the run from outside. Raises Trouble where it cannot listen though it must."""
+    mailbox = Mailbox(poke)
+    control = None
     try:
-        yield control
+        control = Control(outside.control, mailbox) if outside.control is not None else None
+    except Trouble as trouble:
+        if outside.must_listen or any(isinstance(flow.trigger, OnSignal) for job in jobs for flow in job.plan.flows):
+            raise
+        log.line(Line("warn", "control", f"{trouble}: this run cannot be asked or told anything"))
+    try:
+        yield mailbox
     finally:
-        control.close()
+        mailbox.close()
+        if control is not None:
+            control.close()
 
 
 def _spare_the_collector() -> None:

@@ -132,6 +132,11 @@ class Peer:
         """When the next attempt will be made, in monotonic seconds."""
         return self._retry_at
 
+    @property
+    def queued(self) -> int:
+        """How many actions wait to be sent."""
+        return self._session.queued if self._session else 0
+
     # --- bytes and time ---
 
     def read(self, now: float, most: int) -> list[PeerEvent]:

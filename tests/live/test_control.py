@@ -1,52 +1,183 @@
-"""The control socket: a signal in, a reply out, and nobody else let in."""
+"""The control socket: a question in, an answer out, and nobody else let in."""
 
+import os
 import queue
+import socket
 import stat
 import threading
 from pathlib import Path
 
 import pytest
 
-from amiflow.engine.effects import SignalReply
-from amiflow.live.control import Control, send
+from amiflow.live import caller, control
+from amiflow.live.caller import ask
+from amiflow.live.control import Control, parse
 from amiflow.live.problems import Trouble
+from amiflow.live.requests import (
+    Answer,
+    GiveSignal,
+    Mailbox,
+    PauseFlows,
+    Request,
+    ResumeFlows,
+    StopFlow,
+    TellStatus,
+)
+
+CLICK = {"signal": "click", "fields": {"agent": "Ann"}}
+
+
+def left_behind(path: Path) -> None:
+    """A socket that nobody listens at, as a killed run leaves it."""
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
 
 
 def test_a_signal_is_answered(tmp_path: Path) -> None:
     path, poked = str(tmp_path / "run" / "c.sock"), queue.SimpleQueue[None]()
-    control = Control(path, lambda: poked.put(None))
-    answers: list[dict[str, object]] = []
-    asker = threading.Thread(target=lambda: answers.append(send(path, "click", {"agent": "Ann"}, 10.0)))
+    mailbox = Mailbox(lambda: poked.put(None))
+    listening = Control(path, mailbox)
+    answers: list[object] = []
+    asker = threading.Thread(target=lambda: answers.append(ask(path, CLICK, 10.0)))
     try:
         assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+        assert stat.S_IMODE(Path(path).parent.stat().st_mode) == 0o700
         asker.start()
         poked.get(timeout=10)
-        asked = next(control.take())
-        assert (asked.name, asked.fields) == ("click", {"agent": "Ann"})
-        control.reply(SignalReply(asked.signal_id or "", {"n": 1}))
+        (ticket,) = mailbox.take()
+        assert ticket.request == GiveSignal("click", {"agent": "Ann"})
+        ticket.answer(Answer({"n": 1}))
         asker.join(10)
         assert answers == [{"reply": {"n": 1}}]
     finally:
-        control.close()
+        listening.close()
     assert not Path(path).exists()
+
+
+def test_the_end_of_the_run_answers_whoever_still_waits(tmp_path: Path) -> None:
+    path, poked = str(tmp_path / "c.sock"), queue.SimpleQueue[None]()
+    mailbox = Mailbox(lambda: poked.put(None))
+    listening = Control(path, mailbox)
+    answers: list[object] = []
+    asker = threading.Thread(target=lambda: answers.append(ask(path, CLICK, 10.0)))
+    try:
+        asker.start()
+        poked.get(timeout=10)
+        mailbox.close()
+        asker.join(10)
+        assert answers == [{"error": "the run has ended", "kind": "over"}]
+    finally:
+        listening.close()
+
+
+@pytest.mark.parametrize("line", [b"", b"\xff\xfe\n", b"[]\n", b'{"ask": "nonsense"}\n', b"[" * 60_000 + b"\n"])
+def test_rubbish_is_refused(tmp_path: Path, line: bytes) -> None:
+    path = str(tmp_path / "c.sock")
+    listening = Control(path, Mailbox(lambda: None))
+    try:
+        with socket.socket(socket.AF_UNIX) as stranger:
+            stranger.connect(path)
+            stranger.sendall(line)
+            stranger.shutdown(socket.SHUT_WR)
+            assert b"this is no question to a run" in stranger.recv(4096)
+    finally:
+        listening.close()
+
+
+def test_a_caller_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "c.sock")
+    listening = Control(path, Mailbox(lambda: None))
+    monkeypatch.setattr(control.os, "getuid", lambda: os.geteuid() + 1)
+    monkeypatch.setattr(control, "_ROOT", -1)
+    try:
+        assert ask(path, {"ask": "status"}, 10.0) == {"error": "the run has ended, or refuses this user"}
+    finally:
+        monkeypatch.undo()
+        listening.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "request_"),
+    [
+        ({"ask": "status"}, TellStatus()),
+        ({"ask": "pause", "flow": None}, PauseFlows(None)),
+        ({"ask": "resume", "flow": "f"}, ResumeFlows("f")),
+        ({"ask": "stop", "flow": "f", "instance": 3}, StopFlow("f", 3)),
+        ({"ask": "stop", "flow": None, "instance": 3}, None),
+        ({"signal": "click", "fields": {"n": 3}}, None),
+        ({"signal": "click", "fields": []}, None),
+    ],
+)
+def test_what_a_question_is(asked: dict[str, object], request_: Request | None) -> None:
+    assert parse(asked) == request_
 
 
 def test_one_run_at_a_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "c.sock")
-    control = Control(path, lambda: None)
+    listening = Control(path, Mailbox(lambda: None))
     try:
         with pytest.raises(Trouble, match="another run listens"):
-            Control(path, lambda: None)
+            Control(path, Mailbox(lambda: None))
     finally:
-        control.close()
+        listening.close()
 
 
 def test_a_socket_that_was_left_behind_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "c.sock"
-    path.write_text("")
-    Control(str(path), lambda: None).close()
+    left_behind(path)
+    Control(str(path), Mailbox(lambda: None)).close()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("data")
+    with pytest.raises(Trouble, match="cannot listen at"):
+        Control(str(path), Mailbox(lambda: None))
+    assert path.read_text() == "data"
+
+
+def test_the_path_may_be_too_long(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match=r"cannot listen at .*too long"):
+        Control(str(tmp_path / ("x" * 120)), Mailbox(lambda: None))
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match="no run listens"):
-        send(str(tmp_path / "c.sock"), "click", {}, 1.0)
+        ask(str(tmp_path / "c.sock"), CLICK, 1.0)
+
+
+def test_the_one_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's default socket is its own; what a killed one left there is cleared away."""
+    monkeypatch.setattr(caller, "_places", lambda environ: [caller.folder(environ)])
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    with pytest.raises(Trouble, match="no run of this user goes on"):
+        caller.the_run(environ)
+    place = tmp_path / "amiflow"
+    place.mkdir()
+    dead = place / "4194305.sock"  # no process has so high a number
+    left_behind(dead)
+    left_behind(place / "another.sock")
+    first = Control(caller.default_path(environ), Mailbox(lambda: None))
+    second = Control(str(place / "second.sock"), Mailbox(lambda: None))
+    try:
+        with pytest.raises(Trouble, match=r"2 runs go on: .*second\.sock"):
+            caller.the_run(environ)
+        second.close()
+        assert caller.the_run(environ) == str(place / f"{os.getpid()}.sock")
+        assert not dead.exists() and (place / "another.sock").exists()
+    finally:
+        first.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "place"),
+    [
+        ({"RUNTIME_DIRECTORY": "/run/amiflow", "XDG_RUNTIME_DIR": "/run/user/7"}, "/run/amiflow"),
+        ({"XDG_RUNTIME_DIR": "/run/user/7"}, "/run/user/7/amiflow"),
+        ({}, f"/tmp/amiflow-{os.getuid()}"),
+    ],
+)
+def test_where_sockets_are(environ: dict[str, str], place: str) -> None:
+    assert caller.folder(environ) == place

@@ -1,0 +1,128 @@
+"""What is asked of a run from outside, done: signals given to the flows, pauses, stops, and the answers.
+
+Belongs here: what each question means to the machines, and which answer it gets. Never here: how questions come in
+(`control`, `http`), figures (`status`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from amiflow.engine import effects
+from amiflow.engine.effects import Input, SignalReply
+from amiflow.live.log import Line, Log
+from amiflow.live.problems import nearest
+from amiflow.live.requests import (
+    Answer,
+    GiveSignal,
+    PauseFlows,
+    ResumeFlows,
+    StopFlow,
+    TellStatus,
+    Ticket,
+)
+from amiflow.live.runner import Runner
+from amiflow.live.status import Status
+
+PAUSED = "is paused"
+_NEARNESS = ("unknown", "idle", "wrong", "stopped", "failed", "done")
+_UNKNOWN = Answer(None, "no flow takes this signal", "unknown")
+
+
+@dataclass(slots=True)
+class _Signal:
+    """A signal whose sender waits: how many machines have still to say what they make of it, and the best answer."""
+
+    ticket: Ticket
+    left: int
+    best: Answer = _UNKNOWN
+
+
+class Desk:
+    """`give` hands an input to all machines of the run."""
+
+    def __init__(self, runners: Sequence[Runner], status: Status, log: Log, give: Callable[[Input], None]) -> None:
+        self._runners = runners
+        self._status = status
+        self._log = log
+        self._give = give
+        self._signals: dict[str, _Signal] = {}
+        self._paused: dict[str | None, None] = {}
+
+    def take(self, ticket: Ticket) -> None:
+        """Do what is asked; of a signal the answer comes later, by `reply`."""
+        match ticket.request:
+            case GiveSignal(name=name, fields=fields):
+                self._signals[ticket.number] = _Signal(ticket, sum(one.status is None for one in self._runners))
+                self._give(effects.Signalled(name, fields, ticket.number))
+            case TellStatus():
+                ticket.answer(Answer(self._status.tell()))
+            case PauseFlows(flow=flow):
+                ticket.answer(self._lacks(flow) or self._pause(flow))
+            case ResumeFlows(flow=flow):
+                ticket.answer(self._lacks(flow) or self._resume(flow))
+            case StopFlow(flow=flow, instance=instance):
+                ticket.answer(self._lacks(flow) or self._stop(flow, instance))
+            case other:
+                assert_never(other)
+
+    def reply(self, reply: SignalReply) -> None:
+        """The first flow to end answers for the run. Where none was started, the answer comes once every machine has
+        said so, and is that of the machine which came nearest."""
+        signal = self._signals.get(reply.signal_id)
+        if signal is None:
+            return
+        signal.left -= 1
+        answer = Answer(reply.value, reply.failure, reply.kind)
+        if _NEARNESS.index(answer.kind) >= _NEARNESS.index(signal.best.kind):
+            signal.best = answer
+        if signal.left <= 0 or reply.kind in ("done", "failed", "stopped"):
+            del self._signals[reply.signal_id]
+            signal.ticket.answer(signal.best)
+
+    def _lacks(self, flow: str | None) -> Answer | None:
+        """The answer where no plan has the flow."""
+        names = {one.name for runner in self._runners if runner.status is None for one in runner.plan.flows}
+        if flow is None or flow in names:
+            return None
+        help = nearest(flow, names)
+        return Answer(None, f"no recipe of this run has a flow `{flow}`" + (f"; {help}" if help else ""), "unknown")
+
+    def _pause(self, flow: str | None) -> Answer:
+        if flow in self._paused:
+            return Answer(None, f"{_named(flow)} paused already", "idle")
+        self._paused[flow] = None
+        self._give(effects.Pause(flow, PAUSED))
+        self._log.line(Line("warn", "paused", f"{_named(flow)} paused: no run begins, those that there are go on"))
+        return Answer({"paused": flow or "all"})
+
+    def _resume(self, flow: str | None) -> Answer:
+        """A flow by itself cannot be resumed where all were paused together."""
+        if flow is not None and None in self._paused:
+            return Answer(None, "all flows are paused together, and can only be resumed together", "idle")
+        if flow not in self._paused and (flow is not None or not self._paused):
+            return Answer(None, "nothing is paused" if flow is None else f"{flow} is not paused", "idle")
+        self._paused = {one: None for one in self._paused if flow is not None and one != flow}
+        self._give(effects.Resume(flow, PAUSED))
+        self._log.line(Line("warn", "resumed", f"{_named(flow)} resumed"))
+        return Answer({"resumed": flow or "all"})
+
+    def _stop(self, flow: str, instance: int | None) -> Answer:
+        stops = [
+            one.instance
+            for runner in self._runners
+            for one in runner.machine.running()
+            if one.flow == flow and instance in (None, one.instance) and one.state in ("queued", "running")
+        ]
+        if not stops:
+            which = "no run" if instance is None else f"no run {instance}"
+            return Answer(None, f"{which} of {flow} goes on", "idle")
+        self._give(effects.StopRuns(flow, instance))
+        self._log.line(Line("warn", "stop-flow", f"{len(stops)} runs of {flow} are to stop"))
+        return Answer({"stopped": stops})
+
+
+def _named(flow: str | None) -> str:
+    return "all flows are" if flow is None else f"{flow} is"

@@ -1,0 +1,82 @@
+"""A run that goes on, steered from other processes: `status`, `pause`, `resume`, `stop`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import amiflow_process
+from support.command import Amiflow
+
+RECIPE = """
+flow click on signal click() { return {ok: true} }
+flow waits on signal begin() { wait 10m } finally { log "tidied up" }
+flow tick every 1h { log "tick" }
+"""
+QUIET = 'calls: [{at: 1h, from: PJSIP/alice, to: "600"}]\n'
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amiflow: Amiflow) -> Iterator[amiflow_process.Amiflow]:
+    """A run that nobody disturbs; the commands of this process find it by themselves."""
+    Path("service.flow").write_text(RECIPE)
+    Path("quiet.yaml").write_text(QUIET)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    kept = ("--journal", str(tmp_path / "journal.sqlite"))
+    with amiflow_process.Amiflow("service.flow", "--simulate", "--scenario", "quiet.yaml", *kept, cwd=tmp_path) as one:
+        one.wait("ready")
+        yield one
+
+
+def test_a_run_is_steered_from_outside(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
+    state = json.loads(amiflow("status", "--json").out)
+    (server,) = state["servers"].values()
+    assert server["state"] == "ready" and server["gaps"] == 0
+    assert state["flows"]["tick"] == {"running": 0, "queued": 0, "done": 0, "failed": 0, "stopped": 0}
+    assert state["journal"]["written"] and state["journal"]["lost"] == 0 and state["paused"] == {}
+    assert [recipe["file"] for recipe in state["recipes"]] == ["service.flow"]
+
+    assert "click is paused" in amiflow("pause", "click").err
+    assert amiflow("pause", "click").status == 2
+    refused = amiflow("signal", "click")
+    assert refused.status == 2 and "signal click: click: is paused" in refused.err
+    told = amiflow("status").out
+    assert "IS PAUSED" in told and "0 running; 1 suppressed" in told
+    assert "click is resumed" in amiflow("resume", "click").err
+    assert amiflow("signal", "click").out == '{"ok": true}\n'
+    assert "nothing is paused" in amiflow("resume").err
+    amiflow("pause")
+    assert json.loads(amiflow("status", "--json").out)["paused"].keys() == {"click", "waits", "tick"}
+    assert "only be resumed together" in amiflow("resume", "click").err
+    amiflow("resume")
+
+    assert "did you mean `click`?" in amiflow("pause", "clik").err
+    assert "no run of waits goes on" in amiflow("stop", "waits").err
+    assert run.end() == 0
+    assert [line["text"] for line in run.seen("paused")] == [
+        "click is paused: no run begins, those that there are go on",
+        "all flows are paused: no run begins, those that there are go on",
+    ]
+
+
+def test_the_runs_of_one_flow_are_stopped(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
+    begun = amiflow("signal", "begin", "--timeout", "0.2")
+    assert begun.status == 2 and "no reply within 0.2 s" in begun.err
+    run.wait("flow-started", "starts")
+    assert "no run 7 of waits goes on" in amiflow("stop", "waits", "--instance", "7").err
+    assert amiflow("stop", "waits").err == "stopping waits#1\n"
+    run.wait("log", "tidied up")
+    assert "0 running; 1 stopped" in amiflow("status").out
+    assert run.end() == 0
+
+
+def test_without_a_run_there_is_nothing_to_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amiflow: Amiflow
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("amiflow.live.caller._places", lambda environ: [str(tmp_path)])
+    result = amiflow("status")
+    assert result.status == 2 and "no run of this user goes on" in result.err
