@@ -196,7 +196,7 @@ class Catalogue:
                     raise ValueError(f"{kind}: {name} is in no source")
         named = {
             "events": [row for row in self.rows | self.ends if row],
-            "actions": [*overlay["causes"], *overlay["lists"]],
+            "actions": [*overlay["causes"], *overlay["lists"], *overlay["aims"]],
         }
         named["events"] += [event for line in overlay["causes"].values() for event in line.split()]
         named["actions"] += overlay["reads"].split() + overlay["response_open"].split()
@@ -294,6 +294,7 @@ class Catalogue:
             entry["response"] = self.keys(overlaid(Rules(overlay, "events"), {}, said["response"]))
         entry |= {"reads": True} if name in overlay["reads"].split() else {}
         entry |= {"causes": overlay["causes"][name].split()} if name in overlay["causes"] else {}
+        entry |= {"aims": overlay["aims"][name].split()} if name in overlay["aims"] else {}
         entry |= {"response_open": True} if name in overlay["response_open"].split() else {}
         entry |= {key: said[key] for key in ("one_of", "refused", "open") if key in said}
         return entry | span(bounds(grants) | said)

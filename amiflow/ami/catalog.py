@@ -86,6 +86,7 @@ class Action:
     """An action. Any one of `privileges` is enough to send it; none listed: every account may.
 
     `reads`: changes nothing on the server nor in the session. `causes`: events that the action raises by itself.
+    `aims`: the headers that say whose call the action begins, ends, moves or silences.
     `one_of`: each member is a set of headers that together make the action complete. `refused`: why it is never sent.
     `response_open`: the response may carry headers that are not listed here.
     """
@@ -97,6 +98,7 @@ class Action:
     list: List | None = None
     reads: bool = False
     causes: tuple[str, ...] = ()
+    aims: tuple[str, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     response: Mapping[str, Header] = field(default_factory=dict)
     response_open: bool = False
@@ -229,6 +231,7 @@ class Catalog:
             grants,
             list=List(tuple(rows["rows"]), rows["end"]) if rows else None,
             causes=tuple(facts.pop("causes", ())),
+            aims=tuple(facts.pop("aims", ())),
             one_of=tuple(map(tuple, facts.pop("one_of", ()))),
             response=response,
             **facts,

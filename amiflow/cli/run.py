@@ -24,6 +24,7 @@ from amiflow.live.problems import Refused
 from amiflow.live.run import Job, Outside, run
 from amiflow.live.secrets import Mask
 from amiflow.live.tables import read_tables
+from amiflow.plan.bounds import Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.plan.show import show as plan_text
 
@@ -53,6 +54,10 @@ class Asked:
         """What the run may do and hear beyond AMI."""
         path = self.control or default_path(os.environ)
         return Outside((*self.allow, *configured.allow), path, must_listen=self.control is not None)
+
+    def caps(self, configured: Config) -> Caps | None:
+        """The brakes of the whole run."""
+        return None if self.no_caps else configured.limits
 
     def keep(self, configured: Config, mask: Mask, wanted: bool) -> Keep | None:
         """The journal as it is asked for; `wanted` says whether there is one where nothing is said of it."""
@@ -91,7 +96,7 @@ def _allowances(_context: click.Context, _option: click.Parameter, names: tuple[
 )
 @click.option("--no-journal", is_flag=True, help="Write no journal.")
 @click.option("--no-pushdown", is_flag=True, help="Have the servers send every event; what is sent stays the same.")
-@click.option("--no-caps", is_flag=True, hidden=True, help="For measurements: no flow's `max` is in force.")
+@click.option("--no-caps", is_flag=True, hidden=True, help="For measurements: nothing is braked.")
 @click.pass_obj
 def command(
     mask: Mask,
@@ -128,7 +133,8 @@ def command(
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
         outside, pushdown = asked.outside(configured), not asked.no_pushdown
-        return run(jobs, chosen, log, clock, asked.shadow, None, kept, pushdown, asked.no_caps, outside)
+        caps = asked.caps(configured)
+        return run(jobs, chosen, log, clock, asked.shadow, None, kept, pushdown, caps, outside)
 
 
 def _check_usage(asked: Asked) -> None:
@@ -189,7 +195,7 @@ def _simulate(loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, confi
     scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(jobs, scenario, log, clock, kept, asked.outside(configured))
+        return run_simulated(jobs, scenario, log, clock, kept, asked.outside(configured), asked.caps(configured))
 
 
 def _dry_run(

@@ -16,9 +16,8 @@ from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Acting, Instance
-from amiflow.engine.limits import Limits
+from amiflow.engine.limits import Limits, Shared
 from amiflow.engine.originate import default_within, dress, imagined, is_originate, outcome
-from amiflow.engine.ours import Named
 from amiflow.engine.server import Server
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
@@ -46,14 +45,14 @@ class Hangup:
 class Actions:
     """The open actions of a machine."""
 
-    def __init__(self, core: Core, tape: Tape, named: Named) -> None:
+    def __init__(self, core: Core, tape: Tape, shared: Shared) -> None:
         self._core = core
         self._tape = tape
-        self._named = named
+        self._named = shared.named
         self._open: dict[str, Instance | Hangup] = {}
         self._held: dict[Instance, None] = {}
         self._hangups: dict[Hangup, None] = {}
-        self.limits = Limits(core, self._turn)
+        self.limits = Limits(core, self._turn, shared)
 
     @property
     def cleaning(self) -> bool:
@@ -74,9 +73,29 @@ class Actions:
         if self._core.options.shadow and not step.reads:
             self._pretend(instance, acting)
             return True
+        if self._is_full(instance.program.flow.urgent):
+            self._refuse(instance, step)
+            return True
         instance.block = acting
         self._attempt(instance, acting)
         return False
+
+    def _is_full(self, urgent: bool) -> bool:
+        """Whether as many actions as may wait do: for their turn, the connection or their answer. `urgent` ones find
+        room beside all the others."""
+        caps = self._core.options.caps
+        if caps is None:
+            return False
+        most = caps.actions_waiting * 2 if urgent else caps.actions_waiting
+        return len(self._open) + len(self._held) + self.limits.waiting >= most
+
+    def _refuse(self, instance: Instance, step: Act) -> None:
+        core = self._core
+        text = "too many actions wait already (`actions_waiting` under `limits` of the configuration)"
+        core.counters["action-refused", instance.program.flow.name] += 1
+        if core.is_due("actions_waiting"):
+            core.note("action-refused", "error", f"{step.action}: {text}", instance=instance, span=step.span)
+        instance.break_off(step, Failure("failed", text))
 
     def _prepare(self, instance: Instance, step: Act) -> Acting:
         core, frame = self._core, self._core.frame(instance.names, instance.server)
@@ -127,7 +146,9 @@ class Actions:
         self._move(instance, acting)
         self._open[acting.action_id] = instance
         if not step.reads:
-            self._named.record(core.now, step.action, headers)
+            self._remember(instance, acting, headers)
+        if acting.channel_id:
+            self.limits.dials(acting.action_id, default_within(headers))
         core.emit(
             Send(
                 instance.server.name,
@@ -142,6 +163,13 @@ class Actions:
                 promised=instance.state == "final" and not step.reads,
             )
         )
+
+    def _remember(self, instance: Instance, acting: Acting, headers: tuple[tuple[str, str], ...]) -> None:
+        """What the action names and begins is this flow's doing."""
+        core, action, line = self._core, acting.step.action, instance.root.own_line
+        self._named.record(core.now, action, headers, line)
+        if core.options.caps is not None and (acting.channel_id or action.casefold() == "userevent"):
+            self._named.began(core.now, acting.channel_id or acting.action_id, line)
 
     def _move(self, instance: Instance, acting: Acting) -> None:
         """The place moves to the sending: here, and once more when the bytes have really gone (`sent`)."""
@@ -182,12 +210,14 @@ class Actions:
 
     def answered(self, item: Answered) -> None:
         """The response came; one that nobody waits for any more is let pass."""
-        holder = self._open.pop(item.action_id, None)
+        holder, response = self._open.pop(item.action_id, None), item.response
+        if response.get("Response") == "Error":
+            self.limits.dialled(item.action_id)
         if isinstance(holder, Hangup):
             self._end_hangup(holder)
         if not isinstance(holder, Instance) or not isinstance(holder.block, Acting):
             return
-        acting, response = holder.block, item.response
+        acting = holder.block
         said = response.get("Message") or response.get("Response") or ""
         self._core.note(
             "answer", "debug", said, instance=holder, span=acting.step.span, message=response, action_id=item.action_id
@@ -203,6 +233,7 @@ class Actions:
     def called(self, message: Message) -> None:
         """An OriginateResponse; it may come before the response."""
         action_id = message.get("ActionID") or ""
+        self.limits.dialled(action_id)
         holder = self._open.get(action_id)
         acting = holder.block if isinstance(holder, Instance) else None
         if not isinstance(holder, Instance) or not isinstance(acting, Acting) or not acting.step.awaits_call:
@@ -216,6 +247,8 @@ class Actions:
 
     def unanswered(self, item: Unanswered) -> None:
         """No response will come."""
+        if item.kind != "unknown":
+            self.limits.dialled(item.action_id)
         holder = self._open.pop(item.action_id, None)
         if isinstance(holder, Hangup):
             self._end_hangup(holder)
@@ -241,13 +274,14 @@ class Actions:
             self._attempt(instance, acting)
             return
         phase, spell = acting.phase, duration_text(timedelta(seconds=acting.within))
-        self.abandon(instance, acting)
+        kept_back = self.abandon(instance, acting)
         match phase:
             case "held" if not instance.server.ready:
                 self._fail(instance, acting, Failure("disconnected", f"no connection within {spell}"), True)
             case "limited" | "held" | "handed":
                 self._unmove(instance, acting)
-                self._fail(instance, acting, Failure("timeout", f"could not be sent within {spell}"), True)
+                why = f": {kept_back}" if kept_back else ""
+                self._fail(instance, acting, Failure("timeout", f"could not be sent within {spell}{why}"), True)
             case "sent":
                 self._fail(instance, acting, Failure("timeout", f"no answer within {spell}"), acting.step.reads)
             case _:
@@ -255,15 +289,19 @@ class Actions:
                 kind: FailureKind = "unknown" if gap else "timeout"
                 self._fail(instance, acting, Failure(kind, f"no OriginateResponse within {spell}"), False)
 
-    def abandon(self, instance: Instance, acting: Acting) -> None:
-        """The flow waits no longer for the action; a call that it began and has not got is hung up."""
+    def abandon(self, instance: Instance, acting: Acting) -> str | None:
+        """The flow waits no longer for the action; a call that it began and has not got is hung up. What had kept the
+        action back, where it had to wait for its turn."""
         self._core.timers.cancel(acting.timer)
         self._held.pop(instance, None)
-        self.limits.leave(acting.step.action, instance)
+        kept_back = self.limits.leave(acting.step.action, instance)
         self._open.pop(acting.action_id, None)
+        if acting.phase == "handed":
+            self.limits.dialled(acting.action_id)
         if acting.phase in ("handed", "sent"):
             self._core.emit(Withdraw(instance.server.name, acting.action_id))
         self._drop_call(instance, acting)
+        return kept_back
 
     def _given(self, acting: Acting, response: Message, rows: tuple[Message, ...]) -> Value:
         """What the step's name is bound to."""

@@ -15,6 +15,8 @@ from amiflow.engine.core import Core
 from amiflow.engine.dispatch import Listener
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Instance
+from amiflow.engine.loops import Loop, Loops
+from amiflow.engine.ours import Line
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.steps import Steps
@@ -61,8 +63,9 @@ class _Admitted:
 class Admission:
     """The runs of all flows of a machine."""
 
-    def __init__(self, core: Core, steps: Steps, tape: Tape) -> None:
+    def __init__(self, core: Core, steps: Steps, tape: Tape, loops: Loops) -> None:
         self._core = core
+        self._loops = loops
         self._steps = steps
         self._tape = tape
         self._flows = tuple(_Admitted() for _ in core.programs)
@@ -105,21 +108,36 @@ class Admission:
         return None
 
     def start(
-        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+        self,
+        program: Program,
+        server: Server,
+        names: dict[str, Value],
+        key: Key | None,
+        cause: Message | None,
+        line: Line = (),
     ) -> Instance | None:
-        """A flow's trigger is met: run it, let it wait for its turn, or refuse it (then there is no run)."""
+        """A flow's trigger is met: run it, let it wait for its turn, or refuse it (then there is no run). `line` are
+        the flows that led to a signal."""
         if self._paused and (why := self.paused(program.flow.name)) is not None:
             self._core.counters["paused", program.flow.name] += 1
             self._suppress(program, why, cause)
             return None
         try:
-            return None if self.closed else self._admit(program, server, names, key, cause)
+            return None if self.closed else self._admit(program, server, names, key, cause, line)
         except EvaluationError as error:
             self._refuse(program, error.text, cause)
-            return None
+        except Loop as loop:
+            self._refuse(program, str(loop), cause, "loop")
+        return None
 
     def _admit(
-        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+        self,
+        program: Program,
+        server: Server,
+        names: dict[str, Value],
+        key: Key | None,
+        cause: Message | None,
+        line: Line,
     ) -> Instance | None:
         if self._is_cooling(program, server, names, key, cause):
             return None
@@ -129,12 +147,14 @@ class Admission:
         if turn is not None and policy == "single":
             self._suppress(program, f"already runs for {to_text(key)}", cause)
             return None
+        line = self._loops.line(flow.name, cause, line)
         replaced = turn.waiting.pop() if turn is not None and policy == "replace" and turn.waiting else None
         if replaced is not None:
             self._discard(replaced, "a newer one takes its place")
         if not self._has_room(program, names, server, cause, replaces=turn is not None and policy == "replace"):
             return None
         instance = self._new(program, server, names, key, cause)
+        instance.line = line
         if turn is None:
             if key is not None and policy != "parallel":
                 admitted.turns[server.name, key] = _Turn(instance)
@@ -216,10 +236,10 @@ class Admission:
         self._refuse(program, f"{most} of it run already", cause)
         return False
 
-    def _refuse(self, program: Program, reason: str, cause: Message | None) -> None:
+    def _refuse(self, program: Program, reason: str, cause: Message | None, kind: str = "refused") -> None:
         flow = program.flow
-        self._core.counters["refused", flow.name] += 1
-        self._core.note("refused", "error", f"refused: {reason}", flow=flow.name, span=flow.span, message=cause)
+        self._core.counters[kind, flow.name] += 1
+        self._core.note(kind, "error", f"refused: {reason}", flow=flow.name, span=flow.span, message=cause)
 
     def _new(
         self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None

@@ -24,12 +24,13 @@ from amiflow.engine.stores import Held, HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.tables import Rows
 from amiflow.engine.timers import Timers
 from amiflow.engine.values import Value, to_text
+from amiflow.plan.bounds import Caps
 from amiflow.plan.expressions import Expr
 from amiflow.plan.keeping import CounterStore, Hours, MapStore, Put, SeriesStore, Store
 from amiflow.plan.model import Plan
 from amiflow.report.source import Span
 
-_COMPLAINT_PAUSE = 60.0  # seconds between two notes of the same condition that cannot be evaluated
+_COMPLAINT_PAUSE = 60.0  # seconds between two notes of the same thing that may come in a flood
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Options:
 
     `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
     `shadow` only actions that merely read are sent; with `cover` the steps that were reached are remembered; with
-    `steps` each step is noted, for the journal.
+    `steps` each step is noted, for the journal. Without `caps` there are no brakes but those of the recipe.
     """
 
     prefix: str
@@ -62,6 +63,7 @@ class Options:
     cover: bool = False
     steps: bool = False
     uncapped: bool = False
+    caps: Caps | None = None
 
 
 class Core:
@@ -84,7 +86,7 @@ class Core:
         self.reached: set[Span] | None = set() if options.cover else None
         self._effects: list[Effect] = []
         self._evaluators: dict[int, Evaluator] = {}
-        self._complained: dict[Span, float] = {}
+        self._told: dict[object, float] = {}
         self._secrets = tuple(sorted(filter(None, inputs.secrets.values()), key=len, reverse=True))
         self._numbers: Counter[str] = Counter()
         self._set_globals(inputs)
@@ -177,10 +179,17 @@ class Core:
     def complain(self, error: EvaluationError, flow: str, message: Message | None) -> None:
         """A condition cannot be evaluated; said once a minute for each."""
         self.counters["condition-failed", flow] += 1
-        last = self._complained.get(error.span)
-        if last is None or self.now >= last + _COMPLAINT_PAUSE:
-            self._complained[error.span] = self.now
+        if self.is_due(error.span):
             self.note("condition-failed", "warn", error.text, flow=flow, span=error.span, message=message)
+
+    def is_due(self, what: object) -> bool:
+        """Whether what may come in a flood (one of the plan's places, or of a few words) is to be told now: it was not,
+        in the last minute."""
+        last = self._told.get(what)
+        if last is not None and self.now < last + _COMPLAINT_PAUSE:
+            return False
+        self._told[what] = self.now
+        return True
 
     def touch(self, what: str, server: str = "") -> None:
         """What a `wait until` may read has changed: `store NAME`, or a part of a server's picture."""
@@ -191,9 +200,7 @@ class Core:
     def overflow(self, step: Put, text: str, instance: Instance) -> None:
         """A store was full; said once a minute for each step."""
         self.counters["store-full", instance.program.flow.name] += 1
-        last = self._complained.get(step.span)
-        if last is None or self.now >= last + _COMPLAINT_PAUSE:
-            self._complained[step.span] = self.now
+        if self.is_due(step.span):
             self.note("store-full", "warn", text, instance=instance, span=step.span)
 
     # --- ids ----------------------------------------------------------------------------------------------------------

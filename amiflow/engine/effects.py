@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.ami.message import Message
+from amiflow.engine.ours import Line
 from amiflow.plan.errands import Method
 from amiflow.plan.model import EventList
 from amiflow.report.source import Span
@@ -145,11 +146,13 @@ class ErrandDone:
 
 @dataclass(frozen=True, slots=True)
 class Signalled:
-    """A signal from outside, or from a flow of this run; with an id its sender waits for a reply (`SignalReply`)."""
+    """A signal from outside, or from a flow of this run (then with the `line` of flows that led to it); with an id its
+    sender waits for a reply (`SignalReply`)."""
 
     name: str
     fields: Mapping[str, str]
     signal_id: str | None = None
+    line: Line = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +257,8 @@ class Noted:
     """A fact about the run, for log and journal: `kind` names it, `facts` are plain values, secrets masked.
 
     Kinds: `flow-started` `flow-ended` `step` `answer` `wait-met` `wait-timeout` `match-started` `match-dropped`
-    `suppressed` `refused` `condition-failed` `gap` `look-back-lost` `finally-failed` …; each says which flow and
-    instance where there is one, and the message that led there where there is one.
+    `suppressed` `refused` `loop` `braked` `condition-failed` `gap` `look-back-lost` `finally-failed` …; each says which
+    flow and instance where there is one, and the message that led there where there is one.
     """
 
     kind: str
@@ -309,12 +312,13 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A `signal` step: to be given to every machine of the run as `Signalled`."""
+    """A `signal` step: to be given to every machine of the run as `Signalled`, with its `line`."""
 
     name: str
     fields: Mapping[str, str]
     instance: int
     span: Span
+    line: Line = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Errands:
     def _signal(self, instance: Instance, step: model.Errand, call: SignalCall) -> None:
         core, frame = self._core, self._core.frame(instance.names, instance.server)
         fields = {name: to_text(core.value(value, frame)) for name, value in call.fields}
-        core.emit(Signal(call.name, fields, instance.id, step.span))
+        core.emit(Signal(call.name, fields, instance.id, step.span, instance.root.own_line))
         instance.position += 1
 
     def _pretend(self, instance: Instance, step: model.Errand, request: Request) -> None:

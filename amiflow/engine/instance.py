@@ -15,6 +15,7 @@ from amiflow.ami.message import Message
 from amiflow.engine.dispatch import Listener
 from amiflow.engine.effects import Outcome, Request
 from amiflow.engine.lookback import binds
+from amiflow.engine.ours import Line
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
@@ -151,7 +152,8 @@ class Instance:
 
     `place` is the number, on the server's tape, of the last event that is past; `movable`: the next action that does
     more than read moves it; `kept` are later events that a later wait may want; `dropped` is the last that found no
-    room among them. A parallel branch is an instance too, with the `id` of the run and its `parent`.
+    room among them. A parallel branch is an instance too, with the `id` of the run and its `parent`. `line` are the
+    flows that led here, this one last, where the run itself brought that about.
     """
 
     id: int
@@ -176,6 +178,7 @@ class Instance:
     ending: Ending | None = None
     slots: list[Slot] = field(default_factory=list)
     parent: Instance | None = None
+    line: Line = ()
 
     @property
     def code(self) -> Literal["body", "final"]:
@@ -206,6 +209,11 @@ class Instance:
     def root(self) -> Instance:
         """The run that a branch belongs to; of others themselves."""
         return self if self.parent is None else self.parent.root
+
+    @property
+    def own_line(self) -> Line:
+        """The line that what this run does goes on with."""
+        return self.line or ((self.program.flow.name, self.started),)
 
     def values(self) -> Iterator[Value]:
         """What its names hold, and those of its branches."""

@@ -43,10 +43,11 @@ from amiflow.engine.effects import (
 from amiflow.engine.errands import Errands
 from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance, Pausing, State
-from amiflow.engine.limits import Gate
+from amiflow.engine.limits import Dial, Gate, Shared
+from amiflow.engine.loops import Loops
 from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Appointment, Moments, Period
-from amiflow.engine.ours import Named, is_from_run
+from amiflow.engine.ours import is_from_run
 from amiflow.engine.server import Server
 from amiflow.engine.signals import Signals
 from amiflow.engine.snapshot import Snapshots, Taking
@@ -72,21 +73,22 @@ class Running:
 
 
 class Machine:
-    """One plan being run.
+    """One plan being run; `shared` is what all machines of a run have in common.
 
     Raises `evaluate.EvaluationError` where a param or secret has no value, or a constant of the file cannot be had.
     """
 
-    def __init__(self, plan: Plan, inputs: Inputs, options: Options, named: Named | None = None) -> None:
+    def __init__(self, plan: Plan, inputs: Inputs, options: Options, shared: Shared | None = None) -> None:
         core = self._core = Core(plan, inputs, options)
-        self._named = named or Named()
+        shared = shared or Shared(options.caps)
+        self._named = shared.named
         core.world.ours = self._is_ours
         self._tape = Tape(core)
-        self._actions = Actions(core, self._tape, self._named)
+        self._actions = Actions(core, self._tape, shared)
         self._conditions = Conditions(core)
         self._errands = Errands(core)
         self._steps = Steps(core, self._tape, self._actions, self._conditions, self._errands)
-        self._admission = Admission(core, self._steps, self._tape)
+        self._admission = Admission(core, self._steps, self._tape, Loops(core, self._named))
         self._matching = Matching(core, self._admission)
         self._moments = Moments(core, self._admission)
         self._signals = Signals(core, self._admission)
@@ -277,6 +279,8 @@ class Machine:
                 self._matching.expire(match)
             case Gate() as gate:
                 self._actions.limits.fall_due(gate)
+            case Dial(action_id=action_id):
+                self._actions.limits.dialled(action_id)
             case Hangup() as hangup:
                 self._actions.expire_hangup(hangup)
             case Taking() as taking:
@@ -337,6 +341,7 @@ class Machine:
         self._admission.close()
         for instance in list(self._core.instances.values()):
             self._steps.end(instance, "stopped")
+        self._actions.limits.lift()
         self._drain()
 
     def _close_when_over(self) -> None:

@@ -1,58 +1,145 @@
-"""What this run caused itself, as far as can be told: behind the builtin `ours(e)`.
+"""What this run caused itself, as far as can be told: behind the builtin `ours(e)`, and behind the guard against loops.
 
-Belongs here: the memory of what the run's actions named, for two seconds, and the comparison of an event with it.
-Never here: who asks (`evaluate`) and what is sent (`actions`).
+Belongs here: the memory of what the run's actions named and began, and the comparison of an event with it. Never here:
+who asks (`evaluate`, `loops`) and what is sent (`actions`).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple, TypeAlias
 
 from amiflow.ami.catalog import load
 from amiflow.ami.message import Message
 
 _MEMORY = 2.0  # seconds
+_LINE = 60.0  # seconds for which a line of causes is followed
+_MOST_IDS = 10_000  # ids of calls and actions that are remembered, the newest
+_MOST_DEEDS = 8  # actions that are remembered of one thing, the newest
 _KINDS = frozenset(("channel", "interface", "queue", "device", "conference"))
+_BY_PEOPLE = frozenset(("DTMFBegin", "DTMFEnd", "Hold", "Unhold"))
+"""What happens to a call because somebody presses a key, whatever an action did before."""
+
+Line: TypeAlias = tuple[tuple[str, float], ...]
+"""Flows that were started one by what the other did, the last one last, each with when it was started."""
+_Thing: TypeAlias = tuple[str, str]
+
+
+class _Deed(NamedTuple):
+    """An action that named a thing: when, what it raises by itself, whether it moves a call, and whose it is."""
+
+    when: float
+    causes: frozenset[str]
+    moves: bool
+    line: Line
+
+
+class _Fresh(NamedTuple):
+    """An action as it was sent."""
+
+    when: float
+    action: str
+    headers: tuple[tuple[str, str], ...]
+    line: Line
 
 
 class Named:
     """What the actions of a run named lately. One is shared by all machines of a run."""
 
-    __slots__ = ("_fresh", "_times")
+    __slots__ = ("_deeds", "_fresh", "_ids")
 
     def __init__(self) -> None:
-        self._fresh: deque[tuple[float, str, tuple[tuple[str, str], ...]]] = deque()
-        self._times: dict[tuple[str, str], float] = {}
+        self._fresh: deque[_Fresh] = deque()
+        self._deeds: dict[_Thing, list[_Deed]] = {}
+        self._ids: dict[str, tuple[float, Line]] = {}
 
-    def record(self, now: float, action: str, headers: tuple[tuple[str, str], ...]) -> None:
+    def record(self, now: float, action: str, headers: tuple[tuple[str, str], ...], line: Line = ()) -> None:
         """An action that may cause events goes out."""
-        self._fresh.append((now, action, headers))
-        while self._fresh[0][0] < now - _MEMORY:
+        self._fresh.append(_Fresh(now, action, headers, line))
+        while self._fresh[0].when < now - _MEMORY:
             self._fresh.popleft()
+
+    def began(self, now: float, own_id: str, line: Line) -> None:
+        """An action goes out whose own id comes back in events: that of a call, or the ActionID of a UserEvent."""
+        self._ids[own_id] = (now, line)
+        if len(self._ids) > _MOST_IDS:
+            del self._ids[next(iter(self._ids))]
 
     def caused(self, message: Message, now: float) -> bool:
         """Whether the event tells of a thing that an action named within the last two seconds."""
         self._digest(now)
-        entry = load().event(message.name) if self._times else None
-        if entry is None:
-            return False
-        marked = ((header.names, message.get(header.name)) for header in entry.headers.values())
-        return any(kind in _KINDS and value and (kind, value) in self._times for kind, value in marked)
+        return bool(self._deeds) and any(thing in self._deeds for thing in _things_of(message))
+
+    def line(self, message: Message, now: float) -> Line:
+        """Whose doing the event is: the longest line of flows of which the last one caused it, empty where none did.
+
+        Its call or its ActionID is of this run; or an action named its thing within the last two seconds and raises
+        such events by itself, or moves calls, after which anything may happen to that channel."""
+        lines = [line for own_id in _ids_in(message) if (line := self._of(own_id, now))] if self._ids else []
+        self._digest(now)
+        if self._deeds:
+            lines += [deed.line for thing in _things_of(message) for deed in self._deeds.get(thing, ())
+                      if _explains(deed, message.name, thing)]  # fmt: skip
+        return max(lines, key=len, default=())
+
+    def _of(self, own_id: str, now: float) -> Line:
+        when, line = self._ids.get(own_id, (0.0, ()))
+        return line if now - when <= _LINE else ()
 
     def _digest(self, now: float) -> None:
         """The catalogue is looked into only when somebody asks: few recipes do."""
         while self._fresh:
-            when, action, headers = self._fresh.popleft()
-            entry = load().action(action)
+            when, action, headers, line = self._fresh.popleft()
+            kinds, causes, moves = _facts(action.casefold())
             for name, value in headers:
-                header = entry.header(name) if entry is not None else None
-                if header is not None and header.names in _KINDS:
-                    self._times.pop((header.names, value), None)
-                    self._times[header.names, value] = when
-        while self._times and next(iter(self._times.values())) < now - _MEMORY:
-            del self._times[next(iter(self._times))]
+                kind = kinds.get(name.casefold())
+                if kind is not None:
+                    deeds = self._deeds.pop((kind, value), [])  # what was named last stands last
+                    self._deeds[kind, value] = [*deeds[1 - _MOST_DEEDS :], _Deed(when, causes, moves, line)]
+        while self._deeds and next(iter(self._deeds.values()))[-1].when < now - _MEMORY:
+            del self._deeds[next(iter(self._deeds))]
+
+
+def _explains(deed: _Deed, event: str, thing: _Thing) -> bool:
+    return event in deed.causes or (deed.moves and thing[0] == "channel" and event not in _BY_PEOPLE)
+
+
+@cache
+def _facts(action: str) -> tuple[dict[str, str], frozenset[str], bool]:
+    """Of an action: the kinds of things that its headers name, the events that it raises, whether it moves a call."""
+    entry = load().action(action)
+    if entry is None:
+        return {}, frozenset(), False
+    kinds = {name: header.names for name, header in entry.headers.items() if header.names in _KINDS}
+    return {name: kind for name, kind in kinds.items() if kind}, frozenset(entry.causes), bool(entry.aims)
+
+
+@cache
+def _naming(event: str) -> tuple[tuple[str, str], ...]:
+    """The headers of an event that name things, each with their kind."""
+    entry = load().event(event)
+    headers = entry.headers.values() if entry is not None else ()
+    return tuple((header.name, header.names) for header in headers if header.names in _KINDS and header.names)
+
+
+def _things_of(message: Message) -> Iterator[_Thing]:
+    for header, kind in _naming(message.name):
+        value = message.get(header)
+        if value:
+            yield kind, value
+
+
+def _ids_in(message: Message) -> Iterator[str]:
+    """The ids of calls and actions in an event. The other half of a Local channel has its first one's with `;2`."""
+    for header in ("Uniqueid", "Linkedid", "ActionID"):
+        value = message.get(header)
+        if value:
+            yield value.removesuffix(";2")
 
 
 def is_from_run(message: Message, prefix: str) -> bool:
-    """Whether the event is of a channel, or of a call, that the run began: their ids were chosen by it."""
-    return any((message.get(header) or "").startswith(prefix) for header in ("Uniqueid", "Linkedid"))
+    """Whether the event is of a channel, or of a call, that the run began, or says by which of its actions it was
+    raised: their ids were chosen by it."""
+    return any((message.get(header) or "").startswith(prefix) for header in ("Uniqueid", "Linkedid", "ActionID"))

@@ -14,6 +14,7 @@ from amiflow.engine.core import Core
 from amiflow.engine.effects import Signalled, SignalReply
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Instance
+from amiflow.engine.ours import Line
 from amiflow.engine.program import Program
 from amiflow.engine.values import BadText, Value, read, to_plain
 from amiflow.plan.triggers import OnSignal
@@ -36,7 +37,7 @@ class Signals:
         started = []
         for program in wanted:
             try:
-                instance = self._start(program, item.fields)
+                instance = self._start(program, item.fields, item.line)
             except (BadText, EvaluationError) as error:
                 kind, reason, flow = "wrong", str(error), program.flow
                 self._core.note("signal-refused", "warn", f"{item.name}: {error}", flow=flow.name, span=flow.span)
@@ -51,7 +52,7 @@ class Signals:
         else:
             self._core.emit(SignalReply(item.signal_id, None, reason, kind))
 
-    def _start(self, program: Program, fields: Mapping[str, str]) -> Instance | None:
+    def _start(self, program: Program, fields: Mapping[str, str], line: Line) -> Instance | None:
         """Raises BadText where a field is missing, too much or of the wrong type; EvaluationError."""
         core, trigger, flow = self._core, program.flow.trigger, program.flow
         assert isinstance(trigger, OnSignal)
@@ -62,7 +63,7 @@ class Signals:
         if trigger.where is not None and not core.value(trigger.where, core.frame(names, server)):
             return None
         key = self._admission.key(program, names, server, None)
-        return self._admission.start(program, server, names, key, None)
+        return self._admission.start(program, server, names, key, None, line)
 
     def ended(self, instance: Instance) -> None:
         """A flow is over: if a signal's sender waits for it, this is the reply."""

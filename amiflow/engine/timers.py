@@ -10,8 +10,9 @@ import heapq
 from typing import Literal, TypeAlias
 
 TimerKind: TypeAlias = Literal[
-    "block", "lifetime", "final", "match", "period", "appointment", "cleanup", "cooldown", "picture", "expiry", "limit"
-]
+    "block", "lifetime", "final", "match", "period", "appointment", "cleanup", "cooldown", "picture", "expiry", "limit",
+    "dial",
+]  # fmt: skip
 
 _FEW = 64  # dead timers that are not worth a rebuilding of the heap
 

@@ -24,7 +24,9 @@ def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
     for instruction in instructions:
         if isinstance(instruction, model.Act):
             actions.setdefault(instruction.action, model.ActionNeed(instruction.action, instruction.privileges))
-            if instruction.awaits_call:
+            if (
+                instruction.action.casefold() == "originate"
+            ):  # awaited or not, it says that the call is dialled no longer
                 names.add(ORIGINATE_ANSWER)
     looked = reads(flows)
     picture = tuple(part for part in PARTS if part in looked)

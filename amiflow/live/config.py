@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -18,6 +18,7 @@ import yaml
 from amiflow.live.document import Raw, Reader
 from amiflow.live.problems import Trouble, problem
 from amiflow.live.secrets import SecretSource, readable_by_all
+from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
@@ -29,6 +30,7 @@ LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
 AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
+_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits")
 _LEAST_JOURNAL = 1 << 20
 _LONGEST_KEPT = 3650 * 86400.0
 PORT = 5038
@@ -98,6 +100,7 @@ class Config:
     log_level: LogLevel = "info"
     journal: JournalSettings = JournalSettings()
     allow: tuple[str, ...] = ()
+    limits: Caps = DEFAULT
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -127,7 +130,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
     that a literal secret in it is warned of."""
     reader = Reader(source)
     root = reader.root()
-    top = reader.section(root, "the configuration", ("servers", "params", "secrets", "log", "journal", "allow"))
+    top = reader.section(root, "the configuration", _KEYS)
     log = reader.section(top.get("log"), "`log`", ("format", "level"))
     config = Config(
         servers=_servers(reader, top.get("servers"), readable),
@@ -141,6 +144,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         log_level=reader.choice(log.get("level"), "`level`", LOG_LEVELS, "info"),
         journal=_journal(reader, top.get("journal")),
         allow=_allow(reader, top.get("allow")),
+        limits=_limits(reader, top.get("limits")),
         source=_shown(reader, root is None),
     )
     return config, reader.found
@@ -249,6 +253,15 @@ def _allow(reader: Reader, node: yaml.Node | None) -> tuple[str, ...]:
         elif name is not None:
             names.append(name)
     return tuple(names)
+
+
+def _limits(reader: Reader, node: yaml.Node | None) -> Caps:
+    """The brakes of the whole run; each can be loosened, none be taken off."""
+    names = [one.name for one in fields(Caps)]
+    keys, default = reader.section(node, "`limits`", names), DEFAULT
+    return Caps(
+        **{name: reader.integer(keys.get(name), f"`{name}`", 1, 1_000_000, getattr(default, name)) for name in names}
+    )
 
 
 def _timeouts(reader: Reader, node: yaml.Node | None, what: str) -> Timeouts:

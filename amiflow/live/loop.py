@@ -325,9 +325,9 @@ class Loop:
                 self._workshop.begin(effect, until - self._clock.now())
             case Recall(errand_id=errand_id):
                 self._owners.pop(errand_id, None)
-            case Signal(name=name, fields=fields):
+            case Signal(name=name, fields=fields, line=line):
                 runner.narrator.does(effect)
-                self._inputs.append((None, effects.Signalled(name, fields)))
+                self._inputs.append((None, effects.Signalled(name, fields, line=line)))
             case SignalReply():
                 self._desk.reply(effect)
             case Exit(status=status):

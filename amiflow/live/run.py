@@ -22,8 +22,8 @@ from amiflow.ami.session import SessionOptions
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.interest import interest
+from amiflow.engine.limits import Shared
 from amiflow.engine.machine import Machine
-from amiflow.engine.ours import Named
 from amiflow.engine.tables import Rows
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
@@ -42,6 +42,7 @@ from amiflow.live.requests import Mailbox
 from amiflow.live.runner import Runner
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
+from amiflow.plan.bounds import DEFAULT, Caps, caps_text
 from amiflow.plan.errands import ANY
 from amiflow.plan.model import ActionNeed, Plan
 from amiflow.plan.triggers import OnSignal
@@ -88,21 +89,22 @@ def machines(
     shadow: bool,
     log: Log,
     steps: bool = False,
-    uncapped: bool = False,
+    caps: Caps | None = DEFAULT,
 ) -> list[Runner]:
-    """A machine for each plan; with `steps` it notes each of them, `uncapped` it has no flow's `max` in force. Raises
-    Refused where a constant has no value."""
-    named = Named()
+    """A machine for each plan; with `steps` it notes each of them, without `caps` no flow's `max` is in force either.
+    Raises Refused where a constant has no value."""
+    shared = Shared(caps)
     runners = []
     for number, job in enumerate(jobs):
-        options = Options(f"{run_id}m{number}", tuple(servers), run_id, shadow=shadow, steps=steps, uncapped=uncapped)
-        runners.append(Runner(job.plan, _machine(job, options, named), Narrator(log, job.plan), number))
+        prefix, uncapped = f"{run_id}m{number}", caps is None
+        options = Options(prefix, tuple(servers), run_id, shadow=shadow, steps=steps, uncapped=uncapped, caps=caps)
+        runners.append(Runner(job.plan, _machine(job, options, shared), Narrator(log, job.plan), number))
     return runners
 
 
-def _machine(job: Job, options: Options, named: Named) -> Machine:
+def _machine(job: Job, options: Options, shared: Shared) -> Machine:
     try:
-        return Machine(job.plan, Inputs(job.params, job.secrets, job.tables), options, named)
+        return Machine(job.plan, Inputs(job.params, job.secrets, job.tables), options, shared)
     except EvaluationError as error:
         wrong = problem("no-value", error.text, error.span, "has no value")
         raise Refused([wrong], {source.path: source for source in job.plan.sources}) from None
@@ -117,19 +119,19 @@ def run(
     events: Events | None = None,
     keep: Keep | None = None,
     pushdown: bool = True,
-    uncapped: bool = False,
+    caps: Caps | None = DEFAULT,
     outside: Outside = NOTHING_OUTSIDE,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
-    journal; without `pushdown` the servers are asked for all events; `uncapped` no flow's `max` is in force. Raises
-    Trouble, Refused."""
+    journal; without `pushdown` the servers are asked for all events; without `caps` nothing is braked. Raises Trouble,
+    Refused."""
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
     _check_names(jobs, names)
     if not shadow:
         _check_allowed(jobs, outside)
-    runners = machines(jobs, names, run_id, shadow, log, keep is not None, uncapped)
+    runners = machines(jobs, names, run_id, shadow, log, keep is not None, caps)
     needs = [] if shadow else _needs(jobs)
     wanted = tuple(
         one for job, runner in zip(jobs, runners, strict=True) for one in interest(job.plan, runner.machine.world)
@@ -138,6 +140,7 @@ def run(
     peers = [peer(server, secret, mask, run_id, wake, wanted) for server, secret in servers]
     names_asked = event_filter(wanted) if pushdown else None
     began = clock.now()
+    log.line(Line("info", "limits", caps_text(caps) if caps is not None else "no limit is in force"))
     _spare_the_collector()
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():

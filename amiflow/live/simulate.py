@@ -22,6 +22,7 @@ from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.run import NOTHING_OUTSIDE, Events, Job, Outside, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator
+from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.model import Plan
 from amiflow.report.source import Source, Span
 from amiflow.tools.scenario import Path as Place
@@ -87,6 +88,7 @@ def run_simulated(
     clock: Clock,
     keep: Keep | None = None,
     outside: Outside = NOTHING_OUTSIDE,
+    caps: Caps | None = DEFAULT,
 ) -> int:
     """Run the plans on a simulated PBX until the scenario has ended and no flow runs; returns the exit status.
 
@@ -101,7 +103,7 @@ def run_simulated(
     here = [replace(job, plan=_anywhere(job.plan)) for job in jobs]
     try:
         events = Events(simulator.begin, simulator.wait)
-        return run(here, [(server, account.secret)], log, clock, events=events, keep=keep, outside=outside)
+        return run(here, [(server, account.secret)], log, clock, events=events, keep=keep, outside=outside, caps=caps)
     finally:
         simulator.stop()
 

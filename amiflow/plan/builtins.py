@@ -325,7 +325,7 @@ _ROWS = (
         "ours",
         (_p("e", "message"),),
         "bool",
-        "Whether this run caused the event: its Uniqueid or Linkedid begins with this run's ChannelId prefix, or an "
+        "Whether this run caused the event: its Uniqueid, Linkedid or ActionID begins with this run's prefix, or an "
         "action of this run named the same channel, interface, queue, device or room within the last 2 s.",
     ),
 )

@@ -279,7 +279,7 @@ class _Run:
         self._items.append(Did(effect.request if isinstance(effect, fx.Errand) else effect))
         self._tell(f"#{effect.instance}", str(self._items[-1]), effect.span)
         if isinstance(effect, fx.Signal):
-            self._inputs.append(fx.Signalled(effect.name, effect.fields))
+            self._inputs.append(fx.Signalled(effect.name, effect.fields, line=effect.line))
         else:
             self._inputs.append(self._errands.answer(effect, self._value))
 

@@ -156,7 +156,7 @@ def test_waiting_counts_in_the_action_s_time() -> None:
     run.on_wire()
     run.advance(2)
     assert sent(run) == ["a", "b"]
-    assert run.failures == [None, "no answer within 1s500ms", "could not be sent within 1s500ms"]
+    assert run.failures == [None, "no answer within 1s500ms", "could not be sent within 1s500ms: `limit Ping 1 per 1s`"]
 
 
 def test_urgent_flows_go_first() -> None:

@@ -12,6 +12,7 @@ from amiflow.live import config
 from amiflow.live.config import JournalSettings, Server, Timeouts, Tls
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import SecretSource
+from amiflow.plan.bounds import Caps
 from amiflow.report.source import Source
 
 WHOLE = """\
@@ -31,6 +32,7 @@ params:
 secrets: {crm_token: env:CRM}
 log: {format: json, level: debug}
 journal: {file: journal.sqlite, max_size: 64MB, max_age: 30d}
+limits: {actions_per_second: 500}
 """
 
 
@@ -57,6 +59,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     )
     assert result.servers["pbx2"].username == "1001"
     assert result.servers["pbx2"].secret == SecretSource("file", "etc/pbx2.secret")
+    assert result.limits == Caps(actions_per_second=500)
     assert {name: one.raw for name, one in result.params.items()} == {"room": "0681", "agents": ["a", "b"]}
     assert result.secrets == {"crm_token": SecretSource("env", "CRM")}
     assert (result.log_format, result.log_level) == ("json", "debug")
@@ -72,6 +75,7 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("limits: {actions_per_second: 0}", "bad-value 1: `actions_per_second` is a whole number from 1 to 1000000"),
         ("server:\n", "unknown-key 1: the configuration has no key `server`"),
         ("servers:\n a: {host: x, username: u, secret: env:S, prot: 1}", "unknown-key 2: server `a` has no key `prot`"),
         ("servers:\n a: {host: x}\n", "missing-setting 2: server `a` has no `username` and `secret`"),

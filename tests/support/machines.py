@@ -26,7 +26,8 @@ class Bench:
     def __init__(self, *flows: Flow | Plan, servers: tuple[str, ...] = ("pbx",), ready: bool = True, **options: Any):
         made = flows[0] if flows and isinstance(flows[0], Plan) else plan(*flows)  # type: ignore[arg-type]
         inputs = Inputs(options.pop("params", {}), options.pop("secrets", {}))
-        self.machine = Machine(made, inputs, Options("run", servers, **options))
+        self.inputs, self.options = inputs, Options("run", servers, **options)
+        self.machine = Machine(made, self.inputs, self.options)
         self.now = 0.0
         self.effects: list[fx.Effect] = []
         if ready:
@@ -43,6 +44,9 @@ class Bench:
 
     def lose(self, server: str = "pbx") -> None:
         self.give(fx.ServerLost(server, "gone"))
+
+    def stop(self) -> None:
+        self.give(fx.StopAsked("^C"))
 
     def event(self, name: str, /, server: str = "pbx", **headers: str) -> list[fx.Effect]:
         return self.give(fx.Received(server, event(name, **headers)))
