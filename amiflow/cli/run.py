@@ -53,7 +53,8 @@ class Asked:
     def outside(self, configured: Config) -> Outside:
         """What the run may do and hear beyond AMI."""
         path = self.control or default_path(os.environ)
-        return Outside((*self.allow, *configured.allow), path, must_listen=self.control is not None)
+        allow = (*self.allow, *configured.allow)
+        return Outside(allow, path, self.control is not None, configured.kill_switch)
 
     def caps(self, configured: Config) -> Caps | None:
         """The brakes of the whole run."""

@@ -44,6 +44,8 @@ def _told(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "matches", f"{state['pending']} wait for a further event"
     for name, counts in state["actions"].items():
         yield f"action {name}", ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    if state["kill_switch"]:
+        yield "kill switch", f"{state['kill_switch']['file']}, {'ON' if state['kill_switch']['on'] else 'off'}"
     yield "journal", _journal(state["journal"])
 
 

@@ -30,7 +30,7 @@ LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
 AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
-_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits")
+_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits", "kill_switch")
 _LEAST_JOURNAL = 1 << 20
 _LONGEST_KEPT = 3650 * 86400.0
 PORT = 5038
@@ -101,6 +101,7 @@ class Config:
     journal: JournalSettings = JournalSettings()
     allow: tuple[str, ...] = ()
     limits: Caps = DEFAULT
+    kill_switch: str | None = None
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -145,6 +146,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         journal=_journal(reader, top.get("journal")),
         allow=_allow(reader, top.get("allow")),
         limits=_limits(reader, top.get("limits")),
+        kill_switch=_path(reader, top.get("kill_switch"), "`kill_switch`"),
         source=_shown(reader, root is None),
     )
     return config, reader.found
@@ -230,12 +232,17 @@ def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:
 def _journal(reader: Reader, node: yaml.Node | None) -> JournalSettings:
     default = JournalSettings()
     keys = reader.section(node, "`journal`", ("file", "max_size", "max_age"))
-    file = reader.text(keys.get("file"), "`file` of the journal")
     return JournalSettings(
-        os.path.join(os.path.dirname(reader.source.path), file) if file else None,
+        _path(reader, keys.get("file"), "`file` of the journal"),
         reader.size(keys.get("max_size"), "`max_size`", _LEAST_JOURNAL, default.max_size),
         reader.duration(keys.get("max_age"), "`max_age`", default.max_age, most=_LONGEST_KEPT),
     )
+
+
+def _path(reader: Reader, node: yaml.Node | None, what: str) -> str | None:
+    """A file's path, relative to the configuration."""
+    path = reader.text(node, what)
+    return os.path.join(os.path.dirname(reader.source.path), path) if path else None
 
 
 def _allow(reader: Reader, node: yaml.Node | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from amiflow.engine import effects
 from amiflow.engine.effects import Input, SignalReply
+from amiflow.live.killswitch import KillSwitch
 from amiflow.live.log import Line, Log
 from amiflow.live.problems import nearest
 from amiflow.live.requests import (
@@ -50,6 +51,7 @@ class Desk:
         self._give = give
         self._signals: dict[str, _Signal] = {}
         self._paused: dict[str | None, None] = {}
+        self._switched = False
 
     def take(self, ticket: Ticket) -> None:
         """Do what is asked; of a signal the answer comes later, by `reply`."""
@@ -67,6 +69,23 @@ class Desk:
                 ticket.answer(self._lacks(flow) or self._stop(flow, instance))
             case other:
                 assert_never(other)
+
+    def switched(self, switch: KillSwitch) -> bool:
+        """Whether the kill switch is on, at the beginning of a run or since it was last looked at."""
+        if switch.on:
+            self._give(effects.Pause(None, switch.why))
+            text = f"{switch.why}: nothing is sent or done that changes anything, and no flow begins"
+            self._log.line(Line("error", "kill-switch", text))
+        elif self._switched:
+            self._give(effects.Resume(None, switch.why))
+            self._log.line(Line("warn", "kill-switch", f"the kill switch {switch.path} is off again"))
+        elif switch.has_folder:
+            self._log.line(Line("info", "kill-switch", f"making the file {switch.path} stops all that is done"))
+        else:
+            text = f"the kill switch {switch.path} cannot be pulled: its folder does not exist"
+            self._log.line(Line("warn", "kill-switch", text))
+        self._switched = switch.on
+        return switch.on
 
     def reply(self, reply: SignalReply) -> None:
         """The first flow to end answers for the run. Where none was started, the answer comes once every machine has

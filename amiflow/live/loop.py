@@ -14,6 +14,7 @@ from __future__ import annotations
 import select
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from amiflow.ami.reports import (
@@ -42,6 +43,7 @@ from amiflow.live.clock import Clock
 from amiflow.live.desk import Desk
 from amiflow.live.effects import Workshop, allowed
 from amiflow.live.journal_file import Journal
+from amiflow.live.killswitch import KillSwitch, changes
 from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
@@ -57,19 +59,29 @@ from amiflow.plan.model import ActionNeed
 READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
 _QUIET = 0.3
-SOURCE, JOURNAL, ERRANDS, CONTROL = "source", "journal", "errands", "control"
+SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH = "source", "journal", "errands", "control", "kill switch"
 """The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
-do errands, and of those who ask something of the run."""
+do errands, of those who ask something of the run, and of who watches the kill switch."""
 
 
 _OWN = effects.Sent | effects.Answered | effects.Unanswered | effects.ErrandDone  # what one machine alone is given
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What goes along with a run besides its servers, where there is any; `begun` is called when the first server is
+    ready."""
+
+    begun: Callable[[], None] | None = None
+    journal: Journal | None = None
+    workshop: Workshop = field(default_factory=lambda: Workshop(allowed(()), _nobody))
+    mailbox: Mailbox | None = None
+    switch: KillSwitch | None = None
+
+
 class Loop:
     """A run. `needs` are the actions that the account is asked about at login; none where nothing is to be sent.
-
-    `begun` is called when the first server is ready; `run` returns the exit status.
-    """
+    `event_filter` is what the servers are asked to send. `run` returns the exit status."""
 
     def __init__(
         self,
@@ -80,23 +92,22 @@ class Loop:
         clock: Clock,
         wake: Wake[Link | None],
         run_id: str,
-        begun: Callable[[], None] | None = None,
-        journal: Journal | None = None,
         event_filter: str | None = None,
-        workshop: Workshop | None = None,
-        mailbox: Mailbox | None = None,
+        company: Company | None = None,
     ) -> None:
+        company = company or Company()
         self._peers = {peer.name: peer for peer in peers}
         self._runners = runners
         self._log = log
         self._clock = clock
         self._wake = wake
-        self._begun = begun
-        self._journal = journal
-        self._workshop = workshop or Workshop(allowed(()), _nobody)
-        self._mailbox = mailbox
+        self._begun = company.begun
+        self._journal = company.journal
+        self._workshop = company.workshop
+        self._mailbox = company.mailbox
+        self._switch = company.switch
         self._ledger = Ledger(self._peers, clock.now())
-        status = Status(run_id, self._peers, runners, self._ledger, clock, journal)
+        status = Status(run_id, self._peers, runners, self._ledger, clock, company.journal, company.switch)
         self._desk = Desk(runners, status, log, self._give)
         self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
@@ -114,6 +125,7 @@ class Loop:
         """Run to the end. Raises Trouble where a login is refused at the first attempt, an account lacks what the plans
         need, or no server can be reached."""
         try:
+            self._look_at_switch()
             for peer in self._peers.values():
                 peer.begin()
             while not self._cut and self._goes_on():
@@ -187,9 +199,31 @@ class Loop:
             elif one.name == CONTROL:
                 for ticket in self._mailbox.take() if self._mailbox else ():
                     self._desk.take(ticket)
+            elif one.name == SWITCH:
+                self._look_at_switch()
             elif one.name in self._peers:
                 peer = self._peers[one.name]
                 self._heard(peer, peer.connected(one, self._clock.now()))
+
+    def _look_at_switch(self) -> None:
+        """What changes anything and waits to be sent is refused, as what comes later will be."""
+        if self._switch is None or not self._desk.switched(self._switch):
+            return
+        for action_id, runner in list(self._owners.items()):
+            send = runner.narrator.pending(action_id)
+            if send is not None and changes(send) and self._peers[send.server].withdraw(action_id):
+                self._refuse(send, runner, self._switch.why)
+
+    def _refuse(self, effect: Send | Errand, runner: Runner, why: str) -> None:
+        runner.narrator.refused(effect, why)
+        if isinstance(effect, Send):
+            self._of(effect.action_id, effects.Unanswered(effect.action_id, "refused", why))
+        else:
+            self._of(effect.errand_id, effects.ErrandDone(effect.errand_id, None, why, begun=False))
+
+    def _refusal(self, effect: Send | Errand) -> str | None:
+        """Why it must not be done; none where it may."""
+        return self._switch.why if self._switch is not None and self._switch.on and changes(effect) else None
 
     def _stop(self, number: int) -> None:
         """The first signal asks for an orderly end, a ^C after it ends the run at once. A further SIGTERM does not: who
@@ -320,8 +354,11 @@ class Loop:
             case Said() | Noted() | FlowEnded():
                 runner.narrator.tell(effect)
             case Errand(errand_id=errand_id, until=until):
-                runner.narrator.does(effect)
                 self._owners[errand_id] = runner
+                if (why := self._refusal(effect)) is not None:
+                    self._refuse(effect, runner, why)
+                    return
+                runner.narrator.does(effect)
                 self._workshop.begin(effect, until - self._clock.now())
             case Recall(errand_id=errand_id):
                 self._owners.pop(errand_id, None)
@@ -343,6 +380,9 @@ class Loop:
     def _send(self, runner: Runner, send: Send) -> None:
         self._owners[send.action_id] = runner
         runner.narrator.handed(send)
+        if (why := self._refusal(send)) is not None:
+            self._refuse(send, runner, why)
+            return
         peer = self._peers[send.server]
         result = peer.submit(send, self._clock.now())
         if isinstance(result, Refusal):

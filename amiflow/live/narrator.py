@@ -98,6 +98,18 @@ class Narrator:
                 self._answers.pop(send.instance, None)
             self._log.line(Line("info", "sent", f"sends {written(send.headers)}", send.server, span=send.span))
 
+    def pending(self, action_id: str) -> Send | None:
+        """The action, as long as something may still come of it."""
+        return self._of.get(action_id)
+
+    def refused(self, effect: Send | Errand, why: str) -> None:
+        """It is kept from being done."""
+        if isinstance(effect, Send):
+            text = f"does not send {written(effect.headers)}: {why}"
+        else:
+            text = f"does not do {errands.describe(effect.request)}: {why}"
+        self._log.line(Line("error", "refused", text, None, None, effect.instance, effect.span))
+
     def settled(self, action_id: str) -> Send | None:
         """Nothing more will come of it; what it was."""
         return self._of.pop(action_id, None)

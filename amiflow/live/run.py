@@ -31,9 +31,10 @@ from amiflow.live.control import Control
 from amiflow.live.effects import Workshop, allowed
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import writing
+from amiflow.live.killswitch import KillSwitch
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
-from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, Loop
+from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, SWITCH, Company, Loop
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.pushdown import event_filter
@@ -63,11 +64,12 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where its
-    control socket is, if anywhere; `must_listen` says that it does not go on without one."""
+    control socket is, if anywhere; `must_listen` says that it does not go on without one. `kill_switch` is a file."""
 
     allow: tuple[str, ...] = ()
     control: str | None = None
     must_listen: bool = False
+    kill_switch: str | None = None
 
 
 NOTHING_OUTSIDE = Outside()
@@ -149,12 +151,10 @@ def run(
             with (
                 writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal,
                 _listening(jobs, outside, log, partial(wake.poke, CONTROL)) as mailbox,
+                _watching(outside.kill_switch, partial(wake.poke, SWITCH)) as switch,
             ):
-                began_with = _beginning(events, wake)
-                loop = Loop(
-                    peers, runners, needs, log, clock, wake, run_id, began_with, journal, names_asked, workshop, mailbox
-                )
-                status = loop.run()
+                company = Company(_beginning(events, wake), journal, workshop, mailbox, switch)
+                status = Loop(peers, runners, needs, log, clock, wake, run_id, names_asked, company).run()
         finally:
             wake.close()
     summarize(runners, log, clock.now() - began)
@@ -197,6 +197,17 @@ def _listening(jobs: Sequence[Job], outside: Outside, log: Log, poke: Callable[[
         mailbox.close()
         if control is not None:
             control.close()
+
+
+@contextmanager
+def _watching(path: str | None, poke: Callable[[], None]) -> Iterator[KillSwitch | None]:
+    """The kill switch, where there is to be one."""
+    switch = KillSwitch(path, poke) if path is not None else None
+    try:
+        yield switch
+    finally:
+        if switch is not None:
+            switch.close()
 
 
 def _spare_the_collector() -> None:

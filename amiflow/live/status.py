@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from amiflow.live.clock import Clock
 from amiflow.live.journal_file import Journal
+from amiflow.live.killswitch import KillSwitch
 from amiflow.live.ledger import Ledger
 from amiflow.live.runner import Runner
 from amiflow.live.supervise import Peer
@@ -35,6 +36,7 @@ class Status:
         ledger: Ledger,
         clock: Clock,
         journal: Journal | None,
+        switch: KillSwitch | None,
     ) -> None:
         self._run_id = run_id
         self._peers = peers
@@ -42,6 +44,7 @@ class Status:
         self._ledger = ledger
         self._clock = clock
         self._journal = journal
+        self._switch = switch
 
     def tell(self) -> dict[str, object]:
         """All of it."""
@@ -57,6 +60,7 @@ class Status:
             "pending": sum(runner.machine.pending for runner in self._runners),
             "paused": {name: why for runner in self._current() for name, why in runner.machine.paused().items()},
             "actions": _nested(self._ledger.actions),
+            "kill_switch": {"file": self._switch.path, "on": self._switch.on} if self._switch else None,
             "journal": self._journal.state() if self._journal is not None else None,
         }
 

@@ -33,6 +33,7 @@ secrets: {crm_token: env:CRM}
 log: {format: json, level: debug}
 journal: {file: journal.sqlite, max_size: 64MB, max_age: 30d}
 limits: {actions_per_second: 500}
+kill_switch: stop
 """
 
 
@@ -64,6 +65,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert result.secrets == {"crm_token": SecretSource("env", "CRM")}
     assert (result.log_format, result.log_level) == ("json", "debug")
     assert result.journal == JournalSettings("etc/journal.sqlite", 64 << 20, 30 * 86400.0)
+    assert result.kill_switch == "etc/stop"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "servers:\nlog:\n"])
