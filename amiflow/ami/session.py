@@ -180,6 +180,11 @@ class Session:
         self._pump(now)
         return self._take_events()
 
+    @property
+    def has_data(self) -> bool:
+        """Whether there are bytes to be written."""
+        return bool(self._out)
+
     def data_to_send(self) -> bytes:
         """The bytes that are to be written now; they are handed out once."""
         data = bytes(self._out)
@@ -191,8 +196,8 @@ class Session:
         if self.state is not State.READY:
             return self._deadline
         oldest = self._oldest()
-        waiting = [oldest.deadline if oldest else self._heard + self._options.keepalive, *self._lists.deadlines()]
-        return min(waiting)
+        due = oldest.deadline if oldest else self._heard + self._options.keepalive
+        return min(due, *self._lists.deadlines()) if self._lists.is_coming else due
 
     def submit(
         self, action_id: str, headers: Sequence[tuple[str, str]], now: float, patience: float, shape: ListShape | None

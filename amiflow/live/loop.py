@@ -56,7 +56,7 @@ from amiflow.live.tidings import Tidings
 from amiflow.live.wake import Finished, Wake
 from amiflow.plan.model import ActionNeed
 
-READ_IN_A_TURN = 1 << 20
+READ_IN_A_TURN = 1 << 18
 _FAREWELL = 3.0
 _QUIET = 0.3
 SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH = "source", "journal", "errands", "control", "kill switch"
@@ -143,7 +143,9 @@ class Loop:
 
     def _end(self) -> int:
         if not self._cut:
-            self._each_writes(lambda peer, now: peer.leave(now))
+            for peer in self._peers.values():
+                self._heard(peer, peer.leave(self._clock.now()))
+            self._write()
         until = self._clock.now() + _FAREWELL
         while not self._cut and any(peer.phase == "up" for peer in self._peers.values()) and self._clock.now() < until:
             self._turn(until)
@@ -152,36 +154,43 @@ class Loop:
         return max((runner.status or 0 for runner in self._runners), default=0)
 
     def _turn(self, until: float | None = None) -> None:
-        readable = self._sleep(until)
+        deadline = self._deadline(until)
+        readable = self._sleep(deadline)
         if self._wake in readable:
             self._woken()
-        self._read([peer for peer in self._peers.values() if peer.link in readable])
+        for peer in self._peers.values():
+            if peer.link in readable:
+                self._heard(peer, peer.read(self._clock.now(), READ_IN_A_TURN))
         self._act()
-        self._fall_due()
+        if deadline is not None and self._clock.now() >= deadline:
+            self._fall_due()
         if self._source_ended and self._is_quiet(bool(readable)):
             self._inputs.append((None, effects.SourceEnded()))
             self._source_ended = False
             self._act()
-        self._each_writes(lambda peer, now: [])
+        self._write()
 
-    def _sleep(self, until: float | None) -> list[Wake[Link | None] | Link]:
+    def _sleep(self, deadline: float | None) -> list[Wake[Link | None] | Link]:
+        """Who has something to say, once anybody has or the deadline has come."""
         links = [peer.link for peer in self._peers.values() if peer.link]
         hidden = [link for link in links if link.holds_more]
-        deadline = self._deadline()
-        if until is not None:
-            deadline = until if deadline is None else min(deadline, until)
         timeout = None if deadline is None else max(0.0, deadline - self._clock.now())
         writing = [link for link in links if link.wants_to_write]
         watched: list[Wake[Link | None] | Link] = [self._wake, *links]
         readable, _, _ = select.select(watched, writing, [], 0.0 if hidden else timeout)
         return [*readable, *hidden]
 
-    def _deadline(self) -> float | None:
-        due = [peer.deadline() for peer in self._peers.values()]
-        due += [runner.machine.deadline() for runner in self._runners if runner.status is None]
+    def _deadline(self, until: float | None) -> float | None:
+        """When a turn is to be made at the latest; asked for once a turn, as what a turn sets is seen by the next."""
+        due = until
+        for peer in self._peers.values():
+            due = _earlier(due, peer.deadline())
+        for runner in self._runners:
+            if runner.status is None:
+                due = _earlier(due, runner.machine.deadline())
         if self._source_ended:
-            due.append(max(self._quiet_at, self._clock.now() + _QUIET / 2))
-        return min((one for one in due if one is not None), default=None)
+            due = _earlier(due, max(self._quiet_at, self._clock.now() + _QUIET / 2))
+        return due
 
     # --- coming in ---
 
@@ -248,10 +257,6 @@ class Loop:
                 self._send(*self._promised.pop(action_id))
         for text in self._journal.complaints():
             self._log.line(Line("error", "journal", text))
-
-    def _read(self, peers: Sequence[Peer]) -> None:
-        for peer in peers:
-            self._heard(peer, peer.read(self._clock.now(), READ_IN_A_TURN))
 
     def _is_quiet(self, heard: bool) -> bool:
         """Whether no flow runs and nothing has come for a moment: what our last actions brought about is in too."""
@@ -401,11 +406,14 @@ class Loop:
                 self._hand(runner, effects.Tick())
         self._act()
 
-    def _each_writes(self, first: Callable[[Peer, float], list[PeerEvent]]) -> None:
-        now = self._clock.now()
+    def _write(self) -> None:
         for peer in self._peers.values():
-            self._heard(peer, [*first(peer, now), *peer.write(now)])
+            self._heard(peer, peer.write(self._clock.now()))
         self._act()
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return one if other is None or (one is not None and one <= other) else other
 
 
 def _nobody() -> None:

@@ -22,7 +22,7 @@ from amiflow.ami.reports import Closed, Ready, ServerShutdown, SessionEvent
 from amiflow.ami.session import Session, SessionOptions
 from amiflow.engine.effects import Send
 from amiflow.live.config import Server
-from amiflow.live.link import END_OF_STREAM, Link, LinkLost, connect, reason_of
+from amiflow.live.link import END_OF_STREAM, READ, Link, LinkLost, connect, reason_of
 from amiflow.live.wake import Finished, Wake
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
@@ -140,22 +140,26 @@ class Peer:
     # --- bytes and time ---
 
     def read(self, now: float, most: int) -> list[PeerEvent]:
-        """Read what there is and what it brings."""
-        if not self.link or not self._session:
-            return []
-        try:
-            data = self.link.receive(most)
-        except LinkLost as error:
-            return self._drop(str(error), now)
-        if data:
-            self.heard_at = now
-        if self.tap and data:
-            self.tap(data)
-        return self._after(self._session.receive(data, now) if data else [], now)
+        """Read what there is, up to about so many bytes, and what it brings."""
+        events: list[PeerEvent] = []
+        while self.link and self._session and most > 0:
+            try:
+                data = self.link.receive()
+            except LinkLost as error:
+                return [*events, *self._drop(str(error), now)]
+            if data:
+                self.heard_at = now
+                if self.tap:
+                    self.tap(data)
+                events += self._after(self._session.receive(data, now), now)
+            if len(data) < READ and not (self.link and self.link.holds_more):
+                break  # a piece that is not full was the last one
+            most -= len(data)
+        return events
 
     def write(self, now: float) -> list[PeerEvent]:
         """Write what the session has to say, and what waits in the link."""
-        if not self.link or not self._session:
+        if not self.link or not self._session or not (self._session.has_data or self.link.wants_to_write):
             return []
         try:
             self.link.send(self._session.data_to_send())

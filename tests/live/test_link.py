@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from amiflow.live.link import MAX_WAITING, PATIENCE, READ, Link, LinkLost
+from amiflow.live.link import MAX_WAITING, Link, LinkLost
 
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Link, socket.socket]]:
     ours, theirs = socket.socketpair()
-    ours.settimeout(PATIENCE)
+    ours.setblocking(False)
     yield Link(ours, "peer", False, bytearray()), theirs
     ours.close()
     theirs.close()
@@ -41,8 +41,8 @@ def test_a_peer_that_takes_nothing_is_given_up(pair: tuple[Link, socket.socket])
 def test_bytes_come_as_they_are_and_the_end_is_told(pair: tuple[Link, socket.socket]) -> None:
     link, theirs = pair
     theirs.sendall(b"abc")
-    assert link.receive(READ) == b"abc"
-    assert link.receive(READ) == b""
+    assert link.receive() == b"abc"
+    assert link.receive() == b""
     theirs.close()
     with pytest.raises(LinkLost, match="the server closed the connection"):
-        link.receive(READ)
+        link.receive()
