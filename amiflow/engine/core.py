@@ -164,14 +164,18 @@ class Core:
             return value
         raise EvaluationError(f"{to_text(value)} is no whole number", expr.span)
 
-    def fits(self, watch: Watch, message: Message, names: dict[str, Value], server: Server, flow: str) -> bool:
-        """Whether the event meets the pattern's condition; one that cannot be evaluated counts as false."""
-        if watch.where is None:
+    def fits(
+        self, watch: Watch, message: Message, names: dict[str, Value], server: Server, flow: str, indexed: bool = False
+    ) -> bool:
+        """Whether the event meets the pattern's condition; one that cannot be evaluated counts as false. `indexed`: the
+        index has found the watch by the event's values."""
+        where = watch.beyond if indexed else watch.where
+        if where is None:
             return True
         if watch.name is not None:
             names = {**names, watch.name: message}
         try:
-            return bool(watch.where(self.frame(names, server)))
+            return bool(where(self.frame(names, server)))
         except EvaluationError as error:
             self.complain(error, flow, message)
             return False

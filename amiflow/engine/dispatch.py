@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from amiflow.ami.message import Message
 from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr
 from amiflow.engine.values import BadText, Value, read
-from amiflow.plan.expressions import Expr
+from amiflow.plan.expressions import Both, Compare, Const, Expr, Global, Header, Local, conjuncts
 from amiflow.plan.triggers import Key
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
@@ -25,9 +25,13 @@ Shape: TypeAlias = tuple[tuple[str, Coding], ...]
 
 class Watch:
     """A pattern with its expressions compiled: which events, bound to which name, under which condition. `shape` are
-    the headers that it compares for equality, `values` what it compares them with."""
+    the headers that it compares for equality, `values` what it compares them with.
 
-    __slots__ = ("events", "name", "shape", "span", "values", "where")
+    `beyond` is what is left of the condition for an event that the index has found: where all that is compared with
+    stays the same for the whole run, the index has compared it already.
+    """
+
+    __slots__ = ("beyond", "events", "name", "shape", "span", "values", "where")
 
     def __init__(
         self, events: tuple[str, ...], name: str | None, where: Expr | None, keys: tuple[Key, ...], span: Span
@@ -35,9 +39,30 @@ class Watch:
         self.events = events
         self.name = name
         self.where = compile_expr(where) if where is not None else None
+        left = _beyond(name, where, keys)
+        self.beyond = self.where if left == where else compile_expr(left) if left is not None else None
         self.shape: Shape = tuple((key.header, key.coding) for key in keys)
         self.values = tuple(compile_expr(key.value) for key in keys)
         self.span = span
+
+
+def _beyond(name: str | None, where: Expr | None, keys: tuple[Key, ...]) -> Expr | None:
+    """The condition without the comparisons that the keys stand for."""
+    if where is None or not all(isinstance(key.value, Const | Global) for key in keys):
+        return where
+    tests = tuple(test for test in conjuncts(where) if not any(_is_same(test, name, key) for key in keys))
+    return Both(tests, where.span) if tests else None
+
+
+def _is_same(test: Expr, name: str | None, key: Key) -> bool:
+    if not isinstance(test, Compare) or test.op != "==":
+        return False
+    return any(
+        isinstance(one, Header)
+        and isinstance(one.of, Local)
+        and (one.of.name, one.name, one.coding, other) == (name, key.header, key.coding, key.value)
+        for one, other in ((test.left, test.right), (test.right, test.left))
+    )
 
 
 class Listener:

@@ -104,12 +104,16 @@ class Machine:
         if self._exited:
             return []
         core.now, core.world.wall = now, wall
-        self._wake_yielded()
-        self._fire(now, inclusive=False)
+        if core.yielded:
+            self._wake_yielded()
+        if core.timers.is_due(now):
+            self._fire(now, inclusive=False)
         self._take(item)
         self._drain()
-        self._fire(now, inclusive=True)
-        self._close_when_over()
+        if core.timers.is_due(now):
+            self._fire(now, inclusive=True)
+        if not core.instances:
+            self._close_when_over()
         return core.take()
 
     def deadline(self) -> float | None:
@@ -198,14 +202,19 @@ class Machine:
         listeners = server.index.candidates(message, server.escapes)
         if not listeners:
             return
+        of_runs = [one for one in listeners if isinstance(one.owner, Instance)]
+        if of_runs:
+            self._offer_to_runs(of_runs, message)
+        if self._ending is None and len(of_runs) < len(listeners):
+            self._matching.event(server, listeners, message)
+
+    def _offer_to_runs(self, listeners: Sequence[Listener], message: Message) -> None:
         for listener in listeners:
             if listener.role == "until" and isinstance(listener.owner, Instance):
                 self._admission.until(listener.owner, message)
         self._drain()
         self._offer_to_waits(listeners, message)
         self._drain()
-        if self._ending is None:
-            self._matching.event(server, listeners, message)
 
     def _offer_to_waits(self, listeners: Sequence[Listener], message: Message) -> None:
         waiting: dict[Instance, list[Listener]] = {}
@@ -293,8 +302,6 @@ class Machine:
                 self._admission.cooled_down(held)
 
     def _wake_yielded(self) -> None:
-        if not self._core.yielded:
-            return
         yielded, self._core.yielded = self._core.yielded, []
         for instance in yielded:
             if isinstance(instance.block, Pausing) and instance.block.timer is None:

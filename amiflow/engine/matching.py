@@ -86,17 +86,24 @@ class Matching:
         for one in listeners:
             if one.role == "reset" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
                 self._reset(one.owner, server, message)
-        matches = sorted(((one.owner.id, one) for one in listeners if isinstance(one.owner, Match)), key=_by_number)
+        if self._offer_to_matches(listeners, message):
+            return
+        for one in listeners:
+            if one.role == "start" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
+                self._begin(one.owner, server, message)
+
+    def _offer_to_matches(self, listeners: list[Listener], message: Message) -> bool:
+        """True where a pending match took the event."""
+        matches = [(one.owner.id, one) for one in listeners if isinstance(one.owner, Match)]
+        matches.sort(key=_by_number)
         for _, one in matches:
             if one.role != "then" and isinstance(one.owner, Match) and self._fits(one, one.owner, message):
                 self._drop(one.owner, f"{message.name} came", one.watch.span, message)
         for _, one in matches:
             if one.role == "then" and isinstance(one.owner, Match) and self._fits(one, one.owner, message):
                 self._extend(one.owner, message)
-                return
-        for one in listeners:
-            if one.role == "start" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
-                self._begin(one.owner, server, message)
+                return True
+        return False
 
     def _fits(self, listener: Listener, match: Match, message: Message) -> bool:
         flow = match.trigger.program.flow.name
@@ -104,7 +111,8 @@ class Matching:
         return is_pending and self._core.fits(listener.watch, message, match.names, match.server, flow)
 
     def _begins(self, listener: Listener, trigger: Trigger, server: Server, message: Message) -> bool:
-        return self._core.fits(listener.watch, message, {}, server, trigger.program.flow.name)
+        indexed = listener.values is not None
+        return self._core.fits(listener.watch, message, {}, server, trigger.program.flow.name, indexed)
 
     def _begin(self, trigger: Trigger, server: Server, message: Message) -> None:
         first = trigger.program.stages[0].watch.name

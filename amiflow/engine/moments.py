@@ -58,6 +58,9 @@ class Moments:
         self._admission = admission
         self._periods: list[Period] = []
         self._appointments: list[Appointment] = []
+        triggers = (program.flow.trigger for program in core.programs)
+        self.are_all = all(isinstance(trigger, OnRun) and trigger.moment == "start" for trigger in triggers)
+        """Whether the recipe has `on start` flows alone: then it ends when these have."""
 
     def begin(self, server: Server) -> None:
         """The server can be used for the first time."""
@@ -157,12 +160,6 @@ class Moments:
         self._periods.clear()
 
     # --- recipes that end by themselves -------------------------------------------------------------------------------
-
-    @property
-    def are_all(self) -> bool:
-        """Whether the recipe has `on start` flows alone: then it ends when these have."""
-        triggers = (program.flow.trigger for program in self._core.programs)
-        return all(isinstance(trigger, OnRun) and trigger.moment == "start" for trigger in triggers)
 
     def are_over(self) -> bool:
         """Whether nothing is left to begin, once nothing runs."""

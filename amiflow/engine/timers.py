@@ -63,8 +63,14 @@ class Timers:
 
     def deadline(self) -> float | None:
         """When the next timer is due; none where there is none."""
-        self._skip()
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        if heap and not heap[0][2].live:
+            self._skip()
+        return heap[0][0] if heap else None
+
+    def is_due(self, now: float) -> bool:
+        """Whether a timer may be due by now, asked with each input: where not, none is, else `take` knows."""
+        return bool(self._heap) and self._heap[0][0] <= now
 
     def mark(self) -> int:
         """A mark for `take`: timers set from here on are not taken with it."""
