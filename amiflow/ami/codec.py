@@ -177,7 +177,7 @@ def encode(headers: Sequence[tuple[str, str]]) -> bytes:
     """
     if len(headers) > MAX_HEADERS:
         raise LocalError(f"{len(headers)} headers; Asterisk reads {MAX_HEADERS}")
-    return b"".join([_line(name, value) for name, value in headers]) + b"\r\n"
+    return b"".join([header_line(name, value) for name, value in headers]) + b"\r\n"
 
 
 @lru_cache(maxsize=1024)  # the names are those of recipes, again and again
@@ -186,17 +186,18 @@ def _is_name(name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)  # most values are constants of recipes, and each line is tried before it is sent
-def _line(name: str, value: str) -> bytes:
+def header_line(name: str, value: str) -> bytes:
+    """One header's bytes, with the end of its line. Raises LocalError as `encode` does."""
     if not _is_name(name):
         raise LocalError(f"`{name!r:.60}` is no header name")
     if _FORBIDDEN.search(value):
         raise LocalError(f"the value of `{name}` holds a CR, LF or NUL")
     try:
-        line = to_bytes(f"{name}: {value}")
+        data = to_bytes(f"{name}: {value}")
     except UnicodeEncodeError as error:
         raise LocalError(f"the value of `{name}` holds half a character: {error.object[error.start]!r}") from error
-    if len(line) > MAX_ACTION_ID and name.casefold() == "actionid" and len(line) - len("ActionID: ") > MAX_ACTION_ID:
+    if len(data) > MAX_ACTION_ID and name.casefold() == "actionid" and len(data) - len("ActionID: ") > MAX_ACTION_ID:
         raise LocalError(f"an ActionID of more than {MAX_ACTION_ID} bytes")
-    if len(line) > MAX_LINE:
-        raise LocalError(f"the line of `{name}` has {len(line)} bytes; Asterisk reads {MAX_LINE}")
-    return line + b"\r\n"
+    if len(data) > MAX_LINE:
+        raise LocalError(f"the line of `{name}` has {len(data)} bytes; Asterisk reads {MAX_LINE}")
+    return data + b"\r\n"

@@ -9,21 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from amiflow.ami.codec import encode
+from amiflow.ami.codec import header_line
 from amiflow.ami.errors import LocalError
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
-from amiflow.engine.evaluate import EvaluationError
+from amiflow.engine.evaluate import EvaluationError, Frame
 from amiflow.engine.instance import Acting, Instance
 from amiflow.engine.limits import Limits, Shared
-from amiflow.engine.originate import default_within, dress, imagined, is_originate, outcome
+from amiflow.engine.originate import Headers, default_within, dress, imagined, is_originate, outcome
 from amiflow.engine.server import Server
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Call, Failure, FailureKind, Reply, Value, write
 from amiflow.plan.durations import duration_text
-from amiflow.plan.model import Act
+from amiflow.plan.expressions import Const, Global
+from amiflow.plan.model import Act, HeaderValue
 from amiflow.report.source import Span
 
 _WITHIN = 5.0  # seconds, where the step says nothing
@@ -52,6 +53,7 @@ class Actions:
         self._open: dict[str, Instance | Hangup] = {}
         self._held: dict[Instance, None] = {}
         self._hangups: dict[Hangup, None] = {}
+        self._fixed: dict[int, Headers] = {}
         self.limits = Limits(core, self._turn, shared)
 
     @property
@@ -101,10 +103,7 @@ class Actions:
         core, frame = self._core, self._core.frame(instance.names, instance.server)
         headers: list[tuple[str, str]] = []
         for header in step.headers:
-            text = write(core.value(header.value, frame), header.coding)
-            for one in text if isinstance(text, tuple) else (text,):
-                _check(header.name, one, header.span)
-                headers.append((header.name, one))
+            headers += self._fixed.get(id(header)) or self._written(header, frame)
         if step.within is not None:
             within = core.seconds(step.within, frame)
         else:
@@ -112,6 +111,18 @@ class Actions:
         times = core.count(step.retry.times, frame) if step.retry else 0
         every = core.seconds(step.retry.every, frame) if step.retry else 0.0
         return Acting(step, tuple(headers), within, times, every)
+
+    def _written(self, header: HeaderValue, frame: Frame) -> Headers:
+        """The header, once for each value of a list; made only once where its value stays the same for the whole run.
+        Raises EvaluationError."""
+        text = write(self._core.value(header.value, frame), header.coding)
+        texts = text if isinstance(text, tuple) else (text,)
+        for one in texts:
+            _check(header.name, one, header.span)
+        written = tuple([(header.name, one) for one in texts])
+        if isinstance(header.value, Const | Global):
+            self._fixed[id(header)] = written  # the plan holds every header for as long as this lives
+        return written
 
     def _attempt(self, instance: Instance, acting: Acting) -> None:
         acting.since = self._core.now
@@ -375,6 +386,6 @@ class Actions:
 def _check(name: str, text: str, span: Span) -> None:
     """Say at once, and where, that a header cannot be sent; the session would refuse it too."""
     try:
-        encode(((name, text),))
+        header_line(name, text)
     except LocalError as error:
         raise EvaluationError(str(error), span) from error

@@ -243,11 +243,13 @@ class Core:
         **facts: object,
     ) -> None:
         """Tell a fact about the run, secrets masked."""
+        number = None
         if instance is not None:
-            flow = instance.program.flow.name
-        shown = {name: self.mask(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
-        number = instance.id if instance is not None else None
-        self.emit(Noted(kind, level, self.mask(text), flow, number, span, shown, message))
+            flow, number = instance.program.flow.name, instance.id
+        if self._secrets:
+            text = self.mask(text)
+            facts = {name: self.mask(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+        self._effects.append(Noted(kind, level, text, flow, number, span, facts, message))
 
     def mask(self, text: str) -> str:
         """The text with every secret's value replaced."""

@@ -1,7 +1,8 @@
 """What goes into the machine and what comes out of it: two closed unions of frozen data.
 
 Belongs here: inputs (what the world reports) and effects (what the world is asked to do, and what is told of the run).
-Never here: behaviour. Times are seconds: `now` is monotonic, `wall` is the epoch; both are arguments of
+Never here: behaviour. Those of many fields that every run of a flow brings are named tuples, as frozen as the others
+and made in a third of the time. Times are seconds: `now` is monotonic, `wall` is the epoch; both are arguments of
 `machine.handle`, never read here.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.ours import Line
@@ -212,8 +213,7 @@ Input: TypeAlias = (
 # --- effects ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Send this action on this server's connection, as soon as a slot is free.
 
     `action_id` is the runner's own, unique for the run, and is to be put on the wire as `ActionID`; `headers` begin
@@ -252,8 +252,7 @@ class Said:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(NamedTuple):
     """A fact about the run, for log and journal: `kind` names it, `facts` are plain values, secrets masked.
 
     Kinds: `flow-started` `flow-ended` `step` `answer` `wait-met` `wait-timeout` `match-started` `match-dropped`
@@ -271,8 +270,7 @@ class Noted:
     message: Message | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FlowEnded:
+class FlowEnded(NamedTuple):
     """An instance came to its end; `failure` is the text of a failed one, with the span of the step that failed. Of one
     that is done, the span is where it stopped."""
 
