@@ -1,7 +1,11 @@
 """What happens in a run, told: one line an event, as text for people or as JSON for machines.
 
-Belongs here: the form of a line, levels, masking, and the source frame of a failure. Never here: writing to a
-descriptor (`output`), or what there is to say (`narrator`, `loop`).
+Belongs here: the form of a line, levels, masking, the source frame of a failure, and how many lines people can read.
+Never here: writing to a descriptor (`output`), or what there is to say (`narrator`, `loop`).
+
+A storm of events would make thousands of lines a second about single flows, which cost more than the flows themselves.
+So the text form writes `MOST` of these in a second and then says how many it has left out. Never left out are warnings,
+errors, and whatever is not about what a flow does; the JSON form, which machines read, is whole.
 """
 
 from __future__ import annotations
@@ -21,7 +25,10 @@ from amiflow.report.printable import clean
 from amiflow.report.render import render
 from amiflow.report.source import Source, Span
 
+MOST = 200  # lines in a second about what flows do
+
 _COLOURS = {"debug": "2", "info": "0", "warn": "33", "error": "31"}
+_ALWAYS: frozenset[Level] = frozenset({"warn", "error"})
 _NOTHING: Mapping[str, object] = {}
 
 
@@ -61,11 +68,22 @@ class Log:
         self._colour = colour
         self._sources = {source.path: source for source in sources}
         self._second = (0, "")
+        self._counted, self._room, self._left_out = 0, MOST, 0
         self._places: dict[int, tuple[Span, str]] = {}
 
-    def shows(self, level: Level) -> bool:
-        """Whether lines of this level are written."""
-        return level in self._shown
+    def takes(self, level: Level) -> bool:
+        """Whether a line about what a flow does is to be written: its level is, and there were not too many. To be
+        asked once for each, and before its text is made."""
+        if level not in self._shown:
+            return False
+        if level in _ALWAYS or self._form == "json":
+            return True
+        second = int(self._wall())
+        if second != self._counted:
+            self._counted, self._room = second, MOST
+        self._room -= 1
+        self._left_out += self._room < 0
+        return self._room >= 0
 
     def server(self, level: Level, server: str, kind: str, text: str, **facts: object) -> None:
         """Something about a connection."""
@@ -73,8 +91,13 @@ class Log:
 
     def line(self, line: Line) -> None:
         """Write a line, if its level is written at all."""
-        if line.level in self._shown:
-            self._write(self._mask(self._json(line) if self._form == "json" else self._text(line)))
+        if line.level not in self._shown:
+            return
+        if self._left_out:
+            left, self._left_out = self._left_out, 0
+            text = f"{left} lines about flows are left out, at more than {MOST} in a second"
+            self._write(self._text(Line("info", "left-out", text)))
+        self._write(self._mask(self._json(line) if self._form == "json" else self._text(line)))
 
     def _text(self, line: Line) -> str:
         who = f"{line.server} " if line.server else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from amiflow.ami.message import Message, to_text
 from amiflow.engine import errands
@@ -56,15 +57,22 @@ def written(headers: Iterable[tuple[str, str]]) -> str:
     return " ".join([action, *(f"{name}={value}" for name, value in rest)])
 
 
+@dataclass(slots=True)
+class _Story:
+    """Of a running flow what would explain its failure: what it began with, its last action, the answer to that."""
+
+    cause: Message | None
+    send: Send | None = None
+    answer: Message | None = None
+
+
 class Narrator:
     """Tells of one machine."""
 
     def __init__(self, log: Log, plan: Plan) -> None:
         self._log = log
         self._needs = {need.name: need for need in plan.needs.actions}
-        self._causes: dict[int, Message | None] = {}
-        self._sends: dict[int, Send] = {}
-        self._answers: dict[int, Message] = {}
+        self._running: dict[int, _Story] = {}
         self._of: dict[str, Send] = {}
         self.outcomes: Counter[str] = Counter()
         self.actions: Counter[str] = Counter()
@@ -72,17 +80,18 @@ class Narrator:
     def tell(self, effect: Said | Noted | FlowEnded) -> None:
         """What the engine says, or says that it did."""
         match effect:
-            case Said():
-                self._log.line(Line(effect.level, "log", effect.text, None, effect.flow, effect.instance, effect.span))
             case Noted():
                 self._note(effect)
+            case Said():
+                self._log.line(Line(effect.level, "log", effect.text, None, effect.flow, effect.instance, effect.span))
             case FlowEnded():
                 self._end(effect)
 
     def does(self, effect: Errand | Signal) -> None:
         """Something is to be done outside of the PBX."""
-        what = errands.describe(effect.request) if isinstance(effect, Errand) else f"signal {effect.name}"
-        self._log.line(Line("info", "does", f"does {what}", None, None, effect.instance, effect.span))
+        if self._log.takes("info"):
+            what = errands.describe(effect.request) if isinstance(effect, Errand) else f"signal {effect.name}"
+            self._log.line(Line("info", "does", f"does {what}", None, None, effect.instance, effect.span))
 
     def handed(self, send: Send) -> None:
         """The machine wants this to be sent."""
@@ -93,10 +102,11 @@ class Narrator:
         send = self._of.get(action_id)
         if send:
             self.actions[send.headers[0][1]] += 1
-            if send.instance in self._causes:
-                self._sends[send.instance] = send
-                self._answers.pop(send.instance, None)
-            self._log.line(Line("info", "sent", f"sends {written(send.headers)}", send.server, span=send.span))
+            story = self._running.get(send.instance)
+            if story is not None:
+                story.send, story.answer = send, None
+            if self._log.takes("info"):
+                self._log.line(Line("info", "sent", f"sends {written(send.headers)}", send.server, span=send.span))
 
     def pending(self, action_id: str) -> Send | None:
         """The action, as long as something may still come of it."""
@@ -118,10 +128,10 @@ class Narrator:
         level: Level = "info" if note.kind in _TOLD else note.level
         if note.instance is not None:
             if note.kind == "flow-started":
-                self._causes[note.instance] = note.message
-            elif note.kind == "answer" and note.message is not None:
-                self._answers[note.instance] = note.message
-        if self._log.shows(level):
+                self._running[note.instance] = _Story(note.message)
+            elif note.kind == "answer" and note.instance in self._running:
+                self._running[note.instance].answer = note.message
+        if self._log.takes(level):
             text = self._text(note)
             self._log.line(Line(level, note.kind, text, None, note.flow, note.instance, note.span, note.facts))
 
@@ -132,8 +142,8 @@ class Narrator:
             case (("match-started" | "wait-part" | "wait-met"), Message() as message):
                 return f"{'sees' if note.kind == 'match-started' else 'has'} {describe(message)}"
             case "answer", Message() as message:
-                send = self._sends.get(note.instance or 0)
-                action = send.headers[0][1] if send else "the action"
+                story = self._running.get(note.instance or 0)
+                action = story.send.headers[0][1] if story and story.send else "the action"
                 words = message.get("Message")
                 return f"{action} was answered: {message.name}" + (f", {words}" if words else "")
             case "would-send", _:
@@ -148,21 +158,20 @@ class Narrator:
 
     def _end(self, ended: FlowEnded) -> None:
         self.outcomes[ended.outcome] += 1
+        story = self._running.pop(ended.instance, None) or _Story(None)
         failed = ended.outcome == "failed"
         level: Level = "error" if failed else "info"
-        text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
-        frame = self._frame(ended, ended.span) if failed and ended.span else None
-        self._log.line(Line(level, "flow-ended", text, None, ended.flow, ended.instance, ended.span, frame=frame))
-        for kept in (self._causes, self._sends, self._answers):
-            kept.pop(ended.instance, None)
+        if self._log.takes(level):
+            text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
+            frame = self._frame(ended, ended.span, story) if failed and ended.span else None
+            self._log.line(Line(level, "flow-ended", text, None, ended.flow, ended.instance, ended.span, frame=frame))
 
-    def _frame(self, ended: FlowEnded, span: Span) -> Diagnostic:
+    def _frame(self, ended: FlowEnded, span: Span, story: _Story) -> Diagnostic:
         """The failure as a diagnostic: the step in its source, and what led there."""
         notes = []
-        cause = self._causes.get(ended.instance)
-        if cause:
-            notes.append(f"it began with {_whole(cause)}")
-        send, answer = self._sends.get(ended.instance), self._answers.get(ended.instance)
+        if story.cause:
+            notes.append(f"it began with {_whole(story.cause)}")
+        send, answer = story.send, story.answer
         if send:
             notes.append(f"its last action was {written(send.headers)}")
         if answer:

@@ -6,7 +6,8 @@ import json
 from datetime import timedelta
 
 from amiflow.ami.message import Message
-from amiflow.live.log import Line, Log
+from amiflow.live.config import LogFormat
+from amiflow.live.log import MOST, Line, Log
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic, Label
 from amiflow.report.source import Source, Span
@@ -68,3 +69,28 @@ def test_colour_and_frame() -> None:
     assert line.startswith("\x1b[31m") and "r.flow:2:3" in line and 'fail "no"' in line
     (line,) = written(Line("error", "x", "failed: no", frame=frame))
     assert "\x1b" not in line
+
+
+def storm(form: LogFormat, seconds: tuple[float, ...]) -> list[str]:
+    """What is written of one line about a flow more than a second may have, in each of these seconds, then a warning."""
+    lines, times = list[str](), iter([at for at in seconds for _ in range(MOST + 3)])
+    now = [0.0]
+    log = Log(lines.append, lambda: now[0], Mask(), form, sources=[SOURCE])
+    for at in times:
+        now[0] = at
+        if log.takes("info"):
+            log.line(Line("info", "sent", "sends", flow="f", instance=1))
+    assert log.takes("warn") and log.takes("error") and not log.takes("debug")
+    log.line(Line("warn", "x", "the last"))
+    return lines
+
+
+def test_of_a_storm_so_many_lines_are_written_as_people_can_read_and_the_others_counted() -> None:
+    lines = storm("text", (5.0, 6.5))
+    left_out = [at for at, one in enumerate(lines) if "3 lines about flows are left out" in one]
+    assert left_out == [MOST, 2 * MOST + 1] and lines[-1].endswith("the last")
+    assert len(lines) == 2 * MOST + 3
+
+
+def test_machines_are_told_of_every_line() -> None:
+    assert len(storm("json", (5.0, 6.5))) == 2 * (MOST + 3) + 1
