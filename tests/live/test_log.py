@@ -72,7 +72,7 @@ def test_colour_and_frame() -> None:
 
 
 def storm(form: LogFormat, seconds: tuple[float, ...]) -> list[str]:
-    """What is written of one line about a flow more than a second may have, in each of these seconds, then a warning."""
+    """What is written of three lines about a flow more than a second may have, in each second, then of a warning."""
     lines, times = list[str](), iter([at for at in seconds for _ in range(MOST + 3)])
     now = [0.0]
     log = Log(lines.append, lambda: now[0], Mask(), form, sources=[SOURCE])
