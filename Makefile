@@ -31,6 +31,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict amiflow
 	$(BIN)/pytest -q --numprocesses auto --dist worksteal $(PURE)
+	$(BIN)/amiflow test recipes --coverage --min 100
 	$(BIN)/pytest $(addprefix --ignore=,$(PURE)) tests
 
 mutants: $(VENV)/.installed-dev

@@ -28,15 +28,19 @@ class Tested:
 
     @property
     def share(self) -> float:
-        """Of the steps those reached, in per cent; a recipe without a step has reached them all."""
+        """Of the steps and branches those reached, in per cent; a recipe without a step has reached them all."""
         found = self.coverage
-        return 100 * found.steps / found.all_steps if found is not None and found.all_steps else 100.0
+        if found is None or not found.all_steps:
+            return 100.0
+        return 100 * (found.steps + found.branches) / (found.all_steps + found.all_branches)
 
     def missed(self) -> list[str]:
-        """The places of the steps that no test reached, as `path:line`."""
-        spans = self.coverage.missed if self.coverage is not None else ()
-        places = (f"{span.path}:{self.sources[span.path].position(span.start)[0]}" for span in spans)
-        return list(dict.fromkeys(places))
+        """What no test reached, as `path:line`, for a branch with what of it."""
+        found = self.coverage.missed if self.coverage is not None else ()
+        places = (
+            (f"{one.span.path}:{self.sources[one.span.path].position(one.span.start)[0]}", one.way) for one in found
+        )
+        return list(dict.fromkeys(place + (f": {way}" if way is not None else "") for place, way in places))
 
 
 def covered_text(tested: Tested, least: int | None) -> str:
@@ -46,6 +50,7 @@ def covered_text(tested: Tested, least: int | None) -> str:
         return f"{tested.path}: not run"
     low = f", less than {least} %" if least is not None and tested.share < least else ""
     head = f"{tested.path}: {found.flows} of {found.all_flows} flows, {found.steps} of {found.all_steps} steps"
+    head += f", {found.branches} of {found.all_branches} branches"
     return "\n".join((f"{head} ({tested.share:.0f} %{low})", *(f"  missed {place}" for place in tested.missed())))
 
 
@@ -59,6 +64,7 @@ def _recipe(tested: Tested) -> dict[str, Any]:
     record["tests"] = [_test(result, tested.sources) for result in tested.results or ()]
     if (found := tested.coverage) is not None:
         counts = {"flows": [found.flows, found.all_flows], "steps": [found.steps, found.all_steps]}
+        counts["branches"] = [found.branches, found.all_branches]
         record["coverage"] = {**counts, "percent": round(tested.share, 1), "missed": tested.missed()}
     return record
 
@@ -82,6 +88,8 @@ def junit_report(tested: Iterable[Tested]) -> str:
         faulty = one.results is None
         counts = {"tests": str(len(one.results or ()) + faulty), "failures": str(failed), "errors": str(int(faulty))}
         suite = ElementTree.SubElement(root, "testsuite", {"name": one.path, **counts})
+        if one.coverage is not None:
+            _covered(suite, one)
         if faulty:
             case = ElementTree.SubElement(suite, "testcase", classname=one.path, name="compiles")
             ElementTree.SubElement(case, "error", message="the recipe has errors")
@@ -89,6 +97,13 @@ def junit_report(tested: Iterable[Tested]) -> str:
             _case(suite, one, result)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _covered(suite: ElementTree.Element, tested: Tested) -> None:
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="coverage", value=f"{tested.share:.1f}")
+    for place in tested.missed():
+        ElementTree.SubElement(properties, "property", name="missed", value=_xml(place))
 
 
 def _case(suite: ElementTree.Element, tested: Tested, result: Result) -> None:

@@ -35,8 +35,13 @@ class Asked:
 @click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
 @click.option("-v", "--verbose", is_flag=True, help="Name every test, and show what happened in it.")
 @click.option("-k", "name", metavar="NAME", help="Only tests with this in their names, in any case.")
-@click.option("--coverage", "covered", is_flag=True, help="Tell which flows and steps the tests reached.")
-@click.option("--min", "least", type=click.IntRange(0, 100), help="Fail where fewer per cent of a recipe's steps are.")
+@click.option("--coverage", "covered", is_flag=True, help="Tell which flows, steps and branches the tests reached.")
+@click.option(
+    "--min",
+    "least",
+    type=click.IntRange(0, 100),
+    help="Fail where fewer per cent of a recipe's are.",
+)
 @click.option(
     "--format",
     "how",

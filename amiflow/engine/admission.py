@@ -264,6 +264,7 @@ class Admission:
             return
         if not self._core.fits(watch, message, instance.names, instance.server, flow):
             return
+        self._core.cover_way(watch.span, "met")
         self._core.note("until-met", "debug", "ended by its until", instance=instance, span=watch.span, message=message)
         if watch.name is not None:
             instance.names[watch.name] = message

@@ -13,6 +13,7 @@ from datetime import date
 
 from amiflow.ami.message import Message
 from amiflow.engine.calendar import Calendar
+from amiflow.engine.cover import Cover, Way
 from amiflow.engine.dispatch import Watch
 from amiflow.engine.effects import Effect, Level, Noted
 from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
@@ -49,7 +50,7 @@ class Options:
     some Asterisk versions cut ActionIDs off at 67. `run` is what the prefixes of all machines of the run begin with.
 
     `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
-    `shadow` only actions that merely read are sent; with `cover` the steps that were reached are remembered; with
+    `shadow` only actions that merely read are sent; with `cover` the ways that were taken are remembered; with
     `steps` each step is noted, for the journal. Without `caps` there are no brakes but those of the recipe.
     """
 
@@ -83,7 +84,7 @@ class Core:
         self.over: deque[Instance] = deque()
         self.touched: set[tuple[str, str]] = set()
         self.counters: Counter[tuple[str, str]] = Counter()
-        self.reached: set[Span] | None = set() if options.cover else None
+        self.cover = Cover() if options.cover else None
         self._effects: list[Effect] = []
         self._evaluators: dict[int, Evaluator] = {}
         self._told: dict[object, float] = {}
@@ -229,6 +230,11 @@ class Core:
         """The effects collected since the last time."""
         effects, self._effects = self._effects, []
         return effects
+
+    def cover_way(self, span: Span, way: Way) -> None:
+        """This way was taken, for whom it is remembered."""
+        if self.cover is not None:
+            self.cover.add(span, way)
 
     def note(
         self,

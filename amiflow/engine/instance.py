@@ -20,7 +20,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure, Value
-from amiflow.plan.model import Act, Await, Errand, Instruction, Take, WaitUntil
+from amiflow.plan.model import Act, Await, Code, Enter, Errand, Instruction, Take, WaitUntil
 from amiflow.report.source import Span
 
 State: TypeAlias = Literal["queued", "running", "final", "ended"]
@@ -179,10 +179,12 @@ class Instance:
     slots: list[Slot] = field(default_factory=list)
     parent: Instance | None = None
     line: Line = ()
+    diverted: bool = False
+    """Whether it stands where it does because a step failed and an `or` took over."""
 
     @property
     def code(self) -> Literal["body", "final"]:
-        """The half of the flow's code that `position` counts in."""
+        """Which half that is."""
         return "final" if self.state == "final" else "body"
 
     @property
@@ -201,7 +203,7 @@ class Instance:
         if handler is None:
             self.trouble = (failure, span or step.span)
             return
-        self.position = handler.target
+        self.position, self.diverted = handler.target, True
         if handler.error is not None:
             self.names[handler.error] = failure
 
@@ -222,22 +224,26 @@ class Instance:
             for branch in self.block.running:
                 yield from branch.values()
 
-    def escape(self) -> bool:
+    def escape(self) -> Enter | None:
         """In trouble within a task whose call has an `or`: go on there, where there is one in the same branch."""
         first = self.parent.position + 1 if self.parent is not None else 0
         guard = self.program.guard(self.code, self.position, first)
         if guard is None or self.trouble is None:
-            return False
+            return None
         enter, handler = guard
         if enter.into is not None:
             self.names[enter.into] = None
         if handler.error is not None:
             self.names[handler.error] = self.trouble[0]
         self.position, self.trouble = handler.target, None
-        return True
+        return enter
+
+    @property
+    def instructions(self) -> Code:
+        """The half of the flow's code that `position` counts in."""
+        return self.program.flow.final if self.state == "final" else self.program.flow.body
 
     def step(self) -> Instruction | None:
         """The step that it stands at; none past the end of the code."""
-        flow = self.program.flow
-        code = flow.final if self.state == "final" else flow.body
+        code = self.instructions
         return code[self.position] if self.position < len(code) else None

@@ -20,6 +20,7 @@ from amiflow.engine.actions import Actions, Hangup
 from amiflow.engine.admission import Admission, Latest
 from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core, Inputs, Options
+from amiflow.engine.cover import Way
 from amiflow.engine.dispatch import Listener
 from amiflow.engine.effects import (
     Answered,
@@ -145,9 +146,9 @@ class Machine:
         return self._core.world
 
     @property
-    def reached(self) -> frozenset[Span]:
-        """The spans of the steps that were reached, where the options ask for it."""
-        return frozenset(self._core.reached or ())
+    def ways(self) -> frozenset[tuple[Span, Way]]:
+        """Which steps were reached and which ways taken, where the options ask for it."""
+        return frozenset(self._core.cover.ways if self._core.cover is not None else ())
 
     @property
     def pending(self) -> int:

@@ -98,6 +98,7 @@ class Matching:
         matches.sort(key=_by_number)
         for _, one in matches:
             if one.role != "then" and isinstance(one.owner, Match) and self._fits(one, one.owner, message):
+                self._core.cover_way(one.watch.span, "met")
                 self._drop(one.owner, f"{message.name} came", one.watch.span, message)
         for _, one in matches:
             if one.role == "then" and isinstance(one.owner, Match) and self._fits(one, one.owner, message):
@@ -132,9 +133,11 @@ class Matching:
         self._arm(match)
 
     def _extend(self, match: Match, message: Message) -> None:
-        name = match.trigger.program.stages[match.stage].watch.name
-        if name is not None:
-            match.names[name] = message
+        stage = match.trigger.program.stages[match.stage]
+        if stage.unless is not None:
+            self._core.cover_way(stage.unless.span, "unmet")
+        if stage.watch.name is not None:
+            match.names[stage.watch.name] = message
         match.cause = message
         self._disarm(match)
         if self._claim(match, match.stage):
@@ -250,6 +253,7 @@ class Matching:
         if stage.role == "then":
             self._drop(match, "what should follow did not come in time", stage.watch.span, None)
             return
+        self._core.cover_way(stage.watch.span, "unmet")
         self._disarm(match)
         self._advance(match)
 

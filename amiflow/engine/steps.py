@@ -155,6 +155,8 @@ class Steps:
         self.forget(instance)
         core.over.append(instance)
         if ending is not None:
+            if flow.until is not None and ending.outcome != "stopped":
+                core.cover_way(flow.until.span, "unmet")
             core.counters[ending.outcome, flow.name] += 1
             failure = core.mask(ending.failure) if ending.failure is not None else None
             core.emit(FlowEnded(flow.name, instance.id, ending.outcome, failure, ending.span, ending.result))
@@ -212,8 +214,8 @@ class Steps:
             if instance.slots:
                 self._pools.release(instance)
             step = instance.step()
-            if step is not None and self._core.reached is not None:
-                self._core.reached.add(step.span)
+            if self._core.cover is not None:
+                self._core.cover.come(instance, step)
             try:
                 if not self._execute(instance, step):
                     return
@@ -224,7 +226,9 @@ class Steps:
     def _meet(self, instance: Instance, failure: Failure, span: Span) -> bool:
         """A step failed and its own `or` does not handle it: the one of the task's call may; else the flow has failed,
         but a finally goes on with its next step."""
-        if instance.escape():
+        call = instance.escape()
+        if call is not None:
+            self._core.cover_way(call.span, "failed")
             return True
         if instance.state != "final":
             if instance.parent is not None:

@@ -16,8 +16,8 @@ METHODS = ("get", "post", "put", "patch", "delete", "head")
 PARTS = ("json", "headers", "form", "body")
 BODIES = ("json", "form", "body")
 _REPLIES: Mapping[str, Mapping[str, Type]] = {
-    "http": {"status": INT, "text": TEXT, "json": UNKNOWN},
-    "exec": {"code": INT, "out": TEXT},
+    "http": {"status": INT, "text": TEXT, "json": UNKNOWN, "failed": TEXT},
+    "exec": {"code": INT, "out": TEXT, "failed": TEXT},
 }
 
 ERRANDS = nodes.Http | nodes.Exec | nodes.Append | nodes.Signal

@@ -42,6 +42,13 @@ _BEFORE_START = (
 )  # fmt: skip
 
 
+def _is_before_start(step: nodes.TestStep) -> bool:
+    """Whether it prepares the run, or begins it by its name. In a `repeat` only the former can be."""
+    if isinstance(step, nodes.TestRepeat):
+        return not any(isinstance(one, nodes.TestStart) or not _is_before_start(one) for one in step.steps)
+    return isinstance(step, _BEFORE_START)
+
+
 def check_test(steps: Steps, test: nodes.TestDecl, params: Mapping[str, nodes.ParamDecl]) -> None:
     """Check one test; `params` are the file's."""
     _Test(steps, params).run(test)
@@ -70,7 +77,7 @@ class _Test:
             self.say(problems_tests.param_not_given(test.name, missing[0], self._params[missing[0]].name))
 
     def _step(self, step: nodes.TestStep) -> None:
-        if self._started is None and not isinstance(step, _BEFORE_START):
+        if self._started is None and not _is_before_start(step):
             self._started = step
         match step:
             case nodes.GivenParam() | nodes.GivenNow():

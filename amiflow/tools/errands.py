@@ -32,9 +32,11 @@ class Errands:
         """What comes of it."""
         match errand.request:
             case fx.HttpRequest() as request:
-                return fx.ErrandDone(errand.errand_id, self._http(request, value))
+                return self._http(errand.errand_id, request, value)
             case fx.ExecRequest():
                 fields = self._take(lambda reply: isinstance(reply, tm.ReplyExec), value)
+                if "failed" in fields:
+                    return fx.ErrandDone(errand.errand_id, None, fields["failed"])
                 result = fx.ExecResult(fields.get("code", 0), fields.get("out", ""))
                 return fx.ErrandDone(errand.errand_id, result)
             case fx.AppendRequest():
@@ -42,7 +44,7 @@ class Errands:
             case other:
                 assert_never(other)
 
-    def _http(self, request: fx.HttpRequest, value: Evaluate) -> fx.HttpResult:
+    def _http(self, errand_id: str, request: fx.HttpRequest, value: Evaluate) -> fx.ErrandDone:
         def is_meant(reply: tm.ReplyHttp | tm.ReplyExec) -> bool:
             return (
                 isinstance(reply, tm.ReplyHttp)
@@ -51,8 +53,10 @@ class Errands:
             )
 
         fields = self._take(is_meant, value)
+        if "failed" in fields:
+            return fx.ErrandDone(errand_id, None, fields["failed"])
         text = json.dumps(to_plain(fields["json"])) if "json" in fields else fields.get("text", "")
-        return fx.HttpResult(fields.get("status", 200), text)
+        return fx.ErrandDone(errand_id, fx.HttpResult(fields.get("status", 200), text))
 
     def _take(self, is_meant: Callable[[tm.ReplyHttp | tm.ReplyExec], bool], value: Evaluate) -> dict[str, Value]:
         reply = next((reply for reply in self.replies if is_meant(reply)), None)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from amiflow.engine.cover import Way
 from amiflow.engine.effects import AppendRequest, ExecRequest, HttpRequest, Level, Outcome, Request, Signal
 from amiflow.engine.values import to_text
 from amiflow.plan.testmodel import Test
@@ -120,12 +121,12 @@ class Unmet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one test. `reached` are the spans of the steps that its flows reached."""
+    """What came of one test. `ways` are the steps that its flows reached and the ways that they took from them."""
 
     test: Test
     unmet: Unmet | None
     trace: tuple[Traced, ...]
-    reached: frozenset[Span] = field(repr=False)
+    ways: frozenset[tuple[Span, Way]] = field(repr=False)
 
     @property
     def passed(self) -> bool:

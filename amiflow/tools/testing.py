@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar, assert_never
@@ -85,6 +86,7 @@ class _Run:
         """Run the test."""
         unmet = None
         try:
+            self._foreknow()
             for step in self._test.steps:
                 self._step(step)
             if self._machine is not None:
@@ -93,8 +95,8 @@ class _Run:
             unmet = found
         except EvaluationError as error:
             unmet = Unmet(error.span, error.text, "cannot be evaluated")
-        reached = self._machine.reached if self._machine is not None else frozenset()
-        return Result(self._test, unmet, tuple(self._trace), reached)
+        ways = self._machine.ways if self._machine is not None else frozenset()
+        return Result(self._test, unmet, tuple(self._trace), ways)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -103,7 +105,8 @@ class _Run:
             case tm.GivenParam(span=span) if self._machine is not None:
                 raise Unmet(span, "the run has begun", "too late to give a param")
             case tm.GivenParam(name=name, value=value):
-                self._params[name] = self._world.globals[name] = self._value(value)
+                self._params[name] = self._value(value)
+                self._foreknow()
             case tm.GivenTable(span=span) if self._machine is not None:
                 raise Unmet(span, "the run has begun", "too late to give a table")
             case tm.GivenTable(name=name, rows=rows, span=span):
@@ -118,12 +121,16 @@ class _Run:
                 self._errands.replies.append(step)
             case tm.Rows():
                 self._rows.setdefault(step.action.casefold(), deque()).append(step)
+            case tm.RepeatSteps():
+                for _ in range(self._count(step.times)):
+                    for inner in step.steps:
+                        self._step(inner)
             case _:
                 self._begin()
                 self._later_step(step)
 
     def _later_step(self, step: tm.TestStep) -> None:
-        if not isinstance(step, tm.GiveEvent | tm.Advance | tm.RepeatSteps):
+        if not isinstance(step, tm.GiveEvent | tm.Advance):
             self._give(fx.Tick())
         match step:
             case tm.Begin():
@@ -134,10 +141,6 @@ class _Run:
                 self._advance(seconds(self._value(duration), step.span))
             case tm.Connection():
                 self._connection(step)
-            case tm.RepeatSteps():
-                for _ in range(self._count(step.times)):
-                    for inner in step.steps:
-                        self._step(inner)
             case tm.ExpectAction():
                 self._expect_action(step)
             case tm.ExpectNoAction():
@@ -162,6 +165,7 @@ class _Run:
                 | tm.Rows()
                 | tm.ReplyHttp()
                 | tm.ReplyExec()
+                | tm.RepeatSteps()
             ):
                 self._step(step)
             case _:
@@ -173,6 +177,15 @@ class _Run:
             self._tables[name] = build(declared, rows)
         except TableError as error:
             raise Unmet(span, str(error), "cannot be its contents") from error
+
+    def _foreknow(self) -> None:
+        """What steps before the run may read: params and constants, as far as they can be had without it."""
+        names = self._world.globals
+        defaults = [(param.name, param.default) for param in self._plan.params if param.default is not None]
+        for name, expr in (*defaults, *((constant.name, constant.value) for constant in self._plan.constants)):
+            with suppress(EvaluationError):
+                names[name] = self._params[name] if name in self._params else self._value(expr)
+        names.update(self._params)
 
     def _begin(self) -> None:
         """The run begins, if it has not yet."""
@@ -303,7 +316,10 @@ class _Run:
     # --- values -------------------------------------------------------------------------------------------------------
 
     def _value(self, expr: Expr) -> Value:
-        return compile_expr(expr)(Frame(self._names, self._world, True, self._listing.picture))
+        try:
+            return compile_expr(expr)(Frame(self._names, self._world, True, self._listing.picture))
+        except KeyError as error:  # a secret, a table or a store
+            raise EvaluationError(f"{error} is not known before the run begins", expr.span) from error
 
     def _count(self, expr: Expr) -> int:
         value = self._value(expr)

@@ -59,7 +59,10 @@ def test_json_report(half: Amiflow) -> None:
         ("quiet", 9, True),
         ("also quiet", 10, False),
     ]
-    assert "OTHER" in recipe["tests"][1]["failure"] and recipe["coverage"]["missed"] == ["half.flow:4"]
+    assert "OTHER" in recipe["tests"][1]["failure"] and recipe["coverage"]["missed"] == [
+        "half.flow:3: the condition never holds",
+        "half.flow:4",
+    ]
 
 
 def test_junit_report(half: Amiflow) -> None:

@@ -246,7 +246,9 @@ def test_coverage_counts_flows_and_steps_and_names_those_missed() -> None:
     covered = coverage(compiled.plan, run_tests(compiled.plan, compiled.tests))
     assert (covered.flows, covered.all_flows) == (1, 2)
     assert (covered.steps, covered.all_steps) == (2, 4)
-    assert [text[span.start : span.end] for span in covered.missed] == ['log "b"', 'log "c"']
+    assert (covered.branches, covered.all_branches) == (1, 2)
+    missed = [(text[one.span.start : one.span.end], one.way) for one in covered.missed]
+    assert missed == [("now() == now()", "the condition always holds"), ('log "b"', None), ('log "c"', None)]
 
 
 # --- events that the test leaves incomplete ---------------------------------------------------------------------------
