@@ -9,6 +9,9 @@ PURE := tests/report tests/ami tests/plan tests/lang tests/engine tests/tools
 SECONDS ?= 600
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 
+# Without its compiled modules kept, every process of the tests would compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test mutants fuzz test-asterisk bench bench-short wheel-check clean docs
 
 help:
@@ -17,7 +20,7 @@ help:
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make fuzz           feed the compiler with texts that nobody would write, for SECONDS (default 600)"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
-	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder"
+	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder; ROWS=\"3 7\" only those"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
 	@echo "make wheel-check    build the wheel, install it into an empty environment, run the demo from there"
 	@echo "make docs           build the documentation site into build/site"
@@ -46,7 +49,7 @@ test-asterisk: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/asterisk || $(BIN)/pytest tests/asterisk --last-failed
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ROWS)
 
 bench-short: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks --short

@@ -1,21 +1,24 @@
-"""The clients that are compared: amiflow as users run it, the machine's limit, and libraries from PyPI.
+"""The clients that are compared: amiflow as users run it, the machine's limit, and libraries for the same job.
 
-Belongs here: their commands, and installing each library into an environment of its own, in a cache folder, so that
-none of them is a dependency of this project. Never here: what they do (`clients`).
+Belongs here: their commands, and installing each library into a place of its own in a cache folder, so that none of
+them is a dependency of this project; and what to say of those that cannot be had. Never here: what they do (`clients`).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.process import Client
 
 _HERE = Path(__file__).parent
-LIBRARIES = ("asterisk-ami", "panoramisk", "pystrix", "pyst2")
-_CLIENTS = {"asterisk-ami": "asterisk_ami.py"}
+PYTHON = ("asterisk-ami", "panoramisk", "pystrix", "pyst2")
+NODE = ("asterisk-manager", "asterisk-ami-client", "nami")
+RUBY = ("ruby_ami",)
 
 
 def amiflow(recipe: str, *more: str, name: str = "amiflow") -> Client:
@@ -35,33 +38,78 @@ def amiflow(recipe: str, *more: str, name: str = "amiflow") -> Client:
 
 def limit() -> Client:
     """One regular expression over what is received."""
-    return Client("limit", (sys.executable, str(_HERE / "clients" / "limit.py")), {})
+    return Client("limit", (sys.executable, _script("limit.py")), {})
 
 
 def libraries() -> tuple[list[Client], list[str]]:
     """The libraries that are there or can be installed, and what to say of the others."""
-    found, missing = [], []
-    for library in LIBRARIES:
-        python = _cache() / library / "bin" / "python"
-        try:
-            if not python.exists():
-                _install(library, python)
-        except (OSError, subprocess.CalledProcessError) as error:
-            missing.append(f"{library}: cannot be installed ({error})")
-            continue
-        script = _CLIENTS.get(library, f"{library}.py")
-        found.append(Client(library, (str(python), str(_HERE / "clients" / script)), {}))
+    found: list[Client] = []
+    missing: list[str] = []
+    makers: tuple[tuple[Callable[[str], Client], tuple[str, ...]], ...] = (
+        (_of_python, PYTHON),
+        (_of_node, NODE),
+        (_of_ruby, RUBY),
+    )
+    for make, names in makers:
+        for name in names:
+            try:
+                found.append(make(name))
+            except FileNotFoundError as error:
+                missing.append(f"{name}: {error.strerror or error}")
+            except subprocess.CalledProcessError as error:
+                said = error.stderr.decode(errors="replace").strip().splitlines()
+                missing.append(f"{name}: cannot be installed ({said[-1] if said else error})")
     return found, missing
 
 
-def _install(library: str, python: Path) -> None:
-    place = python.parent.parent
+def _of_python(name: str) -> Client:
+    place = _cache() / name
+    python = place / "bin" / "python"
+    if not python.exists():
+        _make(place, [sys.executable, "-m", "venv", str(place)], [str(python), "-m", "pip", "install", "-q", name])
+    return Client(name, (str(python), _script(f"{name.replace('-', '_')}.py")), {}, "PyPI")
+
+
+def _of_node(name: str) -> Client:
+    node, npm = _program("node"), _program("npm")
+    place = _cache() / f"node-{name}"
+    if not (place / "node_modules" / name).exists():
+        _make(place, [npm, "install", "--no-audit", "--no-fund", "--prefix", str(place), name])
+    script = _script(f"{name.replace('-', '_')}.js")
+    return Client(name, (node, script), {"NODE_PATH": str(place / "node_modules")}, "npm")
+
+
+def _of_ruby(name: str) -> Client:
+    """As the system has it (Debian's ruby-ami), else as a gem."""
+    ruby = _program("ruby")
+    place = _cache() / f"ruby-{name}"
+    client = Client(name, (ruby, "-W0", _script(f"{name}.rb")), {"GEM_PATH": f"{place}:"}, "gem")
+    known = subprocess.run([ruby, "-e", f"require '{name}'"], check=False, capture_output=True)
+    if known.returncode != 0 and not place.exists():
+        _make(place, [_program("gem"), "install", "--quiet", "--no-document", "--install-dir", str(place), name])
+    return client
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise FileNotFoundError(2, f"no `{name}` on this machine")
+    return path
+
+
+def _make(place: Path, *commands: list[str]) -> None:
+    """Fill a folder; where that fails none of it stays."""
+    place.mkdir(parents=True, exist_ok=True)
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True, capture_output=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", library], check=True, capture_output=True)
-    except subprocess.CalledProcessError:
-        subprocess.run(["rm", "-rf", str(place)], check=False)
+        for command in commands:
+            subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        shutil.rmtree(place, ignore_errors=True)
         raise
+
+
+def _script(name: str) -> str:
+    return str(_HERE / "clients" / name)
 
 
 def _cache() -> Path:

@@ -10,9 +10,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 
 from benchmarks.stream import Load
 
@@ -23,11 +25,12 @@ _ROOT = Path(__file__).parent.parent
 @dataclass(frozen=True, slots=True)
 class Client:
     """A client's name, command and environment; `{port}` in the command is replaced. It logs in, sends a UserEvent with
-    the word BenchReady, then redirects."""
+    the word BenchReady, then redirects. `registry` is where a library comes from."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    registry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,21 @@ class Score:
         return not any(self.counts.get(word, 1) for word in ("lost", "twice", "wrong"))
 
 
-def measure(client: Client, load: Load, rate: float | None = None) -> Score:
-    """One run of the client under the load."""
+def fitting(client: Client, load: Load, seconds: float) -> Load:
+    """As much of the load as the client does in so many seconds: some wait for each answer before they go on."""
+    count = min(200, load.count)
+    while True:
+        score = measure(client, replace(load, count=count))
+        took = score.counts.get("seconds", seconds) if score.whole else seconds
+        if took > 0.3 or count == load.count:
+            most = int(count * seconds / max(took, 0.001))
+            return replace(load, count=max(200, min(load.count, most) // 100 * 100))
+        count = min(load.count, count * 10)
+
+
+def measure(client: Client, load: Load, rate: float | None = None, deaf: float | None = None) -> Score:
+    """One run of the client under the load. With `deaf`, what it prints goes to a pipe that nobody reads for so many
+    seconds from the beginning of the load."""
     words = [sys.executable, "-m", "benchmarks.server", str(load.count), str(load.every), load.kind]
     words += ["--rate", str(rate)] if rate else []
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as server:
@@ -64,9 +80,11 @@ def measure(client: Client, load: Load, rate: float | None = None) -> Score:
             said = json.loads(line)
             match said.pop("at"):
                 case "listening":
-                    running = _start(client, said["port"])
+                    running = _start(client, said["port"], subprocess.DEVNULL if deaf is None else subprocess.PIPE)
                 case "start" if running:
                     began = _cost(running.pid)
+                    if deaf is not None:
+                        Thread(target=_drain, args=(running, deaf), daemon=True).start()
                 case "end" if running:
                     ended, counts = _cost(running.pid), said
                     break
@@ -77,11 +95,18 @@ def measure(client: Client, load: Load, rate: float | None = None) -> Score:
     return Score(load, cpu, (began[1], ended[1]), counts)
 
 
-def _start(client: Client, port: int) -> subprocess.Popen[bytes]:
+def _start(client: Client, port: int, output: int) -> subprocess.Popen[bytes]:
     command = [word.replace("{port}", str(port)) for word in client.command]
     environment = {**os.environ, **client.environment, "AMI_PORT": str(port), "PYTHONWARNINGS": "ignore"}
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, env=environment, cwd=_ROOT, stdin=quiet, stdout=quiet, stderr=quiet)
+    nothing, errors = subprocess.DEVNULL, subprocess.STDOUT
+    return subprocess.Popen(command, env=environment, cwd=_ROOT, stdin=nothing, stdout=output, stderr=errors)
+
+
+def _drain(running: subprocess.Popen[bytes], deaf: float) -> None:
+    time.sleep(deaf)
+    assert running.stdout
+    while running.stdout.read1(1 << 16):
+        pass
 
 
 def _stop(running: subprocess.Popen[bytes] | None) -> None:

@@ -32,6 +32,8 @@ _ANSWERS = {
 }
 _QUIET = 5.0  # seconds without an action after which those still missing count as lost
 _LONGEST = 20.0  # seconds after the load after which a client that is too slow is left
+_MOST = 120.0  # seconds that the load itself may take
+_LATE = 5.0  # seconds that a client may be behind the pace
 _SETTLE = 0.6
 _MOST_MADE = 1_000_000
 Sized = tuple[bytes, bytes | None]
@@ -113,8 +115,10 @@ def blast(desk: Desk, load: Load) -> dict[str, float]:
     for block in blocks:
         wanted.update(channel for _, channel in block if channel)
         desk.send(b"".join([data for data, _ in block]))
-        while desk.full and not desk.gone:
+        while desk.full and not desk.gone and time.perf_counter() < began + _MOST:
             desk.turn(1.0)
+        if desk.full:
+            break
     _finish(desk, wanted)
     return {"seconds": desk.last - began, **_score(desk, wanted)}
 
@@ -134,6 +138,10 @@ def pace(desk: Desk, load: Load, rate: float) -> dict[str, float]:
         due = began + number / rate
         while not desk.gone and ((left := due - time.perf_counter()) > 0 or not desk.empty):
             desk.turn(max(0.0, min(left, 0.05)))
+            if left < -_LATE:
+                break
+        if not desk.empty:
+            break
         if channel:
             sent[channel] = time.perf_counter()
         desk.send(data)

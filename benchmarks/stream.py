@@ -44,6 +44,16 @@ _CALL = (
 )
 
 
+def _template(name: str, classes: str, own: str) -> str:
+    """A bridge's headers stand before those of the channel, other headers of the event's own behind them."""
+    headers = own + _SNAPSHOT if own is _BRIDGE else _SNAPSHOT + own
+    return f"Event: {name}\r\nPrivilege: {classes},all\r\n{headers}\r\n"
+
+
+_EVENTS = tuple(_template(*event) for event in _CALL)
+_ENTER = _EVENTS[7]
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """So many events of a kind; every `every`-th (counted from the first) is to be acted upon."""
@@ -63,8 +73,7 @@ def events(load: Load) -> Iterator[tuple[bytes, bytes | None]]:
     dice = random.Random(load.count)
     for number in range(load.count):
         act = number % load.every == 0
-        call = _CALL if load.kind == "calls" else _CALL[7:8]
-        name, classes, body = ("BridgeEnter", "call", _BRIDGE) if act else call[number % len(call)]
+        template = _ENTER if act or load.kind == "one-name" else _EVENTS[number % len(_EVENTS)]
         channel = f"PJSIP/agent{dice.randrange(90):02}-{number:08x}"
         fields = {
             "channel": channel,
@@ -73,5 +82,4 @@ def events(load: Load) -> Iterator[tuple[bytes, bytes | None]]:
             "context": "default" if act or dice.random() < 0.5 else "other",
             "inside": 2 if act else 1,
         }
-        text = f"Event: {name}\r\nPrivilege: {classes},all\r\n" + (_SNAPSHOT + body).format(**fields) + "\r\n"
-        yield text.encode(), channel.encode() if act else None
+        yield template.format(**fields).encode(), channel.encode() if act else None
