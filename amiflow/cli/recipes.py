@@ -7,13 +7,13 @@ compile, so that a stored plan runs without it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from amiflow.cli.files import read
 from amiflow.cli.terminal import show
 from amiflow.live.problems import Trouble
 from amiflow.plan.model import Plan
 from amiflow.plan.store import StoreError, load
+from amiflow.report.data import dataclass
 
 
 class Faulty(Exception):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from amiflow.report.data import dataclass
 from amiflow.report.render import render
 from amiflow.report.source import Source
 from amiflow.tools.coverage import Coverage

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import click
 
@@ -27,6 +26,7 @@ from amiflow.live.tables import read_tables
 from amiflow.plan.bounds import Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.plan.show import show as plan_text
+from amiflow.report.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

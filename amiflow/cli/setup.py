@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -25,6 +25,7 @@ from amiflow.live.log import Log
 from amiflow.live.output import Output
 from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask, SecretSource
+from amiflow.report.data import dataclass
 from amiflow.report.source import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])

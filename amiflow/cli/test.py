@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import click
@@ -13,6 +12,7 @@ from amiflow.cli.reports import Tested, covered_text, json_report, junit_report
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
 from amiflow.live.tables import tables_for_tests
+from amiflow.report.data import dataclass
 from amiflow.tools.coverage import coverage
 from amiflow.tools.outcome import Result
 from amiflow.tools.testing import run_tests

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from amiflow.lang import nodes, problems_safety
 from amiflow.report.codes import CODES
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
 

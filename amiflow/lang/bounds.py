@@ -6,12 +6,12 @@ Belongs here: bounds as terms that are known now or when the flow starts. Never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
 from amiflow.lang import nodes
 from amiflow.lang.constants import Constants
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 ZERO = timedelta(0)

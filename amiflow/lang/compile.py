@@ -6,7 +6,6 @@ Belongs here: the pipeline. Never here: reading files (`read` is handed in), dra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.ami.catalog import Catalog, load
@@ -33,6 +32,7 @@ from amiflow.lang.walk import Whole
 from amiflow.plan.model import Plan
 from amiflow.plan.optimize import optimize
 from amiflow.plan.testmodel import Test
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic, ordered
 from amiflow.report.source import Source
 

@@ -7,7 +7,7 @@ there is one file, whose names may hold a dot; spans still say which text they a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +17,7 @@ from amiflow.lang.depth import too_deep
 from amiflow.lang.grammar import Grammar
 from amiflow.lang.parse import parse
 from amiflow.lang.walk import Whole
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
 

@@ -6,7 +6,8 @@ Belongs here: text of a token -> value or `Flaw`. Never: the tree, or where a to
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from amiflow.report.data import dataclass
 
 UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _LONGEST_MS = 3660 * UNITS["d"]

@@ -7,12 +7,12 @@ here: types of expressions (`infer`), what a proof is good for (`safety`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.lang import nodes
 from amiflow.lang.scope import Groups, Symbol
 from amiflow.plan.types import ListOf, Maybe, Type
+from amiflow.report.data import dataclass
 
 Path: TypeAlias = tuple[Symbol | str, ...]
 

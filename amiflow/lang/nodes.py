@@ -8,9 +8,9 @@ says anything about either, since the parser already has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 BinaryOp = Literal[

@@ -6,8 +6,6 @@ which headers are sources or targets (the catalogue says), wording (`problems_*`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from amiflow.lang import nodes, problems_safety
 from amiflow.lang.feedback import feedback
 from amiflow.lang.infer import TRUST
@@ -17,6 +15,7 @@ from amiflow.plan.builtins import BUILTINS
 from amiflow.plan.picture import QUESTIONS
 from amiflow.plan.types import TEXT, Data, ListOf, MessageOf, RecordOf, StoreOf, Type, Unknown, definite
 from amiflow.plan.walk import children, descendants
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 

@@ -7,13 +7,13 @@ Belongs here: symbols and the tables that one phase hands to the next, as frozen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.lang import nodes
 from amiflow.lang.vocabulary import HeaderInfo
 from amiflow.lang.walk import Whole
 from amiflow.plan.types import UNKNOWN, Type
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 

@@ -7,7 +7,7 @@ here: wording, or what a recipe does with a header.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from amiflow.ami.catalog import ANSWER, Action, Catalog, Event, Header
 from amiflow.plan.picture import THINGS
@@ -27,6 +27,7 @@ from amiflow.plan.types import (
     Type,
     maybe,
 )
+from amiflow.report.data import dataclass
 
 USER_EVENT = "UserEvent"
 LAUNCHED = MessageOf("call", ())

@@ -16,7 +16,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from amiflow.engine.effects import (
@@ -30,6 +29,7 @@ from amiflow.engine.effects import (
     Request,
 )
 from amiflow.plan.errands import URL, host_of
+from amiflow.report.data import dataclass
 
 _LARGEST = 1 << 20  # bytes of an answer or of a program's output
 _AT_ONCE = 16  # errands in the works; the others wait for one of these to end

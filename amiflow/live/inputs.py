@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from amiflow.live.problems import Trouble, nearest, problem
 from amiflow.live.secrets import SecretSource, read_secret_file
 from amiflow.plan.model import Param, Plan
 from amiflow.plan.types import Data, ListOf, Maybe, RecordOf, Scalar, Type, type_name
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic, Label, Severity
 from amiflow.report.source import Source, Span
 

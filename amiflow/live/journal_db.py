@@ -12,7 +12,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 
 from amiflow.ami.message import to_bytes, to_text
@@ -20,6 +19,7 @@ from amiflow.engine.journal import Row, of_run
 from amiflow.live.journal_dead import bury, live
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
+from amiflow.report.data import dataclass
 from amiflow.report.source import Source
 
 APPLICATION = 0x616D6966  # "amif", in the file's header: no other program's database is ever touched

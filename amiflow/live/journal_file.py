@@ -24,7 +24,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.engine.effects import Effect, Input
@@ -32,6 +31,7 @@ from amiflow.engine.journal import Row, Scribe, of_run
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Book, Keep, is_damage
 from amiflow.live.log import Line, Log
+from amiflow.report.data import dataclass
 
 MOST_WAITING = 100_000  # batches of the loop that may wait for the thread
 

@@ -14,13 +14,13 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.live.journal_db import APPLICATION, VERSION
 from amiflow.live.problems import Trouble
+from amiflow.report.data import dataclass
 
 _PAGE = 500
 _COLUMNS = "id, run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts, message"

@@ -12,8 +12,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from amiflow.report.data import dataclass
 
 Result = TypeVar("Result")
 

@@ -7,10 +7,10 @@ every example).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.types import BOOL, DURATION, INT, NUMBER, TEXT, TIME, UNKNOWN, Data, ListOf, Maybe, Type, maybe
+from amiflow.report.data import dataclass
 
 Accepts: TypeAlias = Literal[
     "any", "text", "int", "number", "bool", "duration", "time", "list", "texts", "ordered", "sizable", "keyed",

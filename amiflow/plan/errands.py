@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.expressions import Const, Expr, Join, ListExpr
+from amiflow.report.data import dataclass
 
 Method: TypeAlias = Literal["get", "post", "put", "patch", "delete", "head"]
 URL = re.compile(

@@ -7,11 +7,11 @@ meaning (`engine.evaluate`), their types (`lang.check` leaves them in side table
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from amiflow.plan.types import Coding
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 LiteralValue: TypeAlias = bool | int | float | str | timedelta | None

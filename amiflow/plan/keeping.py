@@ -5,11 +5,11 @@ Belongs here: their declarations and steps as frozen data. Never here: what they
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.plan.expressions import Expr
 from amiflow.plan.types import Type
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 

@@ -7,7 +7,6 @@ is an int, so that a running flow can be written down as (position, environment)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.errands import Operation
@@ -15,6 +14,7 @@ from amiflow.plan.expressions import Expr
 from amiflow.plan.keeping import Hours, Limit, Pool, Put, Remove, Store, Table
 from amiflow.plan.triggers import Pattern, Trigger
 from amiflow.plan.types import Coding, Type
+from amiflow.report.data import dataclass
 from amiflow.report.source import Source, Span
 
 VERSION = 1

@@ -6,12 +6,12 @@ Belongs here: one row for each function, kind of thing and part of the picture. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from amiflow.plan.expressions import Look, LookWhat, Stored
 from amiflow.plan.types import INT, ListOf, MessageOf, Type, maybe
 from amiflow.plan.walk import descendants
+from amiflow.report.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ part of the plan that runs on a PBX.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.errands import Method
 from amiflow.plan.expressions import Expr
 from amiflow.plan.model import HeaderValue
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 

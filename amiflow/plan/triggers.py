@@ -6,11 +6,11 @@ telling whether something fits (`engine`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from amiflow.plan.expressions import Expr
 from amiflow.plan.types import Coding
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 

@@ -6,8 +6,9 @@ engine how one header's text becomes a value and back. Never here: inference (`l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from amiflow.report.data import dataclass
 
 ScalarName: TypeAlias = Literal["text", "int", "number", "bool", "duration", "time", "none", "regex"]
 MessageKind: TypeAlias = Literal["event", "response", "row", "call", "action", "error", "http", "exec", "seen"]

@@ -7,9 +7,9 @@ or drawing (`render`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
 Severity = Literal["error", "warning"]

@@ -5,9 +5,9 @@ Belongs here: what a kind has. Never: the kinds themselves (`codes`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Severity
 
 Language = Literal["recipe", "configuration", "scenario", "command"]

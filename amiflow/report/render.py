@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
+from amiflow.report.data import dataclass
 from amiflow.report.diagnostic import Diagnostic, Edit, Label
 from amiflow.report.source import Source
 

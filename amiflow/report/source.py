@@ -5,9 +5,11 @@ Belongs here: offsets, lines, slices. Never: reading a file, wording, or how a f
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+
+from amiflow.report.data import dataclass
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -33,13 +35,13 @@ class Span:
         return Span(self.path, self.end, self.end)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Source:
     """A text and what it is called. Offsets count characters of `text` as it is, a byte-order mark and CR included."""
 
     path: str
     text: str
-    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _starts: tuple[int, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_starts", (0, *(match.end() for match in _LINE_END.finditer(self.text))))

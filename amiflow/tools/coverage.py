@@ -7,7 +7,6 @@ running tests (`testing`), printing (`cli`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.engine.cover import Way
@@ -36,6 +35,7 @@ from amiflow.plan.model import (
     WaitUntil,
 )
 from amiflow.plan.triggers import OnEvents
+from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 from amiflow.tools.outcome import Result
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from amiflow.lang import nodes
 from amiflow.lang.grammar import Grammar
+from amiflow.report.data import dataclass
 from amiflow.tools.outline import Outline, Outlines, Style, outline
 from amiflow.tools.tokens import Tokens, start_of
 

@@ -7,12 +7,12 @@ is left. Never: blanks and lines (`layout`), or complaints about names that nobo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.ami.catalog import Catalog, Header
 from amiflow.lang import nodes
 from amiflow.plan.walk import descendants
+from amiflow.report.data import dataclass
 
 Headers: TypeAlias = Callable[[str], str | None]
 """From a header's name in any case to its spelling in one message; None where that message has no such header."""

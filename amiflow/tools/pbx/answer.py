@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from amiflow.ami.request import Request
+from amiflow.report.data import dataclass
 from amiflow.tools.pbx.channel import Headers
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 
 from amiflow.ami.request import Request
+from amiflow.report.data import dataclass
 from amiflow.tools.pbx import dialplan
 from amiflow.tools.pbx.answer import every, whole
 from amiflow.tools.pbx.channel import Channel, Headers, Party, State

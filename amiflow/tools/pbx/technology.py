@@ -6,8 +6,7 @@ what for (`dial`, `queues`, `originate`, the scenario's calls).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from amiflow.report.data import dataclass
 from amiflow.tools.pbx import dialplan
 from amiflow.tools.pbx.bridging import may_be_answered
 from amiflow.tools.pbx.channel import Channel, Frame, Party, State
