@@ -5,8 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.lang.grammar import build
+from support import properties
+
+properties.register()
+
 # They need real servers (see the Makefile) and run when they are named: pytest tests/asterisk.
 collect_ignore = ["asterisk"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the grammar instead of building it, which takes half a second; with several workers this comes before them,
+    so that they find it made. Lark sees whether it is the one that is asked for."""
+    build(str(config.cache.mkdir("amiflow") / "grammar"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,7 +15,7 @@ import click
 from amiflow.ami import catalog
 from amiflow.cli.files import read
 from amiflow.lang.compile import Compiled, compile_recipe
-from amiflow.lang.grammar import Grammar
+from amiflow.lang.grammar import Grammar, build
 from amiflow.report.source import Source
 
 
@@ -49,7 +49,7 @@ def catalogue() -> catalog.Catalog:
 @cache
 def grammar() -> Grammar:
     """What reads recipes."""
-    return Grammar(_cache_file())
+    return build(_cache_file())
 
 
 def _cache_file() -> str | None:

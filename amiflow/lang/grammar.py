@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from array import array
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -228,7 +227,12 @@ def _lexer_state(text: str, start: int, end: int) -> LexerState:
     return LexerState(TextSlice(text, start, end), counter)
 
 
-@lru_cache(maxsize=4)
+_BUILT: list[Grammar] = []
+
+
 def build(cache: str | None = None) -> Grammar:
-    """The grammar, made once a process. Lark checks its cache by the grammar's text, its own and Python's version."""
-    return Grammar(cache)
+    """The grammar, made once a process: the `cache` of whoever asks first counts. Lark checks what is in it by the
+    grammar's text, its own and Python's version."""
+    if not _BUILT:
+        _BUILT.append(Grammar(cache))
+    return _BUILT[0]

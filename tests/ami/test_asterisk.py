@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.ami.asterisk import Account, Closing, ServerOptions, ServerSession
@@ -13,6 +13,7 @@ from amiflow.ami.codec import encode
 from amiflow.ami.filters import NO_PATTERN, WRONG, read_filter
 from amiflow.ami.request import BadRequest, Request, RequestDecoder
 from support.captures import pieces
+from support.properties import examples
 
 NEEDED = {"status": ("system", "call", "reporting"), "userevent": ("user",), "command": ("command",), "queuestatus": ()}
 ACCOUNTS = (
@@ -132,7 +133,7 @@ def test_more_headers_than_fit_blame_a_long_line_on_the_next_message() -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(
         st.sampled_from([b"\r", b"\n", b"\x00", b"Action: x", b"A", b":", b"a" * 1000]) | st.binary(max_size=5),
@@ -455,7 +456,7 @@ _MORE: tuple[list[tuple[str, str]], ...] = (
 _SAID = st.sampled_from([encode([("Action", name), *more]) for name in _ACTIONS for more in _MORE])
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(_SAID | st.binary(max_size=20), max_size=12), st.integers(1, 30))
 def test_no_bytes_raise_and_every_request_is_answered_once(said: list[bytes], size: int) -> None:
     session = ServerSession(options(), 0.0)

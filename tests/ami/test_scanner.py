@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.ami.codec import Decoder, Item
 from amiflow.ami.message import Message
 from amiflow.ami.scanner import Sieve, Value, Wanted
+from support.properties import examples
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 OLD_BANNER = b"Asterisk Call Manager/1.1\r\n"
@@ -87,7 +88,7 @@ STREAM = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(STREAM, st.lists(st.integers(1, 40), max_size=60))
 def test_scanner_and_codec_agree(data: bytes, sizes: list[int]) -> None:
     everything = decode(data, [], None)

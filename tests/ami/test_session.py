@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.ami import lists
@@ -27,6 +27,7 @@ from amiflow.ami.reports import (
 )
 from amiflow.ami.session import TRANSITIONS, Auth, Session, SessionOptions, State
 from support.captures import pieces
+from support.properties import examples
 
 PREFIX = "af9c1"
 MODERN = b"Asterisk Call Manager/11.0.0\r\n"
@@ -617,7 +618,7 @@ _SAYS = st.one_of(
 _STEP = st.one_of(_SAYS, st.floats(0.0, 40.0), st.sampled_from(["submit", "list", "withdraw", "leave", "end"]))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.sampled_from(State), st.lists(_STEP, max_size=15))
 def test_nothing_raises_in_any_state_and_every_action_ends_once(state: State, steps: list[bytes | float | str]) -> None:
     client = in_state(state)
@@ -645,7 +646,7 @@ def test_nothing_raises_in_any_state_and_every_action_ends_once(state: State, st
     assert len([one for one in client.events if isinstance(one, Closed)]) == (state is not State.CLOSED)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(_SAYS, max_size=12), st.integers(1, 9))
 def test_a_split_stream_brings_the_same_events(says: list[bytes], size: int) -> None:
     whole, cut = (ready(outstanding=2) for _ in range(2))

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.calendar import Calendar
@@ -15,6 +15,7 @@ from amiflow.plan import triggers
 from amiflow.plan.keeping import Hours, Opening
 from support.machines import START, Bench
 from support.plans import const, flow, list_of, log, plan, span
+from support.properties import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -96,7 +97,7 @@ openings = st.builds(
 
 
 @given(st.lists(openings, max_size=3), st.integers(0, 400 * 24 * 60))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_the_next_edge_is_where_open_changes_first(made: list[Opening], later: int) -> None:
     hours = calendar(*made)
     after = at("2026-01-01 00:00") + later * 60

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.cron import next_due
@@ -12,6 +12,7 @@ from amiflow.engine.effects import Tick
 from amiflow.plan.triggers import Cron
 from support.machines import START, Bench
 from support.plans import flow, log, span
+from support.properties import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SAMOA = ZoneInfo("Pacific/Apia")
@@ -73,7 +74,7 @@ def test_there_may_be_no_such_day() -> None:
     assert next_due(cron((0,), (0,), (31,), (2,)), BERLIN, START) is None
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1)),
     st.frozensets(st.integers(0, 59), max_size=3),

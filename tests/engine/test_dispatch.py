@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.dispatch import Index, Listener, Watch
@@ -13,6 +13,7 @@ from amiflow.plan.types import Coding
 from support.machines import event
 from support.plans import both, eq, local, ne, on, plan
 from support.plans import flow as make_flow
+from support.properties import examples
 
 
 def keyed(pattern: Pattern) -> Watch:
@@ -95,7 +96,7 @@ HEADERS = st.dictionaries(st.sampled_from("XYZ"), st.sampled_from(["1", "2", "<u
 TESTS = st.lists(st.tuples(st.sampled_from("XYZ"), st.sampled_from(["1", "2", None]), st.booleans()), max_size=3)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.lists(st.tuples(st.sampled_from(["A", "B", "A|B"]), TESTS, st.booleans()), max_size=12),
     st.sampled_from(["A", "B"]),

@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.dispatch import Watch
@@ -13,6 +13,7 @@ from amiflow.engine.lookback import Lookback
 from amiflow.plan.model import Handler, Instruction, Next
 from support.machines import Bench
 from support.plans import act, call, eq, flow, jump, let, list_of, local, log, ne, on, pause, span, stop, wait
+from support.properties import examples
 
 NAMES = "BC"
 
@@ -134,7 +135,7 @@ def said(made: Any, events: list[tuple[str, str, str]]) -> tuple[list[str], list
     return bench.said, bench.ended
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(PARTS, min_size=1, max_size=3), st.lists(EVENTS, min_size=6, max_size=12), st.booleans())
 def test_keeping_what_may_be_wanted_is_as_good_as_keeping_all(
     parts: list[list[tuple[str, Any]]], events: list[tuple[str, str, str]], closing: bool

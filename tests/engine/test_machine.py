@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.core import Inputs, Options
@@ -46,6 +46,7 @@ from support.plans import (
     wait,
 )
 from support.plans import given as param
+from support.properties import examples
 
 # --- on start, on stop, every -----------------------------------------------------------------------------------------
 
@@ -330,7 +331,7 @@ def told(effects: list[Effect]) -> list[str]:
     return lines
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.lists(EVENTS, max_size=25))
 def test_the_same_inputs_give_the_same_effects_with_and_without_the_index(events: list[tuple[str, str, float]]) -> None:
     first = told(play(True, events))
@@ -338,7 +339,7 @@ def test_the_same_inputs_give_the_same_effects_with_and_without_the_index(events
     assert told(play(False, events)) == first
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.lists(EVENTS, max_size=25))
 def test_after_the_end_nothing_is_left(events: list[tuple[str, str, float]]) -> None:
     machine = Machine(rich_plan(True), Inputs(), Options("run", ("pbx",)))

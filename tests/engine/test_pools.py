@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.plan import model as m
@@ -12,6 +12,7 @@ from amiflow.plan.keeping import Limit, Pool
 from support.machines import Bench
 from support.plans import act, const, eq, fail, field, flow, jump, log, on, pause, plan, seconds, span, wait
 from support.plans import given as global_
+from support.properties import examples
 
 
 def take(end: int, within: float = 30, handler: int | None = None) -> m.Take:
@@ -103,7 +104,7 @@ def test_the_bound_may_be_a_param() -> None:
 
 
 @given(st.lists(st.sampled_from(("begin", "end", "advance")), max_size=30), st.integers(1, 3))
-@settings(max_examples=40)
+@examples(40)
 def test_never_more_than_the_bound_and_nobody_waits_beside_a_free_slot(steps: list[str], most: int) -> None:
     body = (log("in"), wait(on("Hangup"), within=20, mode="one", handler=m.Handler(3, None)), log("out"))
     run = bench(flow("f", on("UserEvent", "u"), take(4, 1000), *body), most=most)

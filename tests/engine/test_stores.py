@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.evaluate import EvaluationError
@@ -12,6 +12,7 @@ from amiflow.plan.keeping import CounterStore, MapStore, Put, SeriesStore
 from amiflow.plan.types import TEXT
 from support.machines import Bench
 from support.plans import const, expr, flow, on, plan, seconds, span
+from support.properties import examples
 
 KEYS = st.sampled_from(("a", "b", "c"))
 STEPS = st.lists(
@@ -32,7 +33,7 @@ class Clock:
 
 
 @given(STEPS)
-@settings(max_examples=60)
+@examples(60)
 def test_a_window_holds_the_last_so_long_and_so_many(steps: list[tuple[str, str | int]]) -> None:
     clock = Clock()
     counter, series = HeldCounter(clock, 10, 4), HeldSeries(clock, 10, 4)
@@ -57,7 +58,7 @@ def test_a_window_holds_the_last_so_long_and_so_many(steps: list[tuple[str, str 
 
 
 @given(STEPS)
-@settings(max_examples=60)
+@examples(60)
 def test_a_map_holds_the_last_value_for_so_long(steps: list[tuple[str, str | int]]) -> None:
     clock, kept = Clock(), dict[str, tuple[float, int]]()
     held = HeldMap(clock, 10, 2)

@@ -1,7 +1,8 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.engine.timers import Timer, Timers
+from support.properties import examples
 
 
 def drain(timers: Timers, limit: float, inclusive: bool = True) -> list[Timer]:
@@ -51,7 +52,7 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     assert len(timers._heap) < 200
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=200), st.integers(0, 20))
 def test_taking_gives_what_a_sorted_list_would(set_: list[tuple[int, bool]], limit: int) -> None:
     timers = Timers()

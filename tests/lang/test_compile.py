@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.ami.catalog import load
@@ -18,6 +18,7 @@ from amiflow.report.codes import CODES
 from amiflow.report.kind import Code
 from amiflow.report.render import render
 from support.programs import Program, programs
+from support.properties import examples
 from support.recipes import RECIPES
 from support.recipes import compiled as whole_recipe
 
@@ -98,7 +99,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.sampled_from(RIGHT), st.data())
 def test_any_text_gives_a_plan_or_diagnostics(program: Program, data: st.DataObject) -> None:
     pieces = program.text.split(" ")

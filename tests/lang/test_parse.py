@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.lang import nodes
@@ -15,6 +15,7 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.render import render
 from amiflow.report.source import Source
 from support.programs import Program, programs
+from support.properties import examples
 
 HERE = Path(__file__).parent
 VALID = programs(HERE / "programs" / "valid.flow")
@@ -167,7 +168,7 @@ SIGNS = ["x", "e.Channel", '"t"', "5s", "{", "}", "(", ")", "[", "]", "=", ",", 
 WORDS = st.sampled_from([*sorted(build().words), *SIGNS])
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=25).map(" ".join)))
 def test_any_text_gives_a_file_and_diagnostics_that_can_be_shown(text: str) -> None:
     source = Source("r", text)

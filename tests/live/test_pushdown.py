@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.ami.codec import Decoder
@@ -16,6 +16,7 @@ from amiflow.engine.interest import interest
 from amiflow.engine.machine import Machine
 from amiflow.live.pushdown import event_filter
 from amiflow.plan.model import Plan
+from support.properties import examples
 from support.runs import Ran, answering, compiled, go, server_of
 from support.scripted_ami import COMMANDS, Action, Connection, scripted
 from support.watching import RECIPE
@@ -54,7 +55,7 @@ def run(plan: Plan, messages: list[Message | None]) -> list[Effect]:
     return [one for one in told if isinstance(one, Send | Said | FlowEnded)]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(EVENTS)
 def test_the_same_actions_are_sent_whether_all_events_come_or_only_those_of_interest(
     events: list[tuple[tuple[str, str], ...]],

@@ -6,12 +6,13 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.live import record
 from amiflow.live.problems import Trouble
 from amiflow.live.record import Capture, Piece, Writer
+from support.properties import examples
 
 chunks = st.lists(st.tuples(st.integers(0, 10**9), st.binary(max_size=60)), max_size=8)
 
@@ -25,7 +26,7 @@ def written(pieces: list[tuple[int, bytes]]) -> bytes:
     return file.getvalue()
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(chunks)
 def test_what_is_written_is_read_again(pieces: list[tuple[int, bytes]]) -> None:
     capture = record.parse(written(pieces), "x")
@@ -33,7 +34,7 @@ def test_what_is_written_is_read_again(pieces: list[tuple[int, bytes]]) -> None:
     assert [(round(piece.at * 1e6), piece.data) for piece in capture.pieces] == pieces
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(chunks, st.integers(0, 400))
 def test_a_capture_cut_short_gives_its_whole_pieces(pieces: list[tuple[int, bytes]], kept: int) -> None:
     whole = written(pieces)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.ami.catalog import load
@@ -16,6 +16,7 @@ from amiflow.live.simulator import Simulator
 from amiflow.tools.pbx.service import Service
 from amiflow.tools.scenario import Scenario, default_scenario, read_scenario
 from support.plain_ami import PlainAmi
+from support.properties import examples
 
 MEETING = {"from": "PJSIP/alice", "to": "room"}
 ROOM = {"default": {"room": ["ConfBridge(680)"]}}
@@ -197,7 +198,7 @@ LOGIN = b"Action: Login\r\nUsername: amiflow\r\nSecret: amiflow\r\n\r\n"
 CATALOG = load()
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(_REQUESTS | _GARBAGE, max_size=8), st.booleans())
 def test_bytes_never_raise(pieces: list[bytes], logged_in: bool) -> None:
     service = Service(default_scenario(), CATALOG, 1000.0, "123")

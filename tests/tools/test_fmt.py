@@ -9,7 +9,7 @@ from random import Random
 from unittest.mock import patch
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from amiflow.ami.catalog import load
@@ -21,6 +21,7 @@ from amiflow.tools.fmt import format_source
 from amiflow.tools.spelling import respell
 from amiflow.tools.tokens import Tokens, start_of
 from support.programs import programs
+from support.properties import examples
 from support.trees import shape
 
 HERE = Path(__file__).parent
@@ -274,7 +275,7 @@ def comments(text: str) -> list[str]:
     return [f"#{comment.text}" for comment in parse(Source("x.flow", text))[0].comments]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.sampled_from(SMALL), st.randoms(use_true_random=False), st.integers(20, 120))
 def test_formatting_keeps_meaning_and_comments_and_is_done_at_once(text: str, random: Random, width: int) -> None:
     recipe = respaced(text, random)

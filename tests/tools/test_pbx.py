@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amiflow.tools.pbx.actions import ACTIONS
@@ -11,6 +11,7 @@ from amiflow.tools.pbx.pbx import APPLICATIONS
 from amiflow.tools.pbx.schedule import Schedule, Sleep, Thread
 from amiflow.tools.scenario import APPLICATIONS as KNOWN
 from support.bench import Bench, Told
+from support.properties import examples
 
 # --- a call and its bridge --------------------------------------------------------------------------------------------
 
@@ -609,7 +610,7 @@ def _consistent(bench: Bench, judge: _Judge) -> None:
         assert all(member.bridge is bridge for member in bridge.members)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(_STEPS, max_size=25))
 def test_whatever_is_asked_the_events_stay_consistent(steps: list[tuple[object, ...]]) -> None:
     bench, judge, heard = Bench(), _Judge(), 0

@@ -1,0 +1,23 @@
+"""How hard a property is searched: in every run of the tests a little, in `make properties` a lot.
+
+Belongs here: the two efforts. Never here: the properties.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+DEEP = "deep"
+TIMES = 20
+"""How many times as many examples the deep run tries."""
+
+
+def register() -> None:
+    """Make the deep run known as a profile: `pytest --hypothesis-profile=deep -m hypothesis`."""
+    settings.register_profile(DEEP, max_examples=TIMES * settings.default.max_examples, deadline=None)
+
+
+def examples(number: int) -> settings:
+    """So many examples of a property in an ordinary run; no deadline, as the machine may be busy."""
+    deep = settings.get_current_profile_name() == DEEP
+    return settings(max_examples=number * TIMES if deep else number, deadline=None)
