@@ -12,11 +12,12 @@ LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 # Without its compiled modules kept, every process of the tests would compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test mutants fuzz test-asterisk bench bench-short wheel-check clean docs
+.PHONY: help demo test properties mutants fuzz test-asterisk bench bench-short wheel-check clean docs
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
 	@echo "make test           linters and the whole test suite"
+	@echo "make properties     search for counter-examples of each property, twenty times as long as make test does"
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make fuzz           feed the compiler with texts that nobody would write, for SECONDS (default 600)"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
@@ -36,6 +37,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/pytest -q --numprocesses auto --dist worksteal $(PURE)
 	$(BIN)/amiflow test recipes --coverage --min 100
 	$(BIN)/pytest $(addprefix --ignore=,$(PURE)) tests
+
+properties: $(VENV)/.installed-dev
+	$(BIN)/pytest -q --numprocesses auto --dist worksteal --hypothesis-profile=deep -m hypothesis $(PURE) tests/live
 
 mutants: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.mutation
