@@ -9,8 +9,10 @@ import click
 
 from amiflow.cli.compiling import asterisk_version, compile_file, compile_source
 from amiflow.cli.files import expand, write
+from amiflow.cli.recipes import Loaded
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
+from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.edits import apply, safe_edits
 from amiflow.report.formats import Format, formatted
@@ -32,18 +34,31 @@ _ROUNDS = 20
 @click.option("--deny", type=click.Choice(["warnings"]), help="Exit with 1 for warnings too.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended beyond doubt, and write the recipe.")
 @click.option("--asterisk", metavar="VERSION", callback=asterisk_version, help="Check for one version, such as 16.")
+@click.option("--config", "config_path", metavar="FILE", help="Check that the recipes can be run with it, too.")
+@click.pass_obj
 def command(
-    paths: tuple[str, ...], how: Literal["text"] | Format, deny: str | None, fix: bool, asterisk: str | None
+    mask: Mask,
+    /,
+    paths: tuple[str, ...],
+    how: Literal["text"] | Format,
+    deny: str | None,
+    fix: bool,
+    asterisk: str | None,
+    config_path: str | None,
 ) -> int:
     """Check recipes, or all recipes (*.flow) of folders, and say all that is wrong with them.
 
     A warning that is meant is allowed by a comment with a reason, on its line or alone on the line above:
     # allow unused-name: read by hand.
+
+    With --config it says as well whether a run could begin with them, before a service is restarted; with status 2
+    where not.
     """
     count: Counter[str] = Counter()
     found: list[Diagnostic] = []
     sources: dict[str, Source] = {}
     recipes = expand(paths)
+    good: list[Loaded] = []
     for path in recipes:
         compiled = compile_file(path, asterisk)
         if fix:
@@ -53,12 +68,20 @@ def command(
         found += compiled.diagnostics
         sources |= compiled.sources
         count.update(one.severity for one in compiled.diagnostics)
+        good += [Loaded(path, compiled.plan)] if compiled.plan is not None else []
     if how == "text":
         words = ", ".join(_number(count[word], word) for word in ("error", "warning") if count[word])
         say(f"{_number(len(recipes), 'recipe')}: {words or 'no mistake found'}")
     else:
         click.echo(formatted(how, found, sources), nl=False)
-    return 1 if count["error"] or (deny and count["warning"]) else 0
+    if count["error"] or (deny and count["warning"]):
+        return 1
+    if config_path is not None:
+        # What a run is made of is of no use to those who only check recipes, and check is to be quick.
+        from amiflow.cli.readiness import check_ready
+
+        check_ready(config_path, good, mask)
+    return 0
 
 
 def _mended(path: str, compiled: Compiled, asterisk: str | None) -> Compiled:

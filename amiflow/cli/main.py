@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "record": "amiflow.cli.record",
     "resume": "amiflow.cli.resume",
     "run": "amiflow.cli.run",
+    "service": "amiflow.cli.service",
     "signal": "amiflow.cli.signal",
     "simulate": "amiflow.cli.simulate",
     "status": "amiflow.cli.status",

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import click
 
+from amiflow.cli.files import expand
+from amiflow.cli.jobs import Values, jobs
 from amiflow.cli.recipes import Faulty, Loaded, plans
 from amiflow.cli.setup import Where, config_option, configuration, keep, logging_to_stdout, server_options, servers
 from amiflow.cli.terminal import say, show
-from amiflow.live import inputs, record
+from amiflow.live import record
 from amiflow.live.caller import default_path
 from amiflow.live.clock import Clock, SystemClock
-from amiflow.live.config import LOG_FORMATS, Config, LogFormat, load_settings
+from amiflow.live.config import LOG_FORMATS, Config, LogFormat
 from amiflow.live.dryrun import VirtualClock, play
-from amiflow.live.inputs import Given
+from amiflow.live.herald import Herald
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
-from amiflow.live.problems import Refused
-from amiflow.live.run import Job, Outside, run
+from amiflow.live.run import Job, Outside, check_allowed, check_servers, run
 from amiflow.live.secrets import Mask
-from amiflow.live.tables import read_tables
 from amiflow.plan.bounds import Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.plan.show import show as plan_text
@@ -50,11 +51,16 @@ class Asked:
     allow: tuple[str, ...]
     control: str | None
 
+    def values(self) -> Values:
+        """Where params and tables come from."""
+        return Values(self.params, self.params_file, self.root)
+
     def outside(self, configured: Config) -> Outside:
         """What the run may do and hear beyond AMI."""
         path = self.control or default_path(os.environ)
         allow = (*self.allow, *configured.allow)
-        return Outside(allow, path, self.control is not None, configured.kill_switch)
+        herald = Herald.from_environment(os.environ)
+        return Outside(allow, path, self.control is not None, configured.kill_switch, herald)
 
     def caps(self, configured: Config) -> Caps | None:
         """The brakes of the whole run."""
@@ -75,7 +81,7 @@ def _allowances(_context: click.Context, _option: click.Parameter, names: tuple[
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
 @server_options
 @config_option
 @click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="A param of the recipe.")
@@ -112,7 +118,7 @@ def command(
     config_path: str | None,
     **options: object,
 ) -> int:
-    """Run recipes (*.flow) or stored plans (*.json) until they have ended or are stopped.
+    """Run recipes (*.flow), all recipes of folders, or stored plans (*.json) until they have ended or are stopped.
 
     Ends with status 0, also after SIGTERM; 1 where a recipe has errors, or a flow of a recipe that only starts by
     itself failed; 2 for anything wrong with usage or environment; 130 when interrupted.
@@ -120,22 +126,22 @@ def command(
     asked = Asked(**options)  # type: ignore[arg-type]  # the options above, by their names
     _check_usage(asked)
     try:
-        loaded = plans(paths)
+        loaded = plans(expand(paths))
     except Faulty:
         return 1
     configured = configuration(config_path, mask)
-    jobs = _jobs(loaded, asked, configured, mask)
+    ready = jobs(loaded, asked.values(), configured, mask, partial(show, mask=mask))
     where = Where(names, host, port, username, secret_file, tls)
     if asked.dry_run:
-        return _dry_run(loaded, jobs, asked, where, configured, mask)
+        return _dry_run(loaded, ready, asked, where, configured, mask)
     if asked.simulate:
-        return _simulate(loaded, jobs, asked, configured, mask)
+        return _simulate(loaded, ready, asked, configured, mask)
     chosen = servers(where, configured, mask)
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
         outside, pushdown = asked.outside(configured), not asked.no_pushdown
         caps = asked.caps(configured)
-        return run(jobs, chosen, log, clock, asked.shadow, None, kept, pushdown, caps, outside)
+        return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, caps, outside)
 
 
 def _check_usage(asked: Asked) -> None:
@@ -150,37 +156,6 @@ def _check_usage(asked: Asked) -> None:
         raise click.UsageError("--journal and --no-journal exclude each other.")
 
 
-def _jobs(loaded: Sequence[Loaded], asked: Asked, configured: Config, mask: Mask) -> list[Job]:
-    """The plans with the values of their params and their secrets. Raises Refused and Trouble."""
-    sources = {source.path: source for one in loaded for source in one.plan.sources}
-    given, source, found = inputs.from_command_line(asked.params)
-    sources |= {source.path: source, configured.source.path: configured.source}
-    places = [given]
-    if asked.params_file:
-        settings, source, wrong = load_settings(asked.params_file)
-        sources[source.path] = source
-        found += wrong
-        places.append(Given(settings, strict=True))
-    places.append(Given(configured.params, strict=False))
-    found += inputs.unknown([one.plan for one in loaded], places)
-    values = []
-    for one in loaded:
-        result, wrong = inputs.values(one.plan, places)
-        values.append(result)
-        found += wrong
-    if any(one.severity == "error" for one in found):
-        raise Refused(found, sources)
-    show(found, sources, mask)
-    return [_job(one, result, asked.root, configured, mask) for one, result in zip(loaded, values, strict=True)]
-
-
-def _job(loaded: Loaded, values: dict[str, object], root: str | None, configured: Config, mask: Mask) -> Job:
-    secrets = inputs.secret_values(loaded.plan, os.environ, configured.secrets)
-    for secret in secrets.values():
-        mask.add(secret)
-    return Job(loaded.plan, values, secrets, read_tables(loaded.plan.tables, root))
-
-
 def _log(
     asked: Asked, configured: Config, mask: Mask, clock: Clock, loaded: Sequence[Loaded]
 ) -> AbstractContextManager[Log]:
@@ -188,7 +163,7 @@ def _log(
     return logging_to_stdout(configured, mask, clock, asked.log_format, asked.verbose, sources)
 
 
-def _simulate(loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, configured: Config, mask: Mask) -> int:
+def _simulate(loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, configured: Config, mask: Mask) -> int:
     # The simulated PBX is of no use to a run on a real one, which starts faster without it.
     from amiflow.live.simulate import beside, load_scenario, run_simulated
 
@@ -196,14 +171,15 @@ def _simulate(loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, confi
     scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(jobs, scenario, log, clock, kept, asked.outside(configured), asked.caps(configured))
+        return run_simulated(ready, scenario, log, clock, kept, asked.outside(configured), asked.caps(configured))
 
 
 def _dry_run(
-    loaded: Sequence[Loaded], jobs: Sequence[Job], asked: Asked, where: Where, configured: Config, mask: Mask
+    loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, where: Where, configured: Config, mask: Mask
 ) -> int:
     if where.names or where.changes or configured.servers:
-        servers(where, configured, mask)
+        check_servers(ready, [server.name for server, _ in servers(where, configured, mask)])
+    check_allowed(ready, asked.outside(configured))
     if asked.events is None:
         for one in loaded:
             click.echo(plan_text(one.plan), nl=False)
@@ -212,4 +188,4 @@ def _dry_run(
     capture = record.read(asked.events)
     clock = VirtualClock(capture.begun or 0.0)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return play(jobs, capture, log, clock, asked.keep(configured, mask, wanted=False))
+        return play(ready, capture, log, clock, asked.keep(configured, mask, wanted=False))

@@ -21,7 +21,7 @@ from amiflow.live.clock import Clock
 from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
 from amiflow.live.journal_db import Keep, check
 from amiflow.live.journal_file import default_path
-from amiflow.live.log import Log
+from amiflow.live.log import Log, goes_to_journal
 from amiflow.live.output import Output
 from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask, SecretSource
@@ -158,10 +158,11 @@ def logging_to_stdout(
     """A log on standard output, all of it written at the end, as far as its reader keeps up."""
     sys.stdout.flush()
     output = Output(sys.stdout.fileno(), encoding=sys.stdout.encoding)
-    chosen = form or configured.log_format
+    chosen, prefixed = form or configured.log_format, goes_to_journal(sys.stdout.fileno(), os.environ)
+    colour = chosen == "text" and in_colour(sys.stdout)
     level = "debug" if verbose else configured.log_level
     try:
-        yield Log(output.write, clock.wall, mask, chosen, level, chosen == "text" and in_colour(sys.stdout), sources)
+        yield Log(output.write, clock.wall, mask, chosen, level, colour, sources, prefixed)
     finally:
         output.close(_PATIENCE)
         if output.trouble:

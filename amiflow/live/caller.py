@@ -101,7 +101,7 @@ def ask(path: str, question: Mapping[str, object], patience: float) -> Mapping[s
             while piece := caller.recv(65536):
                 answer += piece
         except TimeoutError:
-            raise Trouble(f"no reply within {patience:g} s") from None
+            raise Trouble(f"no answer came within {patience:g} s") from None
         except (ConnectionResetError, BrokenPipeError):
             answer = b""
         except OSError as error:

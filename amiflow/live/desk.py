@@ -70,6 +70,10 @@ class Desk:
             case other:
                 assert_never(other)
 
+    def headline(self) -> str:
+        """The state of the run in a line."""
+        return self._status.headline()
+
     def switched(self, switch: KillSwitch) -> bool:
         """Whether the kill switch is on, at the beginning of a run or since it was last looked at."""
         if switch.on:

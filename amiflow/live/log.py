@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -29,6 +30,7 @@ MOST = 200  # lines in a second about what flows do
 
 _COLOURS = {"debug": "2", "info": "0", "warn": "33", "error": "31"}
 _ALWAYS: frozenset[Level] = frozenset({"warn", "error"})
+_PRIORITIES = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>"}
 _NOTHING: Mapping[str, object] = {}
 
 
@@ -48,7 +50,8 @@ class Line(NamedTuple):
 
 
 class Log:
-    """Takes what happened, gives lines to `write`. `wall` is the epoch in seconds."""
+    """Takes what happened, gives lines to `write`. `wall` is the epoch in seconds. Where it is `prefixed`, each line
+    begins with its level as the system's journal reads it (sd-daemon(3))."""
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Log:
         level: Level = "info",
         colour: bool = False,
         sources: Iterable[Source] = (),
+        prefixed: bool = False,
     ) -> None:
         self._write = write
         self._wall = wall
@@ -66,6 +70,7 @@ class Log:
         self._form = form
         self._shown = frozenset(LOG_LEVELS[LOG_LEVELS.index(level) :])
         self._colour = colour
+        self._prefixed = prefixed
         self._sources = {source.path: source for source in sources}
         self._second = (0, "")
         self._counted, self._room, self._left_out = 0, MOST, 0
@@ -96,8 +101,11 @@ class Log:
         if self._left_out:
             left, self._left_out = self._left_out, 0
             text = f"{left} lines about flows are left out, at more than {MOST} in a second"
-            self._write(self._text(Line("info", "left-out", text)))
-        self._write(self._mask(self._json(line) if self._form == "json" else self._text(line)))
+            self._put("info", self._text(Line("info", "left-out", text)))
+        self._put(line.level, self._mask(self._json(line) if self._form == "json" else self._text(line)))
+
+    def _put(self, level: Level, text: str) -> None:
+        self._write(_prefixed(text, _PRIORITIES[level]) if self._prefixed else text)
 
     def _text(self, line: Line) -> str:
         who = f"{line.server} " if line.server else ""
@@ -138,3 +146,17 @@ class Log:
             place = f"({source.path}:{source.position(span.start)[0]}) " if source else ""
             kept = self._places[id(span)] = (span, place)
         return kept[1]
+
+
+def _prefixed(text: str, priority: str) -> str:
+    """The priority before every line: to the journal each is an entry."""
+    return priority + text.rstrip("\n").replace("\n", f"\n{priority}")
+
+
+def goes_to_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Whether what is written there is read by systemd's journal, which says in JOURNAL_STREAM what it reads."""
+    try:
+        stat = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{stat.st_dev}:{stat.st_ino}"

@@ -42,6 +42,7 @@ from amiflow.engine.effects import (
 from amiflow.live.clock import Clock
 from amiflow.live.desk import Desk
 from amiflow.live.effects import Workshop, allowed
+from amiflow.live.herald import Herald
 from amiflow.live.journal_file import Journal
 from amiflow.live.killswitch import KillSwitch, changes
 from amiflow.live.ledger import Ledger
@@ -77,6 +78,7 @@ class Company:
     workshop: Workshop = field(default_factory=lambda: Workshop(allowed(()), _nobody))
     mailbox: Mailbox | None = None
     switch: KillSwitch | None = None
+    herald: Herald = field(default_factory=Herald)
 
 
 class Loop:
@@ -106,6 +108,7 @@ class Loop:
         self._workshop = company.workshop
         self._mailbox = company.mailbox
         self._switch = company.switch
+        self._herald = company.herald
         self._ledger = Ledger(self._peers, clock.now())
         status = Status(run_id, self._peers, runners, self._ledger, clock, company.journal, company.switch)
         self._desk = Desk(runners, status, log, self._give)
@@ -182,7 +185,7 @@ class Loop:
 
     def _deadline(self, until: float | None) -> float | None:
         """When a turn is to be made at the latest; asked for once a turn, as what a turn sets is seen by the next."""
-        due = until
+        due = _earlier(until, self._herald.deadline())
         for peer in self._peers.values():
             due = _earlier(due, peer.deadline())
         for runner in self._runners:
@@ -241,6 +244,7 @@ class Loop:
             self._cut = self._cut or number == signal.SIGINT
             return
         self._stopped_by = number
+        self._herald.stopping()
         self._inputs.append((None, effects.StopAsked(signal.Signals(number).name)))
 
     def _finish_source(self, finished: Finished[Link | None]) -> None:
@@ -288,6 +292,7 @@ class Loop:
             case _:
                 lost = self._tidings.tell(peer, event)
                 if lost is not None:
+                    self._herald.status(self._desk.headline())
                     self._ledger.lost(peer.name, lost.silent, self._clock.now())
                     self._inputs.append((None, lost))
 
@@ -305,6 +310,8 @@ class Loop:
         self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted)))
         peer.restarted = False
         self._log.server("info", peer.name, "ready", "ready: what happens from here on is seen")
+        self._herald.ready()
+        self._herald.status(self._desk.headline())
         if self._begun:
             begun, self._begun = self._begun, None
             begun()
@@ -397,6 +404,7 @@ class Loop:
 
     def _fall_due(self) -> None:
         now = self._clock.now()
+        self._herald.tick(now)
         for peer in self._peers.values():
             self._heard(peer, peer.tick(now))
         self._act()

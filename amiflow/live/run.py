@@ -12,7 +12,7 @@ import secrets
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.control import Control
 from amiflow.live.effects import Workshop, allowed
+from amiflow.live.herald import Herald
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import writing
 from amiflow.live.killswitch import KillSwitch
@@ -64,12 +65,14 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where its
-    control socket is, if anywhere; `must_listen` says that it does not go on without one. `kill_switch` is a file."""
+    control socket is, if anywhere; `must_listen` says that it does not go on without one. `kill_switch` is a file,
+    `herald` tells systemd."""
 
     allow: tuple[str, ...] = ()
     control: str | None = None
     must_listen: bool = False
     kill_switch: str | None = None
+    herald: Herald | None = None
 
 
 NOTHING_OUTSIDE = Outside()
@@ -130,9 +133,9 @@ def run(
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
-    _check_names(jobs, names)
+    check_servers(jobs, names)
     if not shadow:
-        _check_allowed(jobs, outside)
+        check_allowed(jobs, outside)
     runners = machines(jobs, names, run_id, shadow, log, keep is not None, caps)
     needs = [] if shadow else _needs(jobs)
     wanted = tuple(
@@ -152,8 +155,9 @@ def run(
                 writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal,
                 _listening(jobs, outside, log, partial(wake.poke, CONTROL)) as mailbox,
                 _watching(outside.kill_switch, partial(wake.poke, SWITCH)) as switch,
+                closing(outside.herald or Herald()) as herald,
             ):
-                company = Company(_beginning(events, wake), journal, workshop, mailbox, switch)
+                company = Company(_beginning(events, wake), journal, workshop, mailbox, switch, herald)
                 status = Loop(peers, runners, needs, log, clock, wake, run_id, names_asked, company).run()
         finally:
             wake.close()
@@ -161,7 +165,7 @@ def run(
     return status
 
 
-def _check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
+def check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
     """Raises Refused where a plan is sure to want something done that this run does not allow."""
     may = allowed(outside.allow)
     found = [
@@ -220,7 +224,7 @@ def _spare_the_collector() -> None:
     sys.setswitchinterval(_SWITCH)
 
 
-def _check_names(jobs: Sequence[Job], names: Sequence[str]) -> None:
+def check_servers(jobs: Sequence[Job], names: Sequence[str]) -> None:
     """Raises Refused where a flow is for a server that is not of this run: it would never start."""
     found = [
         problem("unknown-server", f"no server of this run is called `{flow.server}`", flow.span, "would never start")

@@ -64,12 +64,19 @@ class Status:
             "journal": self._journal.state() if self._journal is not None else None,
         }
 
+    def headline(self) -> str:
+        """In a line: the state of each server."""
+        return ", ".join(f"{name} {self._state(peer)}" for name, peer in self._peers.items())
+
+    def _state(self, peer: Peer) -> str:
+        return "ready" if peer.ready else _STATES[peer.phase]
+
     def _current(self) -> list[Runner]:
         return [runner for runner in self._runners if runner.status is None]
 
     def _server(self, peer: Peer, now: float) -> dict[str, object]:
         line = self._ledger.lines[peer.name]
-        state = "ready" if line.ready else _STATES[peer.phase]
+        state = self._state(peer)
         return {
             "state": state,
             "since": self._moment(line.since),

@@ -80,3 +80,29 @@ def test_fix_leaves_what_is_only_likely(amiflow: Amiflow) -> None:
     Path("r.flow").write_text(before)
     result = amiflow("check", "--fix", "r.flow")
     assert result.status == 1 and "did you mean `Channel`?" in result.err and Path("r.flow").read_text() == before
+
+
+SERVERS = "servers: {pbx: {host: 127.0.0.1, username: robot, secret: env:AMI_SECRET}}\n"
+
+
+def test_whether_a_run_could_begin(amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("ready.flow").write_text('param room: text\nflow f on start { http get "http://crm.example/${room}" }\n')
+    config = Path("amiflow.yaml")
+
+    def checked() -> tuple[int, str]:
+        result = amiflow("check", "ready.flow", "--config", "amiflow.yaml")
+        return result.status, result.err
+
+    config.write_text(SERVERS + "servrs: {}\n")
+    assert checked()[0] == 2 and "unknown-key" in checked()[1]
+    config.write_text(SERVERS)
+    assert checked()[0] == 2 and "the param `room` has no value" in checked()[1]
+    config.write_text(SERVERS + "params: {room: x}\n")
+    assert checked()[0] == 2 and "the environment has no variable AMI_SECRET" in checked()[1]
+    monkeypatch.setenv("AMI_SECRET", "hunter2")
+    assert checked()[0] == 2 and "this run does not allow `http:crm.example`" in checked()[1]
+    config.write_text(SERVERS + "params: {room: x}\nallow: ['http:crm.example']\n")
+    status, err = checked()
+    assert status == 0 and "amiflow.yaml: the recipes can be run with it on pbx" in err
+    Path("ready.flow").write_text("flow f on strt { }\n")
+    assert checked()[0] == 1

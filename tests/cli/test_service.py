@@ -64,7 +64,7 @@ def test_a_run_is_steered_from_outside(run: amiflow_process.Amiflow, amiflow: Am
 
 def test_the_runs_of_one_flow_are_stopped(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
     begun = amiflow("signal", "begin", "--timeout", "0.2")
-    assert begun.status == 2 and "no reply within 0.2 s" in begun.err
+    assert begun.status == 2 and "no answer came within 0.2 s" in begun.err
     run.wait("flow-started", "starts")
     assert "no run 7 of waits goes on" in amiflow("stop", "waits", "--instance", "7").err
     assert amiflow("stop", "waits").err == "stopping waits#1\n"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from amiflow.ami.message import Message
 from amiflow.live.config import LogFormat
-from amiflow.live.log import MOST, Line, Log
+from amiflow.live.log import MOST, Line, Log, goes_to_journal
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic, Label
 from amiflow.report.source import Source, Span
@@ -94,3 +96,21 @@ def test_of_a_storm_so_many_lines_are_written_as_people_can_read_and_the_others_
 
 def test_machines_are_told_of_every_line() -> None:
     assert len(storm("json", (5.0, 6.5))) == 2 * (MOST + 3) + 1
+
+
+def test_the_journal_reads_a_level_before_each_line() -> None:
+    lines: list[str] = []
+    log = Log(lines.append, lambda: 0.0, Mask(), "text", "debug", sources=[SOURCE], prefixed=True)
+    for level in ("debug", "info", "warn", "error"):
+        log.line(Line(level, "k", "words"))  # type: ignore[arg-type]  # a literal
+    assert [line[:3] for line in lines] == ["<7>", "<6>", "<4>", "<3>"]
+    log.line(Line("error", "k", "words", frame=Diagnostic("x", "error", "no", Label(Span(SOURCE.path, 0, 1), "here"))))
+    assert all(part.startswith("<3>") for part in lines[-1].splitlines()) and lines[-1].count("\n") > 2
+
+
+def test_whether_the_journal_reads_it(tmp_path: Path) -> None:
+    with open(tmp_path / "x", "w") as file:
+        stat = os.fstat(file.fileno())
+        assert goes_to_journal(file.fileno(), {"JOURNAL_STREAM": f"{stat.st_dev}:{stat.st_ino}"})
+        assert not goes_to_journal(file.fileno(), {"JOURNAL_STREAM": f"{stat.st_dev}:1"})
+        assert not goes_to_journal(file.fileno(), {})

@@ -1,0 +1,66 @@
+"""Recipes made ready to be run: their plans, the values of their params, their secrets and tables.
+
+Belongs here: from paths and the configuration to jobs, each time anew, at the beginning of a run and at each reload.
+Never here: what is then done with them (`run`, `check`), words for what is wrong (`live.inputs`, the compiler).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from amiflow.cli.recipes import Loaded
+from amiflow.live import inputs
+from amiflow.live.config import Config, load_settings
+from amiflow.live.inputs import Given
+from amiflow.live.problems import Refused
+from amiflow.live.run import Job
+from amiflow.live.secrets import Mask
+from amiflow.live.tables import read_tables
+from amiflow.report.data import dataclass
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Source
+
+Tell: TypeAlias = Callable[[Iterable[Diagnostic], Mapping[str, Source]], None]
+"""Takes diagnostics that do not keep the run from being made, with the sources that they point into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Where params and tables come from, beside the configuration: `--param`, `--params FILE` and `--root`."""
+
+    params: tuple[str, ...] = ()
+    params_file: str | None = None
+    root: str | None = None
+
+
+def jobs(loaded: Sequence[Loaded], values: Values, configured: Config, mask: Mask, tell: Tell) -> list[Job]:
+    """The plans with the values of their params and their secrets. Raises Refused and Trouble."""
+    sources = {source.path: source for one in loaded for source in one.plan.sources}
+    given, source, found = inputs.from_command_line(values.params)
+    sources |= {source.path: source, configured.source.path: configured.source}
+    places = [given]
+    if values.params_file:
+        settings, source, wrong = load_settings(values.params_file)
+        sources[source.path] = source
+        found += wrong
+        places.append(Given(settings, strict=True))
+    places.append(Given(configured.params, strict=False))
+    found += inputs.unknown([one.plan for one in loaded], places)
+    results = []
+    for one in loaded:
+        result, wrong = inputs.values(one.plan, places)
+        results.append(result)
+        found += wrong
+    if any(one.severity == "error" for one in found):
+        raise Refused(found, sources)
+    tell(found, sources)
+    return [_job(one, result, values.root, configured, mask) for one, result in zip(loaded, results, strict=True)]
+
+
+def _job(loaded: Loaded, values: dict[str, object], root: str | None, configured: Config, mask: Mask) -> Job:
+    secrets = inputs.secret_values(loaded.plan, os.environ, configured.secrets)
+    for secret in secrets.values():
+        mask.add(secret)
+    return Job(loaded.plan, values, secrets, read_tables(loaded.plan.tables, root))

@@ -1,0 +1,28 @@
+"""Whether a run could begin: recipes and configuration together, with nothing connected to.
+
+Belongs here: that one question, for `check`, which imports this only when it is asked. Never here: the recipes' own
+mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from amiflow.cli.jobs import Values, jobs
+from amiflow.cli.recipes import Loaded
+from amiflow.cli.setup import Where, configuration, servers
+from amiflow.cli.terminal import say, show
+from amiflow.live.run import Outside, check_allowed, check_servers
+from amiflow.live.secrets import Mask
+
+
+def check_ready(path: str, loaded: Sequence[Loaded], mask: Mask) -> None:
+    """Say that the recipes can be run with this configuration: that there are its servers with their secrets, the
+    recipes' params and tables, and that they are allowed what they need. Raises Refused and Trouble where not."""
+    configured = configuration(path, mask)
+    ready = jobs(loaded, Values(), configured, mask, partial(show, mask=mask))
+    names = [server.name for server, _ in servers(Where((), None, None, None, None, False), configured, mask)]
+    check_servers(ready, names)
+    check_allowed(ready, Outside(configured.allow))
+    say(f"{path}: the recipes can be run with it on {', '.join(names)}")

@@ -1,0 +1,48 @@
+"""`amiflow service`: a unit file for systemd, hardened, with the paths of this installation.
+
+Belongs here: what is filled into the unit file, which lies beside. Never here: what systemd is told by a run
+(`live.herald`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from string import Template
+
+import click
+
+from amiflow.live.problems import Trouble
+
+_TEMPLATE = Path(__file__).with_name("data") / "amiflow.service"
+
+
+@click.command()
+@click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
+@click.option("--config", metavar="FILE", default="/etc/amiflow/amiflow.yaml", show_default=True)
+@click.option("--user", metavar="NAME", help="An account that exists; default: one that systemd makes for the time.")
+def command(paths: tuple[str, ...], config: str, user: str | None) -> int:
+    """Print a unit file that runs these recipes as a service.
+
+    amiflow service /etc/amiflow/recipes > /etc/systemd/system/amiflow.service
+    """
+    places = [os.path.abspath(path) for path in (*paths, config)]
+    odd = next((path for path in places if not path.isprintable() or set(path) & set(" \"'\\$%;")), None)
+    if odd is not None:
+        raise Trouble(f"`{odd}` cannot stand in a unit file as it is", "give it a name without blanks and signs")
+    amiflow = Path(sys.argv[0]).absolute() if os.path.basename(sys.argv[0]) == "amiflow" else _beside_python()
+    text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        amiflow=amiflow,
+        config=places[-1],
+        recipes=" ".join(places[:-1]),
+        who=f"User={user}" if user else "DynamicUser=yes",
+        # Where amiflow itself, a recipe or the configuration is below a home, this must not be hidden.
+        home="read-only" if any(str(one).startswith(("/home/", "/root/")) for one in (amiflow, *places)) else "yes",
+    )
+    click.echo(text, nl=False)
+    return 0
+
+
+def _beside_python() -> Path:
+    return Path(sys.executable).absolute().parent / "amiflow"

@@ -1,0 +1,60 @@
+"""The unit file: what is filled in, and what systemd's own tools say of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.command import Amiflow
+
+EXPOSURE = "20"  # tenths of a point; an unhardened service has 96
+
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+
+
+@pytest.fixture
+def unit(tmp_path: Path, amiflow: Amiflow) -> Path:
+    """The unit file for the recipes of a folder."""
+    result = amiflow("service", "recipes", "one.flow", "--config", "etc/amiflow.yaml")
+    assert (result.status, result.err) == (0, "")
+    path = tmp_path / "amiflow.service"
+    path.write_text(result.out)
+    return path
+
+
+def test_paths_are_filled_in_as_absolute_ones(unit: Path, tmp_path: Path) -> None:
+    lines = unit.read_text().splitlines()
+    (start,) = [line for line in lines if line.startswith("ExecStart=")]
+    assert start.endswith(
+        f"/amiflow run --config {tmp_path}/etc/amiflow.yaml --log-format json {tmp_path}/recipes {tmp_path}/one.flow"
+    )
+    assert start.startswith("ExecStart=/") and "DynamicUser=yes" in lines and "$" not in unit.read_text()
+
+
+@needs_systemd
+def test_systemd_finds_no_fault(unit: Path) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@needs_systemd
+def test_systemd_finds_it_hardened(unit: Path) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE}", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
+
+
+def test_an_account_of_its_own(amiflow: Amiflow) -> None:
+    out = amiflow("service", "/srv/one.flow", "--user", "pbx").out
+    assert "\nUser=pbx\n" in out and "DynamicUser" not in out
+
+
+@pytest.mark.parametrize("path", ["my recipes", "50%.flow", 'a".flow', "${HOME}"])
+def test_a_path_that_a_unit_file_reads_otherwise_is_refused(path: str, amiflow: Amiflow) -> None:
+    result = amiflow("service", path)
+    assert result.status == 2 and "cannot stand in a unit file as it is" in result.err
