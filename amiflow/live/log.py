@@ -35,8 +35,8 @@ _NOTHING: Mapping[str, object] = {}
 
 
 class Line(NamedTuple):
-    """One thing that happened. `kind` is a word for machines; `who` the server or the flow that it is about; `frame`
-    shows the source, for people."""
+    """One thing that happened. `kind` is a word for machines; `server`, `flow` and `instance` say what it is about;
+    `frame` shows the source, for people."""
 
     level: Level
     kind: str
@@ -110,7 +110,7 @@ class Log:
     def _text(self, line: Line) -> str:
         who = f"{line.server} " if line.server else ""
         if line.flow:
-            who = f"{line.flow}#{line.instance} " if line.instance is not None else f"{line.flow} "
+            who += f"{line.flow}#{line.instance} " if line.instance is not None else f"{line.flow} "
         place = self._place(line.span) if line.span is not None else ""
         text = f"{self._moment()} {line.level:5} {who}{place}{clean(line.text)}"
         if self._colour:

@@ -61,6 +61,7 @@ def written(headers: Iterable[tuple[str, str]]) -> str:
 class _Story:
     """Of a running flow what would explain its failure: what it began with, its last action, the answer to that."""
 
+    flow: str
     cause: Message | None
     send: Send | None = None
     answer: Message | None = None
@@ -91,7 +92,9 @@ class Narrator:
         """Something is to be done outside of the PBX."""
         if self._log.takes("info"):
             what = errands.describe(effect.request) if isinstance(effect, Errand) else f"signal {effect.name}"
-            self._log.line(Line("info", "does", f"does {what}", None, None, effect.instance, effect.span))
+            self._log.line(
+                Line("info", "does", f"does {what}", None, self._flow(effect.instance), effect.instance, effect.span)
+            )
 
     def handed(self, send: Send) -> None:
         """The machine wants this to be sent."""
@@ -106,7 +109,8 @@ class Narrator:
             if story is not None:
                 story.send, story.answer = send, None
             if self._log.takes("info"):
-                self._log.line(Line("info", "sent", f"sends {written(send.headers)}", send.server, span=send.span))
+                text, flow = f"sends {written(send.headers)}", story.flow if story else None
+                self._log.line(Line("info", "sent", text, send.server, flow, send.instance, send.span))
 
     def pending(self, action_id: str) -> Send | None:
         """The action, as long as something may still come of it."""
@@ -118,7 +122,8 @@ class Narrator:
             text = f"does not send {written(effect.headers)}: {why}"
         else:
             text = f"does not do {errands.describe(effect.request)}: {why}"
-        self._log.line(Line("error", "refused", text, None, None, effect.instance, effect.span))
+        flow = self._flow(effect.instance)
+        self._log.line(Line("error", "refused", text, None, flow, effect.instance, effect.span))
 
     def settled(self, action_id: str) -> Send | None:
         """Nothing more will come of it; what it was."""
@@ -128,9 +133,9 @@ class Narrator:
         level: Level = "info" if note.kind in _TOLD else note.level
         if note.instance is not None:
             if note.kind == "flow-started":
-                self._running[note.instance] = _Story(note.message)
-            elif note.kind == "answer" and note.instance in self._running:
-                self._running[note.instance].answer = note.message
+                self._running[note.instance] = _Story(note.flow or "", note.message)
+            elif note.kind == "answer" and (story := self._running.get(note.instance)):
+                story.send, story.answer = self._answered(note), note.message
         if self._log.takes(level):
             text = self._text(note)
             self._log.line(Line(level, note.kind, text, None, note.flow, note.instance, note.span, note.facts))
@@ -142,8 +147,8 @@ class Narrator:
             case (("match-started" | "wait-part" | "wait-met"), Message() as message):
                 return f"{'sees' if note.kind == 'match-started' else 'has'} {describe(message)}"
             case "answer", Message() as message:
-                story = self._running.get(note.instance or 0)
-                action = story.send.headers[0][1] if story and story.send else "the action"
+                send = self._answered(note)
+                action = send.headers[0][1] if send else "the action"
                 words = message.get("Message")
                 return f"{action} was answered: {message.name}" + (f", {words}" if words else "")
             case "would-send", _:
@@ -154,11 +159,19 @@ class Narrator:
                 return f"{note.text} ({describe(message)})"
         return note.text
 
+    def _answered(self, note: Noted) -> Send | None:
+        """The action that an answer is to; others of the same run may have been sent since."""
+        return self._of.get(str(note.facts.get("action_id")))
+
+    def _flow(self, instance: int) -> str | None:
+        story = self._running.get(instance)
+        return story.flow if story else None
+
     # --- ends ---
 
     def _end(self, ended: FlowEnded) -> None:
         self.outcomes[ended.outcome] += 1
-        story = self._running.pop(ended.instance, None) or _Story(None)
+        story = self._running.pop(ended.instance, None) or _Story(ended.flow, None)
         failed = ended.outcome == "failed"
         level: Level = "error" if failed else "info"
         if self._log.takes(level):
