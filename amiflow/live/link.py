@@ -16,6 +16,7 @@ from amiflow.live.config import Server, Tls
 
 READ = 65_536  # bytes at a time: so many are still in the processor's cache when they are searched
 END_OF_STREAM = "the server closed the connection"
+UNVERIFIED = "its certificate does not verify"
 MAX_WAITING = 8 * 1024 * 1024
 
 
@@ -115,7 +116,7 @@ def reason_of(error: Exception) -> str:
     """The error in words for a log line."""
     match error:
         case ssl.SSLCertVerificationError():
-            return f"its certificate does not verify: {error.verify_message}"
+            return f"{UNVERIFIED}: {error.verify_message}"
         case ssl.SSLError():
             return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
         case TimeoutError():

@@ -152,9 +152,16 @@ class Loop:
         until = self._clock.now() + _FAREWELL
         while not self._cut and any(peer.phase == "up" for peer in self._peers.values()) and self._clock.now() < until:
             self._turn(until)
+        if self._cut:
+            self._tell_cut()
         if self._stopped_by is not None:
             return 0 if self._stopped_by == signal.SIGTERM and not self._cut else 130
         return max((runner.status or 0 for runner in self._runners), default=0)
+
+    def _tell_cut(self) -> None:
+        left = sum(len(runner.machine.running()) for runner in self._runners)
+        runs = f"{left} run{'s' if left != 1 else ''} of a flow, without the rest of its `finally`"
+        self._log.line(Line("warn", "cut", f"cut off by a second ^C: {runs if left else 'no flow was running'}"))
 
     def _turn(self, until: float | None = None) -> None:
         deadline = self._deadline(until)
@@ -287,7 +294,7 @@ class Loop:
                 reason = "" if sent else "the connection broke before it could be sent"
                 self._of(action_id, effects.Unanswered(action_id, "unknown" if sent else "unsent", reason))
             case Ready():
-                self._tidings.logged_in(peer)
+                self._tidings.logged_in(peer, event)
                 self._asking.begin(peer, event)
             case _:
                 lost = self._tidings.tell(peer, event)

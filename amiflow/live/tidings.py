@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from amiflow.ami.reports import Closed, LoggedIn, LoginRefused, ServerShutdown, Stray
+from amiflow.ami.reports import Closed, LoggedIn, LoginRefused, Ready, ServerShutdown, Stray
 from amiflow.engine.effects import ServerLost
 from amiflow.live.clock import Clock
+from amiflow.live.config import Server
+from amiflow.live.link import UNVERIFIED
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.supervise import NotConnected, Peer
@@ -27,9 +29,11 @@ class Tidings:
         self._clock = clock
         self._untried = set(peers)
 
-    def logged_in(self, peer: Peer) -> None:
+    def logged_in(self, peer: Peer, ready: Ready) -> None:
         """The server has let us in: from now on a refusal is no mistake in the configuration."""
         self._untried.discard(peer.name)
+        if not ready.booted:
+            self._log.server("info", peer.name, "not-booted", _NOT_BOOTED)
 
     def tell(
         self, peer: Peer, event: LoggedIn | LoginRefused | ServerShutdown | Stray | Closed | NotConnected
@@ -86,14 +90,28 @@ class Tidings:
         where = f"{peer.server.host}:{peer.server.port}"
         self._untried.discard(peer.name)
         if not self._untried and not any(one.times_ready or one.phase == "up" for one in self._peers.values()):
-            raise Trouble(f"{peer.name}: no manager interface at {where}: {reason}", _HELP_NO_SERVER)
+            raise Trouble(f"{peer.name}: no manager interface at {where}: {reason}", _help(peer.server, reason))
         self._log.server("warn", peer.name, "not-connected", f"no connection to {where}: {reason}; {self._again(peer)}")
 
     def _again(self, peer: Peer) -> str:
         return f"next attempt in {max(0.0, peer.pause - self._clock.now()):.1f} s"
 
 
-_HELP_NO_SERVER = "check host and port, and `enabled = yes`, `port` and `bindaddr` of [general] in manager.conf"
+_NOT_BOOTED = (
+    "no FullyBooted came: Asterisk is still starting, or the account lacks `read = system`, or it is older than 1.8.5"
+)
+_HELP_CERTIFICATE = "in the server's `tls`, `ca` is the file of its authority, `server_name` whom it is for"
+_HELP_TLS = "check host and port, and `tlsenable = yes`, `tlsbindaddr` and `tlscertfile` of [general] in manager.conf"
+_HELP_PLAIN = (
+    "check host and port, and `enabled = yes`, `port` and `bindaddr` of [general] in manager.conf; "
+    "a port that speaks TLS needs `tls`"
+)
+
+
+def _help(server: Server, reason: str) -> str:
+    if server.tls is None:
+        return _HELP_PLAIN
+    return _HELP_CERTIFICATE if reason.startswith(UNVERIFIED) else _HELP_TLS
 
 
 def _is_local(host: str) -> bool:

@@ -6,11 +6,12 @@ import shutil
 import signal
 import ssl
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from amiflow.live.config import Tls
+from amiflow.live.config import Timeouts, Tls
 from amiflow.live.problems import Refused, Trouble
 from support.runs import Ran, answering, go, server_of, stop_with
 from support.scripted_ami import Action, Connection, scripted
@@ -143,6 +144,7 @@ def test_a_second_interrupt_ends_it_at_once(first: int) -> None:
         go(recipe, [(server_of(ami), "hunter2")], ran)
     assert ran.status == 130
     assert "Logoff" not in ami.names()
+    assert ran.said("cut off by a second ^C: 1 run of a flow, without the rest of its `finally`")
 
 
 def test_a_second_request_to_terminate_changes_nothing() -> None:
@@ -214,10 +216,26 @@ def test_a_certificate_that_does_not_verify_is_refused(
     tls = Tls(str(certificate / "cert.pem") if authority else None, True, name)
     with (
         scripted(answering(), context=context_of(certificate)) as ami,
-        pytest.raises(Trouble, match=f"its certificate does not verify: {reason}"),
+        pytest.raises(Trouble, match=f"its certificate does not verify: {reason}") as trouble,
     ):
         go(ON_START, [(server_of(ami, tls=tls), "hunter2")], Ran())
     assert ami.seen == []
+    assert trouble.value.help is not None and "`ca` is the file of its authority" in trouble.value.help
+
+
+def test_a_port_without_tls_is_told_from_one_that_has_it(certificate: Path) -> None:
+    for context, tls, words in ((None, Tls(), "`tlsenable = yes`"), (context_of(certificate), None, "needs `tls`")):
+        with scripted(answering(), context=context) as ami, pytest.raises(Trouble) as trouble:
+            go(ON_START, [(replace(server_of(ami, tls=tls), timeouts=Timeouts(login=0.1)), "hunter2")], Ran())
+        assert trouble.value.help is not None and words in trouble.value.help
+
+
+def test_a_server_that_sends_no_fully_booted_is_told_of() -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=value), booted=False) as ami:
+        go(ON_START, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 0
+    assert ran.said("pbx no FullyBooted came: Asterisk is still starting, or the account lacks `read = system`")
 
 
 def test_a_certificate_need_not_verify_where_that_is_asked_for(certificate: Path) -> None:

@@ -54,6 +54,7 @@ class ScriptedAmi:
     commands: tuple[str, ...] = COMMANDS
     context: ssl.SSLContext | None = None
     banner: str = "Asterisk Call Manager/11.0.0"
+    booted: bool = True
     seen: list[Action] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
 
@@ -120,7 +121,8 @@ class ScriptedAmi:
             connection.cut()
             return
         connection.answer(action, "Success", "Message: Authentication accepted")
-        connection.say("Event: FullyBooted", "Privilege: system,all", "Uptime: 100", "Status: Fully Booted")
+        if self.booted:
+            connection.say("Event: FullyBooted", "Privilege: system,all", "Uptime: 100", "Status: Fully Booted")
         self.script(connection, {"Action": "(login)"})
 
 
