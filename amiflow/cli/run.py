@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -22,7 +23,7 @@ from amiflow.live.dryrun import VirtualClock, play
 from amiflow.live.herald import Herald
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
-from amiflow.live.run import Job, Outside, check_allowed, check_servers, run
+from amiflow.live.run import Job, Outside, check_allowed, check_constants, check_servers, run
 from amiflow.live.secrets import Mask
 from amiflow.plan.bounds import Caps
 from amiflow.plan.errands import is_allowance
@@ -181,11 +182,15 @@ def _dry_run(
         check_servers(ready, [server.name for server, _ in servers(where, configured, mask)])
     check_allowed(ready, asked.outside(configured))
     if asked.events is None:
+        with _log(asked, configured, mask, SystemClock(), loaded) as log:
+            check_constants(ready, log)
         for one in loaded:
             click.echo(plan_text(one.plan), nl=False)
         say("dry run: recipes, params, secrets and configuration are right; nothing was connected to")
         return 0
     capture = record.read(asked.events)
+    if len(where.names) == 1:
+        capture = replace(capture, server=where.names[0])
     clock = VirtualClock(capture.begun or 0.0)
     with _log(asked, configured, mask, clock, loaded) as log:
         return play(ready, capture, log, clock, asked.keep(configured, mask, wanted=False))

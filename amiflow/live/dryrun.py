@@ -37,7 +37,7 @@ from amiflow.live.journal_file import Journal, writing
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.record import Capture
-from amiflow.live.run import Job, machines, new_run_id, summarize
+from amiflow.live.run import Job, check_servers, machines, new_run_id, summarize
 from amiflow.live.runner import Runner
 
 
@@ -57,7 +57,8 @@ class VirtualClock:
 
 def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock, keep: Keep | None = None) -> int:
     """Play the capture to the plans, to the end of every flow; returns the exit status. Without `keep` there is no
-    journal. Raises Trouble where it is no stream of a manager interface."""
+    journal. Raises Trouble where it is no stream of a manager interface, and Refused."""
+    check_servers(jobs, [capture.server], _HELP)
     run_id = new_run_id()
     runners = machines(jobs, [capture.server], run_id, True, log, steps=keep is not None)
     about = About(run_id, (capture.server,), tuple(job.plan.sources for job in jobs))
@@ -65,6 +66,9 @@ def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock, k
         _play(runners, capture, clock, journal)
     summarize(runners, log, clock.at)
     return max((runner.status or 0 for runner in runners), default=0)
+
+
+_HELP = "choose with `--server NAME` which server of the configuration the recording is played as"
 
 
 def _wake_nobody() -> None:

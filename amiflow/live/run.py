@@ -165,6 +165,12 @@ def run(
     return status
 
 
+def check_constants(jobs: Sequence[Job], log: Log) -> None:
+    """Raises Refused where a constant has no value."""
+    asked_for = sorted({flow.server for job in jobs for flow in job.plan.flows if flow.server is not None})
+    machines(jobs, asked_for or [""], new_run_id(), True, log)
+
+
 def check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
     """Raises Refused where a plan is sure to want something done that this run does not allow."""
     may = allowed(outside.allow)
@@ -224,10 +230,12 @@ def _spare_the_collector() -> None:
     sys.setswitchinterval(_SWITCH)
 
 
-def check_servers(jobs: Sequence[Job], names: Sequence[str]) -> None:
+def check_servers(jobs: Sequence[Job], names: Sequence[str], help: str | None = None) -> None:
     """Raises Refused where a flow is for a server that is not of this run: it would never start."""
     found = [
-        problem("unknown-server", f"no server of this run is called `{flow.server}`", flow.span, "would never start")
+        problem(
+            "unknown-server", f"no server of this run is called `{flow.server}`", flow.span, "would never start", help
+        )
         for job in jobs
         for flow in job.plan.flows
         if flow.server is not None and flow.server not in names

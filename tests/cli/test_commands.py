@@ -108,6 +108,49 @@ def test_what_is_wrong_with_the_usage_is_said(amiflow: Amiflow, args: tuple[str,
     assert words in result.err
 
 
+SERVERS = """\
+servers:
+  pbx: {host: 127.0.0.1, port: 1, username: u, secret: hunter2}
+  lab: {host: 127.0.0.1, port: 1, username: u, secret: hunter2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ('flow f on start server "pbxx" { log "x" }', "no server of this run is called `pbxx`"),
+        ('param n = 0\nlet x = 10 / n\nflow f on start { log "${x}" }', "division by zero"),
+        ('flow f on start { exec ["/bin/true"] within 5s }', "this run does not allow `exec:/bin/true`"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_would(amiflow: Amiflow, recipe: str, words: str) -> None:
+    Path("amiflow.yaml").write_text(SERVERS)
+    Path("amiflow.yaml").chmod(0o600)
+    Path("late.flow").write_text(recipe)
+    for mode in ((), ("--dry-run",)):
+        result = amiflow("run", "late.flow", "--no-journal", *mode)
+        assert result.status == 2 and words in result.err, mode
+
+
+def test_a_dry_run_without_servers_takes_those_that_flows_name_for_given(amiflow: Amiflow) -> None:
+    Path("named.flow").write_text('flow f every 1m server "pbx" { log "x" }')
+    assert amiflow("run", "named.flow", "--dry-run").status == 0
+
+
+def test_a_recording_is_played_as_the_server_that_is_named(amiflow: Amiflow) -> None:
+    Path("amiflow.yaml").write_text(SERVERS)
+    Path("amiflow.yaml").chmod(0o600)
+    Path("named.flow").write_text('flow f on Hangup as h server "pbx" { log "gone: ${h.Channel}" }')
+    raw = "Asterisk Call Manager/11.0.0\r\nEvent: Hangup\r\nChannel: PJSIP/a-1\r\nUniqueid: 1\r\nLinkedid: 1\r\n\r\n"
+    Path("capture.ami").write_text(raw, newline="")
+    base = ("run", "named.flow", "--dry-run", "--events", "capture.ami")
+    unnamed = amiflow(*base)
+    assert unnamed.status == 2
+    assert "no server of this run is called `pbx`" in unnamed.err and "`--server NAME`" in unnamed.err
+    named = amiflow(*base, "--server", "pbx")
+    assert named.status == 0 and "gone: PJSIP/a-1" in named.out
+
+
 def test_an_error_of_the_recipe_is_status_1(amiflow: Amiflow) -> None:
     assert amiflow("run", "wrong.flow", "--dry-run").status == 1
 
