@@ -234,7 +234,7 @@ class Actions:
             "answer", "debug", said, instance=holder, span=acting.step.span, message=response, action_id=item.action_id
         )
         if response.get("Response") == "Error":
-            self._fail(holder, acting, Failure("error", response.get("Message") or "the server refused"), True)
+            self._fail(holder, acting, Failure("error", _refusal(response)), True)
         elif acting.step.awaits_call:
             acting.phase = "called"
             self._open[item.action_id] = holder
@@ -381,6 +381,13 @@ class Actions:
     def _end_hangup(self, hangup: Hangup) -> None:
         self._core.timers.cancel(hangup.timer)
         self._hangups.pop(hangup, None)
+
+
+def _refusal(response: Message) -> str:
+    """The server's words. Of a command they are in its output: from Asterisk 14 on its Message says only that output
+    follows."""
+    output = next(filter(None, response.all("Output")), None)
+    return output or response.get("Message") or "the server refused"
 
 
 def _check(name: str, text: str, span: Span) -> None:
