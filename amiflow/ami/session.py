@@ -311,7 +311,7 @@ class Session:
 
     def _on_challenge(self, message: Message, now: float) -> None:
         if not self._is_asked(message):
-            self._on_message(message, now)
+            self._report(Stray(message))  # to somebody who has not logged in Asterisk sends no event
             return
         challenge = message.get("Challenge")
         if challenge:
@@ -324,7 +324,7 @@ class Session:
 
     def _on_login(self, message: Message, now: float) -> None:
         if not self._is_asked(message):
-            self._on_message(message, now)
+            self._report(Stray(message))
         elif message.name == "Success":
             self._report(LoggedIn(self.ami_version, self._plain))
             self._become(State.BOOTING)

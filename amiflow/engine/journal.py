@@ -82,6 +82,21 @@ class Doing(NamedTuple):
     span: Span
 
 
+class Run(NamedTuple):
+    """A run of a flow: the flow, its server, and where the flow is declared."""
+
+    flow: str | None
+    server: str | None
+    span: Span | None
+
+
+_NOBODY = Run(None, None, None)
+
+_UNKNOWN = "unknown: amiflow ended before the answer came"
+_UNSENT = "unsent: amiflow ended before it could be sent"
+_CUT_SHORT = "failed: amiflow ended before it did"
+
+
 class Scribe:
     """The rows of one run. `sources` are those of each machine's plan; `began` is when the run did."""
 
@@ -90,7 +105,7 @@ class Scribe:
         self._lines: dict[int, tuple[Span, int | None]] = {}
         self._blind = dict.fromkeys(servers, began)
         self._new = set(self._blind)
-        self._running: dict[tuple[int, int], tuple[str, str | None]] = {}
+        self._running: dict[tuple[int, int], Run] = {}
         self._open: dict[str, Doing] = {}
         self._on_wire: set[str] = set()
 
@@ -102,7 +117,16 @@ class Scribe:
             yield from self._effect(at, machine or 0, effect)
 
     def last(self, at: float) -> Iterator[Row]:
-        """The run is over: the gaps that it leaves open."""
+        """The run is over: the gaps that it leaves open, and, where it was cut short, its actions and flows."""
+        for action_id in list(self._open):
+            text = _UNKNOWN if action_id in self._on_wire else _UNSENT
+            yield self._of_action(at, action_id, "unanswered", "warn", text)
+            self._close(action_id)
+        for (machine, instance), (flow, _, span) in list(self._running.items()):
+            yield self._row(
+                at, machine, instance, "flow-ended", "error", flow, span, "failed: amiflow ended before it did"
+            )
+            del self._running[machine, instance]
         for server in list(self._blind):
             yield self._gap(at, server)
 
@@ -202,7 +226,7 @@ class Scribe:
                 yield self._of_action(at, errand_id, "recalled", "info", "its outcome is awaited no longer")
                 self._close(errand_id)
             case Signal(name=name, fields=given, instance=instance, span=span):
-                flow, _ = self._running.get((machine, instance), (None, None))
+                flow, _, _ = self._running.get((machine, instance), _NOBODY)
                 yield self._row(at, machine, instance, "signal", "info", flow, span, name, given)
             case SignalReply(value=value, failure=failure):
                 facts = {"value": value} if failure is None else {}
@@ -219,13 +243,13 @@ class Scribe:
                 assert_never(effect)
 
     def _action(self, at: float, machine: int, send: Send) -> Row:
-        flow, _ = self._running.get((machine, send.instance), (None, None))
+        flow, _, _ = self._running.get((machine, send.instance), _NOBODY)
         what = send.headers[0][1]
         self._open[send.action_id] = Doing(what, machine, send.instance, flow, send.server, send.span)
         return self._of_action(at, send.action_id, "action", "info", "is to be sent", None, _on_wire(send.headers))
 
     def _errand(self, at: float, machine: int, errand: Errand) -> Row:
-        flow, server = self._running.get((machine, errand.instance), (None, None))
+        flow, server, _ = self._running.get((machine, errand.instance), _NOBODY)
         what = describe(errand.request)
         self._open[errand.errand_id] = Doing(what, machine, errand.instance, flow, server, errand.span)
         facts = {field.name: getattr(errand.request, field.name) for field in fields(errand.request)}
@@ -253,7 +277,9 @@ class Scribe:
         facts, message = note.facts, note.message
         if note.kind == "flow-started" and note.instance is not None and note.flow is not None:
             server, events = facts.get("server"), facts.get("events")
-            self._running[machine, note.instance] = (note.flow, server if isinstance(server, str) else None)
+            self._running[machine, note.instance] = Run(
+                note.flow, server if isinstance(server, str) else None, note.span
+            )
             if isinstance(events, tuple):
                 message = None
                 for event in events:
@@ -287,7 +313,7 @@ class Scribe:
         facts: Mapping[str, object] | None = None,
         message: bytes | None = None,
     ) -> Row:
-        _, server = self._running.get((machine, instance), (None, None)) if instance is not None else (None, None)
+        server = self._running.get((machine, instance), _NOBODY).server if instance is not None else None
         file, line = (span.path, self._line(machine, span)) if span is not None else (None, None)
         return Row(at, machine, instance, kind, level, server, flow, file, line, None, text, _json(facts), message)
 

@@ -135,6 +135,22 @@ def test_a_gap_that_is_open_at_the_end_is_written() -> None:
     assert not list(bench.scribe.last(START + 8))
 
 
+def test_what_a_run_leaves_open_when_it_is_cut_short_is_closed() -> None:
+    bench = Written(flow("f", on("A", "a"), act("Hangup", {"Channel": "x"}), stop(), per=("a.N",)))
+    bench.event("A", N="1")
+    bench.on_wire()
+    bench.event("A", N="2")
+    rows = list(bench.scribe.last(START + 7))
+    assert [(row.kind, row.text, row.instance) for row in rows] == [
+        ("unanswered", "Hangup: unknown: amiflow ended before the answer came", 1),
+        ("unanswered", "Hangup: unsent: amiflow ended before it could be sent", 2),
+        ("flow-ended", "failed: amiflow ended before it did", 1),
+        ("flow-ended", "failed: amiflow ended before it did", 2),
+    ]
+    assert {row.flow for row in rows} == {"f"} and all(row.line for row in rows)
+    assert not list(bench.scribe.last(START + 8))
+
+
 def test_what_was_refused_and_suppressed_is_written() -> None:
     bench = Written(flow("f", on("A", "a"), wait(on("B"), within=5), per=("a.N",), most=1))
     for number in ("1", "1", "2"):
