@@ -12,7 +12,7 @@ LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 # Without its compiled modules kept, every process of the tests would compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test properties mutants fuzz test-asterisk bench bench-short wheel-check clean docs
+.PHONY: help demo test properties mutants fuzz faults test-asterisk bench bench-short wheel-check clean docs
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
@@ -20,6 +20,7 @@ help:
 	@echo "make properties     search for counter-examples of each property, twenty times as long as make test does"
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make fuzz           feed the compiler with texts that nobody would write, for SECONDS (default 600)"
+	@echo "make faults         inject every fault that a connection, a disk or a process can have, and print the table"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
 	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder; ROWS=\"3 7\" only those"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
@@ -46,6 +47,9 @@ mutants: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.fuzz --seconds $(SECONDS)
+
+faults: $(VENV)/.installed-dev
+	$(BIN)/pytest -q --numprocesses auto --dist worksteal tests/faults
 
 test-asterisk: $(VENV)/.installed-dev
 	$(LAB) install

@@ -7,11 +7,12 @@ import pytest
 
 from amiflow.lang.grammar import build
 from support import properties
+from support.fault_table import faults, pytest_terminal_summary  # noqa: F401  # pytest finds them here
 
 properties.register()
 
-# They need real servers (see the Makefile) and run when they are named: pytest tests/asterisk.
-collect_ignore = ["asterisk"]
+# They run when they are named (see the Makefile): the first need real servers, the second take minutes.
+collect_ignore = ["asterisk", "faults"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

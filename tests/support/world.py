@@ -1,0 +1,331 @@
+"""A whole run in one process and in virtual time: the real loop, sessions, machines and scribe on one side, the
+simulated PBX on the other, and between them lines that faults befall.
+
+What belongs here: clock, network and wake-up pair as the run is given them, and the PBX at the other end. What never
+does: faults (`support.faults`), and what a run ought to come to (`support.accounting`).
+
+`amiflow.live.run.run` is called as the command line calls it; replaced are the four things through which it touches the
+world: `select`, the wake-up pair, the journal's file, and the collector that is tuned once for a whole process.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from amiflow.ami import catalog
+from amiflow.engine.effects import Effect, Input
+from amiflow.engine.journal import Row, Scribe, of_run
+from amiflow.live import run as running
+from amiflow.live.config import Server, Timeouts
+from amiflow.live.journal_db import About
+from amiflow.live.link import END_OF_STREAM, LinkLost
+from amiflow.live.log import Log
+from amiflow.live.loop import JOURNAL
+from amiflow.live.problems import Trouble
+from amiflow.live.secrets import Mask, SecretSource
+from amiflow.live.wake import Finished
+from amiflow.plan.model import Plan
+from amiflow.tools.pbx.service import Service
+from amiflow.tools.scenario import Scenario
+from support.faults import Fault, Line
+
+START = 1_800_000_000.0  # the epoch at which a world begins
+TIMES = Timeouts(connect=5.0, login=5.0, keepalive=10.0, answer=5.0)
+RESTART_PAUSE = 1.0  # seconds after which a service manager starts a run again that could not begin
+MOST_TURNS = 200_000
+_JUDGE = -1  # the number of the client that sees everything
+
+
+@dataclass
+class VirtualClock:
+    """`at` is moved on by the world alone; `jumped` is by how much somebody has set the wall clock."""
+
+    at: float = 0.0
+    jumped: float = 0.0
+
+    def now(self) -> float:
+        return self.at
+
+    def wall(self) -> float:
+        return START + self.at + self.jumped
+
+
+class VirtualLink:
+    """The client's end of a line, as `amiflow.live.link.Link`."""
+
+    encrypted = wants_to_write = holds_more = False
+
+    def __init__(self, line: Line, clock: VirtualClock) -> None:
+        self.line = line
+        self.waiting: list[bytes] = []
+        self.ended = self.closed = False
+        self._clock = clock
+
+    @property
+    def readable(self) -> bool:
+        return not self.closed and bool(self.waiting or self.ended)
+
+    def receive(self, most: int) -> bytes:
+        if self.waiting:
+            return self.waiting.pop(0)
+        if self.ended:
+            raise LinkLost(END_OF_STREAM)
+        return b""
+
+    def send(self, data: bytes) -> None:
+        if self.ended and not self.waiting:
+            raise LinkLost("broken pipe")
+        self.line.put("to server", data, self._clock.now())
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class VirtualPbx:
+    """A simulated PBX at the other end; `faults` befall its connections in their order, `down` are spells in which it
+    takes none. `seen` is each event with its time, as a client sees it that has every right and no fault."""
+
+    scenario: Scenario
+    faults: Sequence[Fault | None] = ()
+    down: Sequence[tuple[float, float]] = ()
+    lines: list[Line] = field(default_factory=list)
+    seen: list[tuple[float, bytes]] = field(default_factory=list)
+    _links: dict[int, VirtualLink] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.service = Service(self.scenario, catalog.load(), START, "123456789", begins_at_login=False)
+        self.service.connect(_JUDGE)
+        account = self.scenario.accounts[0]
+        login = f"Action: Login\r\nUsername: {account.username}\r\nSecret: {account.secret}\r\n\r\n"
+        self.service.receive(_JUDGE, login.encode(), START)
+        self.service.data_to_send(_JUDGE, START)
+        self.service.begin(START)
+
+    def connect(self, clock: VirtualClock) -> VirtualLink:
+        """A new connection. Raises ConnectionRefusedError."""
+        if any(since <= clock.at < until for since, until in self.down):
+            raise ConnectionRefusedError(111, "Connection refused")
+        number = len(self.lines)
+        line = Line(self.faults[number] if number < len(self.faults) else None)
+        self.lines.append(line)
+        self.service.connect(number)
+        self._links[number] = VirtualLink(line, clock)
+        return self._links[number]
+
+    def exchange(self, now: float) -> None:
+        """Carry bytes to and fro until nothing moves at this moment."""
+        self.service.advance(START + now)
+        moved = True
+        while moved:
+            carried = [self._carry(number, link, now) for number, link in list(self._links.items())]
+            moved = any(carried)
+        told = self.service.data_to_send(_JUDGE, START + now)
+        self.seen += [(now, one) for one in told.split(b"\r\n\r\n") if one]
+
+    def _carry(self, number: int, link: VirtualLink, now: float) -> bool:
+        line = link.line
+        asked = b"" if self.service.busy(number) else line.take("to server", now)
+        if asked:
+            self.service.receive(number, asked, START + now)
+        line.put("to client", self.service.data_to_send(number, START + now), now)
+        answered = line.take("to client", now)
+        if answered and not link.closed:
+            link.waiting.append(answered)
+        if (line.is_cut or link.closed or self.service.left(number)) and not (answered or asked):
+            link.ended = True
+            self.service.disconnect(number)
+            del self._links[number]
+        return bool(asked or answered)
+
+    def deadline(self) -> float | None:
+        """When something happens here next."""
+        own = self.service.deadline()
+        due = [link.line.deadline() for link in self._links.values()]
+        return min((one for one in [*due, None if own is None else own - START] if one is not None), default=None)
+
+
+class MemoryJournal:
+    """The journal's rows in a list; one for all runs of a world."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.lost = 0
+        self._scribe: Scribe | None = None
+        self._promised: list[str] = []
+        self.poke: Callable[[], None] = lambda: None
+
+    def begin(self, about: About, at: float) -> None:
+        """A run begins; what is between it and the one before is a gap, as `live.journal_db` has it."""
+        if self.rows:
+            facts = {"from": self.rows[-1].at, "to": at}
+            self.rows.append(of_run(at, "gap", "info", None, "nothing is written of these servers", facts))
+        self.rows.append(of_run(at, "run-started", "info", None, "the run begins", {}))
+        self._scribe = Scribe(about.sources, about.servers, at)
+
+    def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
+        assert self._scribe is not None
+        self.rows += self._scribe.rows(at, machine, item, effects)
+
+    def promise(self, action_id: str) -> None:
+        self._promised.append(action_id)
+        self.poke()
+
+    def kept(self) -> list[str]:
+        kept, self._promised = self._promised, []
+        return kept
+
+    def complaints(self) -> list[str]:
+        return []
+
+    def end(self, at: float) -> None:
+        assert self._scribe is not None
+        self.rows += self._scribe.last(at)
+
+
+class World:
+    """One run, and whatever befalls it, up to the signal `stop` at `stop_at`."""
+
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        pbxs: dict[str, VirtualPbx],
+        stop_at: float,
+        stop: signal.Signals = signal.SIGTERM,
+        times: Timeouts = TIMES,
+    ) -> None:
+        self.clock = VirtualClock()
+        self.journal = MemoryJournal()
+        self.lines: list[str] = []
+        self.pbxs = pbxs
+        self.starts = 0
+        self.jumps: list[tuple[float, float]] = []
+        """When the wall clock is set, and by how much."""
+        self._plans = plans
+        self._stop_at = stop_at
+        self._signals = [stop]
+        self._times = times
+        self._finished: list[Finished[Any]] = []
+        self._turns = 0
+
+    def run(self) -> int:
+        """Run to the end; one that cannot begin is started again, as a service manager does. Returns the status."""
+        random.seed(0)  # the jitter of pauses
+        with self._replaced():
+            while True:
+                self.starts += 1
+                try:
+                    return self._run()
+                except Trouble as trouble:
+                    self.lines.append(f"trouble: {trouble}")
+                    self._finished.clear()
+                    self._pass(RESTART_PAUSE)
+                    if self.clock.at >= self._stop_at:
+                        return 2
+
+    def _run(self) -> int:
+        log = Log(self.lines.append, self.clock.wall, Mask(), "text", "debug")
+        servers = [(self._server(name), pbx.scenario.accounts[0].secret) for name, pbx in self.pbxs.items()]
+        jobs = [running.Job(plan, {}, {}) for plan in self._plans]
+        return running.run(jobs, servers, log, self.clock, keep=mock.sentinel.keep)
+
+    def _server(self, name: str) -> Server:
+        account = self.pbxs[name].scenario.accounts[0]
+        secret = SecretSource("literal", account.secret)
+        return Server(name, "127.0.0.1", 5038, account.username, secret, timeouts=self._times)
+
+    @contextmanager
+    def _replaced(self) -> Iterator[None]:
+        with (
+            mock.patch("amiflow.live.run.Wake", lambda: self),
+            mock.patch("amiflow.live.run.writing", self._writing),
+            mock.patch("amiflow.live.run._spare_the_collector", lambda: None),
+            mock.patch("amiflow.live.loop.select.select", self._select),
+        ):
+            yield
+
+    @contextmanager
+    def _writing(self, keep: object, about: About, clock: object, log: object, poke: object) -> Iterator[MemoryJournal]:
+        self.journal.begin(about, self.clock.wall())
+        self.journal.poke = lambda: self.poke(JOURNAL)
+        try:
+            yield self.journal
+        finally:
+            self.journal.end(self.clock.wall())
+
+    # --- the wake-up pair ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        yield
+
+    def work(self, name: str, task: object) -> None:
+        """All that a worker is asked for is to connect."""
+        try:
+            self._finished.append(Finished(name, self.pbxs[name].connect(self.clock), None))
+        except OSError as error:
+            self._finished.append(Finished(name, None, error))
+
+    def poke(self, name: str) -> None:
+        self._finished.append(Finished(name, None, None))
+
+    def take(self) -> tuple[list[int], list[Finished[Any]]]:
+        finished, self._finished = self._finished, []
+        signals: list[int] = []
+        if self._signals and self.clock.at >= self._stop_at:
+            signals.append(self._signals.pop())
+        return signals, finished
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    # --- the network --------------------------------------------------------------------------------------------------
+
+    @property
+    def readable(self) -> bool:
+        return bool(self._finished) or (bool(self._signals) and self.clock.at >= self._stop_at)
+
+    def _select(
+        self, watched: Sequence[Any], writing: Sequence[Any], _: object, timeout: float | None
+    ) -> tuple[list[Any], Sequence[Any], list[Any]]:
+        """As `select.select`, with time that passes where nothing is to be done."""
+        self._turns += 1
+        assert self._turns < MOST_TURNS, "the loop turns without end"
+        until = None if timeout is None else self.clock.at + timeout
+        while True:
+            for pbx in self.pbxs.values():
+                pbx.exchange(self.clock.at)
+            ready = [one for one in watched if one.readable]
+            if ready or (until is not None and self.clock.at >= until):
+                return ready, writing, []
+            self._sleep(until)
+
+    def _sleep(self, until: float | None) -> None:
+        due = [pbx.deadline() for pbx in self.pbxs.values()]
+        stop = self._stop_at if self._signals else None
+        times = [one for one in (*due, until, stop) if one is not None]
+        assert times, "nothing will ever happen any more"
+        self._set(max(self.clock.at, min(times)))
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes without a run."""
+        end = self.clock.at + seconds
+        while True:
+            for pbx in self.pbxs.values():
+                pbx.exchange(self.clock.at)
+            due = min((one for pbx in self.pbxs.values() if (one := pbx.deadline()) is not None), default=end)
+            if due >= end:
+                break
+            self._set(max(self.clock.at, due))
+        self._set(end)
+
+    def _set(self, at: float) -> None:
+        while self.jumps and self.jumps[0][0] <= at:
+            self.clock.jumped += self.jumps.pop(0)[1]
+        self.clock.at = at
