@@ -121,7 +121,7 @@ class Books:
 
     def _redirects(self, streams: Iterable[bytes]) -> list[Headers]:
         found = [headers(raw) for stream in streams for raw in messages(b"\r\n" + stream)]
-        return [one for one in found if one.get("action") == "Redirect"]
+        return [one for one in found if one.get("action", "").lower() == "redirect"]
 
     def _arrived(self, channels: set[str]) -> bool:
         """Whether a Redirect of these came to the PBX."""

@@ -71,7 +71,7 @@ class VirtualLink:
     def readable(self) -> bool:
         return not self.closed and bool(self.waiting or self.ended)
 
-    def receive(self, most: int) -> bytes:
+    def receive(self) -> bytes:
         if self.waiting:
             return self.waiting.pop(0)
         if self.ended:
