@@ -51,7 +51,7 @@ from amiflow.report.source import Span
 
 _FINALLY = 30.0  # seconds that a finally may take
 _SLICE = 10_000  # instructions in a row before others get their turn
-_MOST = 1_000_000  # instructions in a row before the flow is taken to be stuck
+MOST_STEPS = 1_000_000  # instructions in a row before the flow is taken to be stuck
 _TRACED = 200  # steps in a row that are noted one by one
 _SHOWN = 200  # characters of a value in a note
 
@@ -247,8 +247,8 @@ class Steps:
 
     def _let_others_in(self, instance: Instance) -> None:
         instance.spent += _SLICE
-        if instance.spent >= _MOST:
-            text = f"it ran {_MOST:,} steps without waiting for anything"
+        if instance.spent >= MOST_STEPS:
+            text = f"it ran {MOST_STEPS:,} steps without waiting for anything"
             span = instance.program.flow.span
             if instance.state == "final":
                 self._log_trouble(instance, text, span)

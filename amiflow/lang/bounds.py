@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TypeAlias
 
 from amiflow.lang import nodes
 from amiflow.lang.constants import Constants
@@ -47,14 +46,13 @@ class Bound:
 
 
 NONE = Bound()
-Steps: TypeAlias = tuple[nodes.Step, ...]
 
 
 class Bounds:
     """Adds up bounds; with `waits_only` those that people notice: what the recipe writes itself, and ringing, without
     the time that other actions may take by default and without `or`s."""
 
-    __slots__ = ("_calls", "_constants", "_entered", "_waits_only")
+    __slots__ = ("_calls", "_constants", "_entered", "_found", "_noticed", "_waits_only")
 
     def __init__(
         self, constants: Constants, calls: Mapping[nodes.Call, nodes.TaskDecl], waits_only: bool = False
@@ -62,17 +60,21 @@ class Bounds:
         self._constants = constants
         self._calls = calls
         self._entered: set[nodes.TaskDecl] = set()
+        self._found: dict[nodes.Body, Bound] = {}  # else loops within loops, and tasks, would be looked at 2^n times
         self._waits_only = waits_only
+        self._noticed: Bounds = self if waits_only else Bounds(constants, calls, waits_only=True)
 
     def flow(self, flow: nodes.FlowDecl) -> Bound:
         """The bound of a flow's body."""
-        return self._steps(flow.body.steps)
+        return self._body(flow.body)
 
-    def _steps(self, steps: Steps) -> Bound:
-        total = NONE
-        for step in steps:
-            total += self._step(step)
-        return total
+    def _body(self, body: nodes.Body) -> Bound:
+        if body not in self._found:
+            total = NONE
+            for step in body.steps:
+                total += self._step(step)
+            self._found[body] = total
+        return self._found[body]
 
     def _step(self, step: nodes.Step) -> Bound:
         match step:
@@ -91,7 +93,7 @@ class Bounds:
             ):
                 return self.one(within) + self._handler(handler)
             case nodes.With(within=within, body=body, handler=handler):
-                return self.one(within) + self._steps(body.steps) + self._handler(handler)
+                return self.one(within) + self._body(body) + self._handler(handler)
             case nodes.WaitAny(branches=branches, after=after, otherwise=otherwise):
                 bodies = [branch.body for branch in branches]
                 return self.one(after) + self._longest([*bodies, otherwise])
@@ -103,7 +105,7 @@ class Bounds:
             case nodes.Repeat():
                 return self._repeat(step)
             case nodes.For(body=body):
-                return self._for(step, self._steps(body.steps))
+                return self._for(step, self._body(body))
         return NONE
 
     def one(self, duration: nodes.Expr) -> Bound:
@@ -118,13 +120,13 @@ class Bounds:
     def _handler(self, handler: nodes.Handler | None) -> Bound:
         if self._waits_only or not isinstance(handler, nodes.OrSteps):
             return NONE
-        return self._steps(handler.body.steps)
+        return self._body(handler.body)
 
     def _task(self, task: nodes.TaskDecl) -> Bound:
         if task in self._entered:
             return NONE
         self._entered.add(task)
-        bound = self._steps(task.body.steps)
+        bound = self._body(task.body)
         self._entered.discard(task)
         return bound
 
@@ -145,14 +147,14 @@ class Bounds:
 
     def _longest(self, bodies: list[nodes.Body]) -> Bound:
         """Of alternatives one runs: the longest known one, and all that is not known yet."""
-        bounds = [self._steps(body.steps) for body in bodies]
+        bounds = [self._body(body) for body in bodies]
         longest = max((bound.known for bound in bounds), default=ZERO)
         later = tuple(product for bound in bounds for product in bound.later)
         endless = tuple(loop for bound in bounds for loop in bound.endless)
         return Bound(longest, later, endless)
 
     def _repeat(self, step: nodes.Repeat) -> Bound:
-        body = self._steps(step.body.steps)
+        body = self._body(step.body)
         # A round begins `every` after the one before, or when that is over, whichever is later.
         period = self.one(step.every) if step.every is not None else NONE
         once = Bound(max(body.known, period.known), (*body.later, *period.later), body.endless)
@@ -165,8 +167,7 @@ class Bounds:
 
     def _waits(self, step: nodes.For | nodes.Repeat) -> bool:
         """Whether a round takes its time by the recipe's own will: an action's answer comes in milliseconds."""
-        body = Bounds(self._constants, self._calls, waits_only=True)._steps(step.body.steps)
-        return body != NONE or (isinstance(step, nodes.Repeat) and step.every is not None)
+        return self._noticed._body(step.body) != NONE or (isinstance(step, nodes.Repeat) and step.every is not None)
 
     def _times(self, once: Bound, count: nodes.Expr) -> Bound:
         times = self._constants.number(count)

@@ -253,8 +253,8 @@ class _Checker:
             inference.softened = self._declared_in(flow.body)
             self.steps.body(flow.cleanup.steps)
             inference.softened = set()
-        self._lifetime(flow)
-        self.steps.tasks.size(flow.name, flow.body, flow.cleanup)
+        if self.steps.tasks.fits(flow.name, flow.body, flow.cleanup):
+            self._lifetime(flow)
         inference.facts = NOTHING
 
     def _declared_in(self, body: nodes.Body) -> set[Symbol]:

@@ -88,10 +88,12 @@ class Tasks:
             return UNKNOWN
         return NONE if not returned else kind
 
-    def size(self, name: nodes.Ident, *bodies: nodes.Body | None) -> None:
-        """Complain where the steps, with those of the tasks, are too many."""
-        if sum(map(self._size, bodies)) > MOST_STEPS:
+    def fits(self, name: nodes.Ident, *bodies: nodes.Body | None) -> bool:
+        """Whether the steps, with those of the tasks, are few enough; complain where they are not."""
+        fits = sum(map(self._size, bodies)) <= MOST_STEPS
+        if not fits:
             self._say(problems_flows.too_many_steps(name, MOST_STEPS))
+        return fits
 
     def _size(self, body: object) -> int:
         count = 0

@@ -116,6 +116,12 @@ def test_a_long_expression_is_refused_and_not_recursed_into(condition: str) -> N
     assert [one.code for one in result.diagnostics] == ["nested-too-deep"]
 
 
+def test_a_loop_within_a_loop_is_looked_at_once() -> None:
+    loops = "".join(f"for x{n} in rows {{ log x{n} " for n in range(45))
+    text = f"param rows: list\nflow f on start {{ {loops} {'}' * 45} }}"
+    assert compiled(text).plan is not None
+
+
 def test_what_is_just_short_enough_is_compiled() -> None:
     opened, operators = "if len(rows) > 2 { " * 40, "not " * 60
     inner = f'if {operators}(len(rows) > 1) {{ log rows[0] ?? upper("x") }}'

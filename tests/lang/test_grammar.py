@@ -14,7 +14,10 @@ def test_every_terminal_has_human_words(terminal: str) -> None:
     assert word and terminal not in word
 
 
-def test_a_damaged_cache_is_made_anew_and_then_gives_the_same_grammar(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_made_anew_and_then_gives_the_same_grammar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lark.lexer.has_interegular", False)  # builds in half the time
     cache = tmp_path / "grammar"
     cache.write_bytes(b"rubbish\nmore")
     fresh, cached = Grammar(str(cache)), Grammar(str(cache))

@@ -142,7 +142,7 @@ def test_a_flow_changes_with_its_tasks() -> None:
 
 
 def test_tasks_that_multiply_are_refused() -> None:
-    tasks = "".join(f"task t{n}() {{ t{n + 1}() t{n + 1}() }}\n" for n in range(14))
-    text = "flow f on start { t0() }\n" + tasks + 'task t14() { log "x" }'
+    tasks = "".join(f"task t{n}() {{ t{n + 1}() t{n + 1}() }}\n" for n in range(60))
+    text = "flow f on start { t0() }\n" + tasks + 'task t60() { log "x" }'
     made = compile_recipe("r.flow", lambda _: text, grammar=grammar())
     assert [one.code for one in made.diagnostics] == ["nested-too-deep"]
