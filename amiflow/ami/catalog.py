@@ -70,7 +70,8 @@ class Event:
 
     def header(self, name: str) -> Header | None:
         """The header of that name, in any case; also one that any event may carry, and `ChanVariable(...)`."""
-        return _find(self.headers, name) or _find(ENVELOPE, name)
+        key = name.casefold()
+        return self.headers.get(key) or ENVELOPE.get(key) or _find(self.headers, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,9 +310,8 @@ SNAPSHOT = {
 @pytest.mark.parametrize(
     "name", ["Newchannel", "Newstate", "Newexten", "Hangup", "BridgeEnter", "ConfbridgeJoin", "QueueCallerJoin", "Hold"]
 )
-@pytest.mark.parametrize("header", SNAPSHOT)
-def test_a_channel_s_snapshot(name: str, header: str) -> None:
-    assert of_event(f"{name}.{header}") == SNAPSHOT[header]
+def test_a_channel_s_snapshot(name: str) -> None:
+    assert {header: of_event(f"{name}.{header}") for header in SNAPSHOT} == SNAPSHOT
 
 
 def test_a_prefixed_snapshot_is_typed_alike() -> None:

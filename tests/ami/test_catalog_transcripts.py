@@ -50,7 +50,12 @@ def messages(version: str) -> list[Headers]:
     return [message for path in transcripts(version) for message in frames(path)]
 
 
-def known(version: str) -> Iterator[tuple[str, Header, str]]:
+@cache
+def known(version: str) -> list[tuple[str, Header, str]]:
+    return list(_known(version))
+
+
+def _known(version: str) -> Iterator[tuple[str, Header, str]]:
     for message in messages(version):
         event = load().event(message[0][1]) if message[0][0] == "Event" else None
         for name, value in message[1:] if event else []:

@@ -8,10 +8,10 @@ from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.words import word_for
 
 
-@pytest.mark.parametrize("terminal", build().terminals)
-def test_every_terminal_has_human_words(terminal: str) -> None:
-    word = word_for(build(), terminal)
-    assert word and terminal not in word
+def test_every_terminal_has_human_words() -> None:
+    for terminal in build().terminals:
+        word = word_for(build(), terminal)
+        assert word and terminal not in word, terminal
 
 
 def test_a_damaged_cache_is_made_anew_and_then_gives_the_same_grammar(

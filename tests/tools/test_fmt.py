@@ -289,8 +289,7 @@ def test_formatting_keeps_meaning_and_comments_and_is_done_at_once(text: str, ra
     assert "\r" not in once and not re.search(r"[ \t]$|\n\n\n", once, re.MULTILINE)
 
 
-@pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
-def test_respelling_touches_case_alone(text: str) -> None:
-    file, _ = parse(Source("x.flow", text))
-    respelt = respell(text, file, load())
-    assert respelt.casefold() == text.casefold()
+def test_respelling_touches_case_alone() -> None:
+    for text in CORPUS:
+        file, _ = parse(Source("x.flow", text))
+        assert respell(text, file, load()).casefold() == text.casefold()
