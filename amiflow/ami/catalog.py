@@ -203,6 +203,16 @@ class Catalog:
             self._actions[spelling] = self._action(spelling)
         return self._actions[spelling]
 
+    def classes_of(self, event: str) -> tuple[str, ...]:
+        """The classes of which an account must read every one to see the event; none where it is not known."""
+        entry = self.event(event)
+        return entry.classes if entry is not None else ()
+
+    def privileges_of(self, action: str) -> tuple[str, ...]:
+        """The classes of which an account must write any one to send the action; none where it is not known."""
+        entry = self.action(action)
+        return entry.privileges if entry is not None else ()
+
     @property
     def events(self) -> tuple[Event, ...]:
         """All events, by name."""

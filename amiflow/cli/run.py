@@ -23,9 +23,8 @@ from amiflow.live.dryrun import VirtualClock, play
 from amiflow.live.herald import Herald
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
-from amiflow.live.run import Job, Outside, check_allowed, check_constants, check_servers, run
+from amiflow.live.run import Brakes, Job, Outside, check_allowed, check_constants, check_servers, run
 from amiflow.live.secrets import Mask
-from amiflow.plan.bounds import Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.plan.show import show as plan_text
 from amiflow.report.data import dataclass
@@ -63,9 +62,9 @@ class Asked:
         herald = Herald.from_environment(os.environ)
         return Outside(allow, path, self.control is not None, configured.kill_switch, herald)
 
-    def caps(self, configured: Config) -> Caps | None:
-        """The brakes of the whole run."""
-        return None if self.no_caps else configured.limits
+    def brakes(self, configured: Config) -> Brakes:
+        """What holds for the run as a whole."""
+        return Brakes(None if self.no_caps else configured.limits, configured.emergency)
 
     def keep(self, configured: Config, mask: Mask, wanted: bool) -> Keep | None:
         """The journal as it is asked for; `wanted` says whether there is one where nothing is said of it."""
@@ -141,8 +140,8 @@ def command(
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
         outside, pushdown = asked.outside(configured), not asked.no_pushdown
-        caps = asked.caps(configured)
-        return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, caps, outside)
+        brakes = asked.brakes(configured)
+        return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, brakes, outside)
 
 
 def _check_usage(asked: Asked) -> None:
@@ -172,7 +171,7 @@ def _simulate(loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, conf
     scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(ready, scenario, log, clock, kept, asked.outside(configured), asked.caps(configured))
+        return run_simulated(ready, scenario, log, clock, kept, asked.outside(configured), asked.brakes(configured))
 
 
 def _dry_run(

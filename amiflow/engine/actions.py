@@ -14,6 +14,7 @@ from amiflow.ami.errors import LocalError
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
+from amiflow.engine.emergency import Guard
 from amiflow.engine.evaluate import EvaluationError, Frame
 from amiflow.engine.instance import Acting, Instance
 from amiflow.engine.limits import Limits, Shared
@@ -140,16 +141,31 @@ class Actions:
     def _turn(self, instance: Instance) -> None:
         """Its turn in a limit has come."""
         if isinstance(instance.block, Acting):
-            (self._send if instance.server.ready else self._hold)(instance, instance.block)
+            blind = not instance.server.ready or self._is_blind(instance, instance.block.step)
+            (self._hold if blind else self._send)(instance, instance.block)
 
     def _hand(self, instance: Instance, acting: Acting) -> None:
+        if self._is_blind(instance, acting.step):
+            self._hold(instance, acting)
+            return
         if self.limits.admits(acting.step.action, instance):
             self._send(instance, acting)
         else:
             acting.phase = "limited"
 
+    def _is_blind(self, instance: Instance, step: Act) -> bool:
+        """Whether it is not known yet which calls must not be touched."""
+        return self._guard(instance) is not None and not instance.server.known and not step.reads
+
+    def _guard(self, instance: Instance) -> Guard | None:
+        return None if instance.program.allows_emergency else instance.server.guard
+
     def _send(self, instance: Instance, acting: Acting) -> None:
         core, step, headers = self._core, acting.step, acting.headers
+        guard = self._guard(instance)
+        if guard is not None and (why := guard.forbids(step.action, headers)) is not None:
+            self._forbid(instance, acting, why)
+            return
         acting.phase = "handed"
         acting.action_id = f"{core.options.prefix}-{core.number('action')}"
         if is_originate(step.action):
@@ -174,6 +190,13 @@ class Actions:
                 promised=instance.state == "final" and not step.reads,
             )
         )
+
+    def _forbid(self, instance: Instance, acting: Acting, why: str) -> None:
+        core, step = self._core, acting.step
+        text = f"{why}: only a flow with `allow emergency` may do that"
+        core.counters["emergency", instance.program.flow.name] += 1
+        core.note("emergency", "error", f"{step.action} was not sent: {text}", instance=instance, span=step.span)
+        self._fail(instance, acting, Failure("failed", text), False)
 
     def _remember(self, instance: Instance, acting: Acting, headers: tuple[tuple[str, str], ...]) -> None:
         """What the action names and begins is this flow's doing."""
@@ -289,6 +312,9 @@ class Actions:
         match phase:
             case "held" if not instance.server.ready:
                 self._fail(instance, acting, Failure("disconnected", f"no connection within {spell}"), True)
+            case "held" if self._is_blind(instance, acting.step):
+                text = f"not sent within {spell}: it is not known yet which calls are emergency calls"
+                self._fail(instance, acting, Failure("timeout", text), True)
             case "limited" | "held" | "handed":
                 self._unmove(instance, acting)
                 why = f": {kept_back}" if kept_back else ""
@@ -366,10 +392,14 @@ class Actions:
 
     def _hand_hangup(self, hangup: Hangup) -> None:
         """Hangup takes a Uniqueid where no channel has that name (`ast_channel_get_by_name`, Asterisk 1.8+)."""
-        core = self._core
+        core, guard = self._core, hangup.server.guard
+        headers = (("Action", "Hangup"), ("Channel", hangup.channel_id))
+        if guard is not None and (why := guard.forbids("Hangup", headers[1:])) is not None:
+            core.note("emergency", "warn", f"{hangup.channel_id} is not hung up: {why}", span=hangup.span)
+            self._end_hangup(hangup)
+            return
         hangup.action_id = f"{core.options.prefix}-{core.number('action')}"
         self._open[hangup.action_id] = hangup
-        headers = (("Action", "Hangup"), ("Channel", hangup.channel_id))
         until = core.now + _CLEANUP if hangup.timer is None else hangup.timer.when
         core.emit(Send(hangup.server.name, hangup.action_id, headers, None, False, until, hangup.instance, hangup.span))
 

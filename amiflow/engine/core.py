@@ -16,6 +16,7 @@ from amiflow.engine.calendar import Calendar
 from amiflow.engine.cover import Cover, Way
 from amiflow.engine.dispatch import Watch
 from amiflow.engine.effects import Effect, Level, Noted
+from amiflow.engine.emergency import Numbers
 from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
 from amiflow.engine.instance import Instance
@@ -51,7 +52,8 @@ class Options:
 
     `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
     `shadow` only actions that merely read are sent; with `cover` the ways that were taken are remembered; with
-    `steps` each step is noted, for the journal. Without `caps` there are no brakes but those of the recipe.
+    `steps` each step is noted, for the journal. Without `caps` there are no brakes but those of the recipe;
+    the numbers of `emergency` are protected, in a plan that was made `emergency.guarded`.
     """
 
     prefix: str
@@ -65,6 +67,7 @@ class Options:
     steps: bool = False
     uncapped: bool = False
     caps: Caps | None = None
+    emergency: Numbers | None = None
 
 
 class Core:

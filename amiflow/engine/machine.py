@@ -197,6 +197,8 @@ class Machine:
         if message.name == "OriginateResponse":
             self._actions.called(message)
             self._drain()
+        if server.guard is not None:
+            server.guard.hear(message)
         if server.picture is not None:
             for part in server.picture.hear(message):
                 self._core.touch(part, server.name)
@@ -243,6 +245,8 @@ class Machine:
 
     def _pictured(self, server: Server) -> None:
         """What exists on the server is known now, as far as the plan wants to know."""
+        if server.guard is not None:
+            self._actions.connected(server)
         if self._ending is not None:
             return
         if not server.begun:

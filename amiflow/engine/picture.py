@@ -60,7 +60,7 @@ class Picture:
             case "peer":
                 return self._peer(key)
             case "bridge_of":
-                bridge = self._bridge_of.get(self._id(key), "")
+                bridge = self._bridge_of.get(self.id_of(key), "")
                 return self._bridge(bridge) if bridge in self._bridges else None
             case "call":
                 found = tuple(one for one in self._channels.values() if one.get("Linkedid") == key)
@@ -74,15 +74,28 @@ class Picture:
             case "pbx":
                 return {"channels": tuple(self._channels.values()), "bridges": tuple(map(self._bridge, self._bridges))}
 
-    def _id(self, channel: str) -> str:
-        """The Uniqueid of a channel that is given by name or by Uniqueid."""
+    def id_of(self, channel: str) -> str:
+        """The Uniqueid of a channel that is given by name or by Uniqueid; empty where there is no such channel."""
         return channel if channel in self._channels else self._names.get(channel, "")
 
+    def inside(self, bridge: str) -> Iterable[str]:
+        """The channels in a bridge, by Uniqueid."""
+        return self._inside.get(bridge, ())
+
+    def beside(self, own: str) -> Iterable[str]:
+        """The channels in the same bridge, and itself."""
+        return self.inside(self._bridge_of.get(own, ""))
+
+    def linked(self, own: str) -> Iterable[str]:
+        """The channels of the same call, and itself."""
+        call = self._channels.get(own, {}).get("Linkedid")
+        return (one for one, channel in self._channels.items() if call and channel.get("Linkedid") == call)
+
     def _channel(self, name: str) -> Headers | None:
-        return self._channels.get(self._id(name))
+        return self._channels.get(self.id_of(name))
 
     def _peer(self, name: str) -> Headers | None:
-        own = self._id(name)
+        own = self.id_of(name)
         others = [one for one in self._inside.get(self._bridge_of.get(own, ""), ()) if one != own]
         return self._channels.get(others[0]) if len(others) == 1 else None
 

@@ -11,7 +11,7 @@ from typing import Literal
 from amiflow.engine.dispatch import Watch
 from amiflow.engine.lookback import Lookback
 from amiflow.plan.expressions import Expr
-from amiflow.plan.model import Await, Enter, Flow, Handler
+from amiflow.plan.model import EMERGENCY, Await, Enter, Flow, Handler
 from amiflow.plan.triggers import OnEvents, Pattern, Stage
 
 
@@ -33,7 +33,7 @@ class ReadyStage:
 class Program:
     """A flow and what was made of it; `number` is its place in the plan."""
 
-    __slots__ = ("_waits", "flow", "lookback", "number", "reset", "stages", "times", "until")
+    __slots__ = ("_waits", "allows_emergency", "flow", "lookback", "number", "reset", "stages", "times", "until")
 
     def __init__(self, flow: Flow, number: int) -> None:
         self.flow = flow
@@ -44,6 +44,7 @@ class Program:
         self.reset = watch(self.times.reset.pattern) if self.times is not None and self.times.reset else None
         self.until = watch(flow.until) if flow.until is not None else None
         self.lookback = Lookback(flow.body, flow.final)
+        self.allows_emergency = any(allow.code == EMERGENCY for allow in flow.allows)
         self._waits: dict[int, tuple[Watch, ...]] = {}
 
     def guard(self, code: Literal["body", "final"], position: int, first: int) -> tuple[Enter, Handler] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from amiflow.engine.dispatch import Index
+from amiflow.engine.emergency import Guard
 from amiflow.engine.picture import Picture
 
 
@@ -15,7 +16,8 @@ from amiflow.engine.picture import Picture
 class Server:
     """One server. `seen` numbers its events from 1; `lost` and `back` are when the line last broke and was there again
     (monotonic seconds); `escapes`: it makes C-escapes. `begun`: its `on start` flows have begun; `returned`: the line
-    was broken since. `picture` is there where the plan wants one."""
+    was broken since. `picture` is there where the plan wants one; `known`: it was
+    taken since the line was last there. `guard` is there where numbers are protected."""
 
     name: str
     ready: bool = False
@@ -27,6 +29,8 @@ class Server:
     back: float | None = None
     index: Index = field(default_factory=Index)
     picture: Picture | None = None
+    known: bool = False
+    guard: Guard | None = None
 
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
+from amiflow.engine.emergency import Guard
 from amiflow.engine.picture import Picture
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
@@ -22,18 +23,23 @@ _PATIENCE = 30.0  # seconds for all lists of a server
 _ROOMS, _ROOM = "ConfbridgeListRooms", "ConfbridgeList"
 _NONE_THERE = "no active conferences"
 """What ConfbridgeListRooms answers, as an error, where there is no conference (app_confbridge)."""
+_CHANNELS = "CoreShowChannels"
+_TELLING = frozenset((_CHANNELS, "BridgeList"))
+"""Without these it is not known who speaks with whom."""
 NOBODY = 0
 """The instance of an action that no flow has asked for."""
 
 
 @dataclass(slots=True, eq=False)
 class Taking:
-    """A picture being taken: the lists still to come, by ActionID, each with the conference that it is of."""
+    """A picture being taken: the lists still to come, by ActionID, each with the conference that it is of, and those
+    that did not come."""
 
     server: Server
     picture: Picture
     timer: Timer
     open: dict[str, tuple[str, str]] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
 
 
 class Snapshots:
@@ -45,10 +51,12 @@ class Snapshots:
         self._open: dict[str, Taking] = {}
         for server in core.servers.values():
             server.picture = Picture(core.plan.needs.picture) if core.plan.needs.picture else None
+            if core.options.emergency is not None and server.picture is not None:
+                server.guard = Guard(core.options.emergency, server.picture)
 
     def begin(self, server: Server, restarted: bool) -> None:
         """The server is there (again): ask for everything. Without a picture there is nothing to wait for."""
-        picture = server.picture
+        picture, server.known = server.picture, False
         if picture is None:
             self._taken(server)
             return
@@ -57,10 +65,12 @@ class Snapshots:
         taking = Taking(server, picture, self._core.timers.set(self._core.now + _PATIENCE, "picture", None))
         taking.timer.owner = taking
         for part in picture.parts:
-            self._ask(taking, PARTS[part].actions[0][0])
+            for action, _, _ in PARTS[part].actions[:1]:
+                self._ask(taking, action)
 
     def lost(self, server: Server) -> None:
         """The connection is gone: everything will be asked for again."""
+        server.known = False
         for taking in {one for one in self._open.values() if one.server is server}:
             self._forget(taking)
 
@@ -113,6 +123,8 @@ class Snapshots:
 
     def _take(self, taking: Taking, action: str, room: str, rows: tuple[Message, ...]) -> None:
         taking.picture.take(action, room, rows)
+        if taking.server.guard is not None and action == _CHANNELS:
+            taking.server.guard.take(rows)
         if action == _ROOMS:
             for row in rows:
                 self._ask(taking, _ROOM, row.get("Conference") or "")
@@ -120,6 +132,7 @@ class Snapshots:
     def _close_when_complete(self, taking: Taking) -> None:
         if not taking.open:
             self._forget(taking)
+            taking.server.known = not taking.lacking & _TELLING
             for part in taking.picture.parts:
                 self._core.touch(part, taking.server.name)
             self._taken(taking.server)
@@ -130,5 +143,6 @@ class Snapshots:
             self._open.pop(action_id, None)
 
     def _complain(self, taking: Taking, action: str, why: str) -> None:
+        taking.lacking.add(action)
         text = f"{taking.server.name}: the live picture lacks what {action} lists: {why}"
         self._core.note("picture-incomplete", "warn", text, server=taking.server.name)

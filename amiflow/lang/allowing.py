@@ -33,25 +33,29 @@ def meant(found: Iterable[Diagnostic], file: nodes.File, source: Source, incompl
     """What is to be told: without allowed warnings, without repeats, without what cannot be told while parts of the
     text are unread, and with what is wrong with comments that allow."""
     clauses = [
-        (flow.span, clause.what.text)
+        (flow.span, clause)
         for flow in file.decls
         if isinstance(flow, nodes.FlowDecl)
         for clause in flow.clauses
-        if isinstance(clause, nodes.AllowClause)
+        if isinstance(clause, nodes.AllowClause) and clause.what.text in _WARNINGS
     ]
     allows, told = _allows(file, source)
-    used: set[_Allow] = set()
+    used: set[_Allow | nodes.AllowClause] = set()
     for problem in dict.fromkeys(found):
         if problem.severity == "warning":
             line = source.position(problem.span.start)[0]
             here = [one for one in allows if (one.code, one.line) == (problem.code, line)]
-            used.update(here)
-            if here or any(problem.code == code and _within(problem.span, span) for span, code in clauses):
+            around = [one for span, one in clauses if problem.code == one.what.text and _within(problem.span, span)]
+            used.update(here, around)
+            if here or around:
                 continue
         if not (incomplete and problem.code in _WITHOUT_WHOLE_TEXT):
             told.append(problem)
-    idle = [] if incomplete else [one for one in allows if one not in used]
-    return [*told, *(problems_safety.idle_allow(one.span, one.code) for one in idle)]
+    if incomplete:
+        return told
+    told += [problems_safety.idle_allow(one.span, one.code, "comment") for one in allows if one not in used]
+    idle = [one for _, one in clauses if one not in used]
+    return [*told, *(problems_safety.idle_allow(one.span, one.what.text, "clause") for one in idle)]
 
 
 def _within(inner: Span, outer: Span) -> bool:

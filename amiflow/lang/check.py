@@ -29,6 +29,7 @@ from amiflow.lang.infer import Inference
 from amiflow.lang.narrow import NOTHING
 from amiflow.lang.scope import Bindings, Checked, Symbol
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
+from amiflow.plan.model import EMERGENCY
 from amiflow.plan.types import (
     BOOL,
     INT,
@@ -342,8 +343,8 @@ class _Checker:
                 self.steps.pattern(pattern)
             case nodes.AllowClause(what=what):
                 warnings = [code.name for code in CODES.values() if code.severity == "warning"]
-                if what.text and what.text not in warnings:
-                    self.say(problems_safety.bad_allow(what, warnings))
+                if what.text and what.text not in (*warnings, EMERGENCY):
+                    self.say(problems_safety.bad_allow(what, [*warnings, EMERGENCY]))
 
     def _key(self, key: nodes.Expr) -> None:
         kind = self.inference.infer(key)

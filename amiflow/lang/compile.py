@@ -16,6 +16,7 @@ from amiflow.lang.check import check, vocabulary_of
 from amiflow.lang.check_picture import picture_problems
 from amiflow.lang.decided import decided
 from amiflow.lang.depth import too_deep
+from amiflow.lang.emergency import idle_emergencies
 from amiflow.lang.grammar import Grammar
 from amiflow.lang.hungup import after_hangup
 from amiflow.lang.imports import Importer
@@ -66,6 +67,7 @@ _PHASES: tuple[_Phase, ...] = (
     lambda known: safety(known.bindings, known.checked, known.vocabulary),
     lambda known: decided(known.bindings, known.checked, known.found),
     lambda known: after_hangup(known.bindings, known.checked),
+    lambda known: list(idle_emergencies(known.bindings, known.vocabulary)),
 )
 
 

@@ -5,15 +5,15 @@ Never here: what an account must be granted in `manager.conf` terms (whoever pri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from amiflow.ami.catalog import Catalog
 from amiflow.plan import model, triggers
 from amiflow.plan.errands import allowances
-from amiflow.plan.picture import PARTS, reads
+from amiflow.plan.needs import with_picture
+from amiflow.plan.picture import reads
 
 ORIGINATE_ANSWER = "OriginateResponse"
-SYSTEM = "system"
 
 
 def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
@@ -24,35 +24,12 @@ def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
     for instruction in instructions:
         if isinstance(instruction, model.Act):
             actions.setdefault(instruction.action, model.ActionNeed(instruction.action, instruction.privileges))
-            if (
-                instruction.action.casefold() == "originate"
-            ):  # awaited or not, it says that the call is dialled no longer
+            if instruction.action.casefold() == "originate":  # awaited or not: it tells when the dialling is over
                 names.add(ORIGINATE_ANSWER)
-    looked = reads(flows)
-    picture = tuple(part for part in PARTS if part in looked)
-    for part in picture:
-        names.update(PARTS[part].events)
-        for name, _, _ in PARTS[part].actions:
-            actions.setdefault(name, model.ActionNeed(name, _privileges(name, catalog)))
     allowed = allowances(step.operation for step in instructions if isinstance(step, model.Errand))
-    events = tuple(model.EventNeed(name, _classes(name, catalog)) for name in sorted(names))
-    return model.Needs(events, tuple(actions[name] for name in sorted(actions)), _mask(events), picture, allowed)
-
-
-def _privileges(name: str, catalog: Catalog) -> tuple[str, ...]:
-    action = catalog.action(name)
-    return action.privileges if action is not None else ()
-
-
-def _classes(name: str, catalog: Catalog) -> tuple[str, ...]:
-    event = catalog.event(name)
-    return event.classes if event is not None else ()
-
-
-def _mask(events: Iterable[model.EventNeed]) -> str:
-    """`system` is always among them, as FullyBooted and Shutdown tell of the server's own beginning and end."""
-    classes = {one for event in events for one in event.classes}
-    return ",".join(sorted(classes | {SYSTEM})) if classes else "off"
+    events = tuple(model.EventNeed(name, catalog.classes_of(name)) for name in names)
+    own = model.Needs(events, tuple(actions.values()), "", (), allowed)
+    return with_picture(own, reads(flows), catalog.classes_of, catalog.privileges_of)
 
 
 def _patterns(flow: model.Flow) -> Iterator[triggers.Pattern]:

@@ -37,9 +37,14 @@ def allow_without_reason(span: Span, code: str) -> Diagnostic:
     )
 
 
-def idle_allow(span: Span, code: str) -> Diagnostic:
+def idle_allow(span: Span, code: str, what: str) -> Diagnostic:
     headline = f"nothing here is warned of as `{code}`"
-    return problem("idle-allow", headline, span, "allows nothing", help="leave the comment out")
+    return problem("idle-allow", headline, span, "allows nothing", help=f"leave the {what} out")
+
+
+def idle_emergency(span: Span) -> Diagnostic:
+    headline = "nothing in this flow could touch an emergency call"
+    return problem("idle-allow", headline, span, "allows nothing", help="leave the clause out")
 
 
 def unsafe_value(value: nodes.Expr, header: str, source: Span, what: str, why: str) -> Diagnostic:

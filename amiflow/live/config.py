@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 import yaml
 
+from amiflow.engine.emergency import Numbers
 from amiflow.live.document import Raw, Reader
 from amiflow.live.problems import Trouble, problem
 from amiflow.live.secrets import SecretSource, readable_by_all
@@ -30,7 +31,8 @@ LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
 AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
-_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits", "kill_switch")
+_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits", "kill_switch", "emergency")
+_NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _LEAST_JOURNAL = 1 << 20
 _LONGEST_KEPT = 3650 * 86400.0
 PORT = 5038
@@ -102,6 +104,7 @@ class Config:
     allow: tuple[str, ...] = ()
     limits: Caps = DEFAULT
     kill_switch: str | None = None
+    emergency: Numbers | None = None
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -147,6 +150,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         allow=_allow(reader, top.get("allow")),
         limits=_limits(reader, top.get("limits")),
         kill_switch=_path(reader, top.get("kill_switch"), "`kill_switch`"),
+        emergency=_emergency(reader, top.get("emergency")),
         source=_shown(reader, root is None),
     )
     return config, reader.found
@@ -269,6 +273,37 @@ def _limits(reader: Reader, node: yaml.Node | None) -> Caps:
     return Caps(
         **{name: reader.integer(keys.get(name), f"`{name}`", 1, 1_000_000, getattr(default, name)) for name in names}
     )
+
+
+def _emergency(reader: Reader, node: yaml.Node | None) -> Numbers | None:
+    """`emergency: ["112", "911"]`, or with what is dialled for a line: `{numbers: ["112"], prefixes: ["0"]}`."""
+    if node is None:
+        return None
+    keys = {"numbers": node}
+    if isinstance(node, yaml.MappingNode):
+        keys = reader.section(node, "`emergency`", ("numbers", "prefixes"))
+    numbers = _dialled(reader, keys.get("numbers"), "`emergency`")
+    prefixes = _dialled(reader, keys.get("prefixes"), "`prefixes`")
+    if not numbers and not reader.found:
+        reader.bad(reader.span(node), "`emergency` names no number", "protects nothing", 'write `numbers: ["112"]`')
+    return Numbers(frozenset(numbers), tuple(prefixes))
+
+
+def _dialled(reader: Reader, node: yaml.Node | None, what: str) -> list[str]:
+    """Numbers as they are dialled, each in quotes where YAML would make something else of it."""
+    if node is None:
+        return []
+    if not isinstance(node, yaml.SequenceNode):
+        reader.bad(reader.span(node), f"{what} is a list of numbers", "no list", 'write `["112"]`')
+        return []
+    found = []
+    for item in node.value:
+        text = reader.text(item, f"a number of {what}") or ""
+        if _NUMBER.fullmatch(text):
+            found.append(text)
+        else:
+            reader.bad(reader.span(item), f"`{text}` of {what} cannot be dialled", "no digits, `*`, `#` or `+`")
+    return found
 
 
 def _timeouts(reader: Reader, node: yaml.Node | None, what: str) -> Timeouts:

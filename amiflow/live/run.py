@@ -13,13 +13,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from amiflow.ami.scanner import Wanted
 from amiflow.ami.session import SessionOptions
 from amiflow.engine.core import Inputs, Options
+from amiflow.engine.emergency import Numbers, guarded
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.interest import interest
 from amiflow.engine.limits import Shared
@@ -79,6 +80,22 @@ NOTHING_OUTSIDE = Outside()
 
 
 @dataclass(frozen=True, slots=True)
+class Brakes:
+    """What holds for the run as a whole: its caps, if any are in force, and the numbers that are protected, if any."""
+
+    caps: Caps | None = DEFAULT
+    emergency: Numbers | None = None
+
+    def text(self) -> str:
+        """In a line, for people."""
+        numbers = ", ".join(sorted(self.emergency.numbers)) if self.emergency is not None else "none"
+        return f"{caps_text(self.caps) if self.caps is not None else 'no caps'}; protected numbers: {numbers}"
+
+
+BRAKES = Brakes()
+
+
+@dataclass(frozen=True, slots=True)
 class Events:
     """What makes the servers' events where they are simulated: `begin` is called when the first server is ready, `wait`
     returns when nothing more will be sent, and is called in a worker."""
@@ -94,15 +111,24 @@ def machines(
     shadow: bool,
     log: Log,
     steps: bool = False,
-    caps: Caps | None = DEFAULT,
+    brakes: Brakes = BRAKES,
 ) -> list[Runner]:
-    """A machine for each plan; with `steps` it notes each of them, without `caps` no flow's `max` is in force either.
+    """A machine for each plan; with `steps` it notes each of them, without caps no flow's `max` is in force either.
     Raises Refused where a constant has no value."""
+    caps = brakes.caps
     shared = Shared(caps)
     runners = []
     for number, job in enumerate(jobs):
-        prefix, uncapped = f"{run_id}m{number}", caps is None
-        options = Options(prefix, tuple(servers), run_id, shadow=shadow, steps=steps, uncapped=uncapped, caps=caps)
+        options = Options(
+            f"{run_id}m{number}",
+            tuple(servers),
+            run_id,
+            shadow=shadow,
+            steps=steps,
+            uncapped=caps is None,
+            caps=caps,
+            emergency=brakes.emergency,
+        )
         runners.append(Runner(job.plan, _machine(job, options, shared), Narrator(log, job.plan), number))
     return runners
 
@@ -124,19 +150,20 @@ def run(
     events: Events | None = None,
     keep: Keep | None = None,
     pushdown: bool = True,
-    caps: Caps | None = DEFAULT,
+    brakes: Brakes = BRAKES,
     outside: Outside = NOTHING_OUTSIDE,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
-    journal; without `pushdown` the servers are asked for all events; without `caps` nothing is braked. Raises Trouble,
-    Refused."""
+    journal; without `pushdown` the servers are asked for all events; Raises Trouble, Refused."""
+    if brakes.emergency is not None:
+        jobs = [replace(job, plan=guarded(job.plan)) for job in jobs]
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
     check_servers(jobs, names)
     if not shadow:
         check_allowed(jobs, outside)
-    runners = machines(jobs, names, run_id, shadow, log, keep is not None, caps)
+    runners = machines(jobs, names, run_id, shadow, log, keep is not None, brakes)
     needs = [] if shadow else _needs(jobs)
     wanted = tuple(
         one for job, runner in zip(jobs, runners, strict=True) for one in interest(job.plan, runner.machine.world)
@@ -145,7 +172,7 @@ def run(
     peers = [peer(server, secret, mask, run_id, wake, wanted) for server, secret in servers]
     names_asked = event_filter(wanted) if pushdown else None
     began = clock.now()
-    log.line(Line("info", "limits", caps_text(caps) if caps is not None else "no limit is in force"))
+    log.line(Line("info", "limits", brakes.text()))
     _spare_the_collector()
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():

@@ -19,10 +19,9 @@ from amiflow.live.document import Reader
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble, problem
-from amiflow.live.run import NOTHING_OUTSIDE, Events, Job, Outside, run
+from amiflow.live.run import BRAKES, NOTHING_OUTSIDE, Brakes, Events, Job, Outside, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator
-from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.model import Plan
 from amiflow.report.source import Source, Span
 from amiflow.tools.scenario import Path as Place
@@ -88,7 +87,7 @@ def run_simulated(
     clock: Clock,
     keep: Keep | None = None,
     outside: Outside = NOTHING_OUTSIDE,
-    caps: Caps | None = DEFAULT,
+    brakes: Brakes = BRAKES,
 ) -> int:
     """Run the plans on a simulated PBX until the scenario has ended and no flow runs; returns the exit status.
 
@@ -103,7 +102,9 @@ def run_simulated(
     here = [replace(job, plan=_anywhere(job.plan)) for job in jobs]
     try:
         events = Events(simulator.begin, simulator.wait)
-        return run(here, [(server, account.secret)], log, clock, events=events, keep=keep, outside=outside, caps=caps)
+        return run(
+            here, [(server, account.secret)], log, clock, events=events, keep=keep, outside=outside, brakes=brakes
+        )
     finally:
         simulator.stop()
 

@@ -296,9 +296,13 @@ class Per:
     span: Span
 
 
+EMERGENCY = "emergency"
+"""What a flow allows that may touch calls of protected numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """`allow feedback-loop "reason"`: a warning that is meant."""
+    """`allow feedback-loop "reason"`: a warning that is meant; or `allow emergency "reason"`."""
 
     code: str
     reason: str

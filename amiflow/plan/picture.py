@@ -113,6 +113,8 @@ PARTS: dict[str, Part] = {
         ),
         ("ConfbridgeJoin", "ConfbridgeLeave", "ConfbridgeEnd"),
     ),
+    # Who dialled and was dialled, for protected numbers: no list tells more of it than that of the channels.
+    "emergency": Part((), ("DialBegin",)),
     "devices": Part(
         (("DeviceStateList", ("DeviceStateChange",), "DeviceStateListComplete"),),
         ("DeviceStateChange",),

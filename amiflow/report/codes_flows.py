@@ -105,14 +105,15 @@ FLOWS: tuple[Code, ...] = (
         "`allow` names a warning, in a comment with a reason.",
         "Errors cannot be allowed. In a comment: `# allow unused-name: the reason`.",
         'flow f on start allow feedback-lop "meant" { log "hello" }\n',
-        'flow f on start allow feedback-loop "meant" { log "hello" }\n',
+        'flow f on Hangup as h allow feedback-loop "meant" { Hangup { Channel: h.Channel } }\n',
     ),
     Code(
         "idle-allow",
         "warning",
-        "A comment that allows a warning stands where it is given.",
-        "`# allow unused-name: the reason` holds for its own line or, alone on a line, for the next. When the warning\n"
-        "is gone, so should the comment be.",
+        "A comment or clause that allows a warning stands where it is given.",
+        "`# allow unused-name: the reason` holds for its own line or, alone on a line, for the next, and the clause\n"
+        '`allow feedback-loop "reason"` for its flow. When the warning is gone, so should they be; and\n'
+        "`allow emergency` is for a flow that changes something.",
         'flow f on start {\n  log "hello"  # allow const-condition: for a trial\n}\n',
         'flow f on start {\n  if 1 == 1 { log "hello" }  # allow const-condition: for a trial\n}\n',
     ),

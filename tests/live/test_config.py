@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.engine.emergency import Numbers
 from amiflow.live import config
 from amiflow.live.config import JournalSettings, Server, Timeouts, Tls
 from amiflow.live.problems import Trouble
@@ -34,6 +35,7 @@ log: {format: json, level: debug}
 journal: {file: journal.sqlite, max_size: 64MB, max_age: 30d}
 limits: {actions_per_second: 500}
 kill_switch: stop
+emergency: {numbers: ["112"], prefixes: ["0"]}
 """
 
 
@@ -60,6 +62,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     )
     assert result.servers["pbx2"].username == "1001"
     assert result.servers["pbx2"].secret == SecretSource("file", "etc/pbx2.secret")
+    assert result.emergency == Numbers(frozenset({"112"}), ("0",))
     assert result.limits == Caps(actions_per_second=500)
     assert {name: one.raw for name, one in result.params.items()} == {"room": "0681", "agents": ["a", "b"]}
     assert result.secrets == {"crm_token": SecretSource("env", "CRM")}
@@ -77,6 +80,9 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("emergency: [police]", "bad-value 1: `police` of `emergency` cannot be dialled"),
+        ("emergency: {prefixes: [0]}", "bad-value 1: `emergency` names no number"),
+        ("emergency: 112", "bad-value 1: `emergency` is a list of numbers"),
         ("limits: {actions_per_second: 0}", "bad-value 1: `actions_per_second` is a whole number from 1 to 1000000"),
         ("server:\n", "unknown-key 1: the configuration has no key `server`"),
         ("servers:\n a: {host: x, username: u, secret: env:S, prot: 1}", "unknown-key 2: server `a` has no key `prot`"),
@@ -161,3 +167,7 @@ def test_where_the_configuration_is_looked_for(tmp_path: Path, monkeypatch: pyte
     assert config.find(None, environ) == str(tmp_path / "xdg" / "amiflow" / "amiflow.yaml")
     (tmp_path / "amiflow.yaml").write_text("")
     assert config.find(None, environ) == "amiflow.yaml"
+
+
+def test_protected_numbers_may_be_a_bare_list() -> None:
+    assert parsed('emergency: ["110", 112]')[0].emergency == Numbers(frozenset({"110", "112"}))
