@@ -75,12 +75,14 @@ class ServerReady:
     """A server is logged in and ready to be used; the first time its `on start` flows begin.
 
     `ami_version` is the banner's ("11.0.0"); it decides whether C-escapes are undone. `restarted` is true where
-    Asterisk itself was restarted since the last time (its Uptime went back).
+    Asterisk itself was restarted since the last time (its Uptime went back). `unseen` is for how many seconds nothing
+    had come from it before, none the first time; the wall clock may have been set meanwhile.
     """
 
     server: str
     ami_version: str
     restarted: bool
+    unseen: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,12 @@ class Scribe:
                 text = f"{kind}: {reason}" if reason else f"{kind}: the connection broke before the answer came"
                 yield self._of_action(at, action_id, "unanswered", "warn", text)
                 self._close(action_id)
-            case ServerReady(server=server, ami_version=version, restarted=restarted):
+            case ServerReady(server=server, ami_version=version, restarted=restarted, unseen=unseen):
                 text = f"connected (manager interface {version or 'unknown'})"
                 text += ", Asterisk was restarted" if restarted else ""
                 yield of_run(at, "connected", "info", server, text, {})
                 if server in self._blind:
-                    yield self._gap(at, server)
+                    yield self._gap(at, server, unseen)
             case ServerLost(server=server, reason=reason, silent=silent):
                 self._blind.setdefault(server, at - silent)
                 yield of_run(at, "lost", "warn", server, reason, {"silent": silent})
@@ -173,8 +173,10 @@ class Scribe:
             case _:
                 assert_never(item)
 
-    def _gap(self, at: float, server: str) -> Row:
-        since = self._blind.pop(server)
+    def _gap(self, at: float, server: str, unseen: float | None = None) -> Row:
+        """A gap ends. It is as long as it was, whatever the wall clock has been set to meanwhile."""
+        since = min(self._blind.pop(server), at)
+        since = since if unseen is None else at - unseen
         level: Level = "info" if server in self._new else "warn"  # until it is connected to nothing is missed
         self._new.discard(server)
         text = f"no events were seen for {at - since:.3f} s"

@@ -179,8 +179,10 @@ class Book:
         last = "SELECT at FROM entry WHERE run IN (SELECT id FROM run WHERE servers = ?) ORDER BY id DESC LIMIT 1"
         found = db.execute(last, (json.dumps(self._about.servers),)).fetchone()
         if found is not None:
-            text = f"nothing is written of these servers for {self._began - found[0]:.3f} s"
-            yield of_run(self._began, "gap", "info", None, text, {"from": found[0], "to": self._began})
+            since = min(found[0], self._began)
+            text = f"nothing is written of these servers for {self._began - since:.3f} s"
+            text += ", or longer: the clock was set back" if since < found[0] else ""
+            yield of_run(self._began, "gap", "info", None, text, {"from": since, "to": self._began})
 
     def _the_run(self, db: sqlite3.Connection) -> int:
         """The run's number in this file, which may not be the one that it began with."""

@@ -313,8 +313,9 @@ class Loop:
             self._inputs.append((owner, item))
 
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
-        self._ledger.ready(peer.name, ready.ami_version, self._clock.now())
-        self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted)))
+        now = self._clock.now()
+        self._ledger.ready(peer.name, ready.ami_version, now)
+        self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted, peer.unseen(now))))
         peer.restarted = False
         self._log.server("info", peer.name, "ready", "ready: what happens from here on is seen")
         self._herald.ready()

@@ -87,6 +87,7 @@ class Peer:
         self.restarted = False
         self.times_ready = 0
         self.heard_at = 0.0
+        self._blind_since: float | None = None
         self.link: Link | None = None
         self._options = options
         self._session: Session | None = None
@@ -209,7 +210,13 @@ class Peer:
         self._ready_at, self.ready = now, True
         self.times_ready += 1
 
+    def unseen(self, now: float) -> float | None:
+        """For how many seconds nothing was seen of it, since it was ready before."""
+        return now - self._blind_since if self._blind_since is not None else None
+
     def _close(self, now: float, refused: bool) -> None:
+        if self.ready:
+            self._blind_since = self.heard_at
         if self.link:
             self.link.close()
         self.link = self._session = None

@@ -127,6 +127,22 @@ def test_a_gap_begins_when_the_server_was_last_heard() -> None:
     assert bench.rows[1].level == "info"
 
 
+def test_a_gap_is_as_long_as_it_was_though_the_wall_clock_was_set_back() -> None:
+    bench = Written(flow("f", on("A"), stop()))
+    bench.lose()
+    bench.now = -3600.0
+    _, row = bench.scribe.rows(START - 3590, None, fx.ServerReady("pbx", "11.0.0", False, 10.0), ())
+    assert json.loads(row.facts or "") == {"from": START - 3600, "to": START - 3590}
+    assert row.text == "no events were seen for 10.000 s"
+
+
+def test_a_gap_that_is_open_at_the_end_began_no_later_than_it_ends() -> None:
+    bench = Written(flow("f", on("A"), stop()))
+    bench.lose()
+    (last,) = bench.scribe.last(START - 3600)
+    assert last.text == "no events were seen for 0.000 s"
+
+
 def test_a_gap_that_is_open_at_the_end_is_written() -> None:
     bench = Written(flow("f", on("A"), stop()))
     bench.lose()

@@ -138,9 +138,12 @@ def test_the_loop_is_woken_for_a_promise(desk: Desk) -> None:
     assert journal.kept() == ["a1"]
 
 
-def test_a_second_run_goes_on_in_the_same_file_and_names_the_time_between(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("later", "words"), [(60.0, "60.000 s"), (-60.0, "0.000 s, or longer: the clock was set back")]
+)
+def test_a_second_run_goes_on_in_the_same_file_and_names_the_time_between(desk: Desk, later: float, words: str) -> None:
     desk.written("one")
-    desk.clock.at = 60.0
+    desk.clock.at += later
     journal = desk.begin("run2")
     say(journal, "two")
     journal.close(20)
@@ -148,7 +151,7 @@ def test_a_second_run_goes_on_in_the_same_file_and_names_the_time_between(desk: 
     assert desk.query("SELECT id, name FROM run") == [(1, "run1"), (2, "run2")]
     assert desk.query("SELECT count(*) FROM source") == [(1,)]
     gaps = desk.query("SELECT text FROM entry WHERE kind = 'gap' AND run = 2 AND server IS NULL")
-    assert gaps == [("nothing is written of these servers for 60.000 s",)]
+    assert gaps == [(f"nothing is written of these servers for {words}",)]
 
 
 def test_two_runs_write_to_one_file_at_once(desk: Desk) -> None:

@@ -82,5 +82,6 @@ def test_a_restart_is_known_by_the_time_of_booting_however_late_it_is_told(
     assert peer.ready == bool(late) and not peer.restarted
     connected.booted(uptime, 105.0)
     assert peer.ready and peer.restarted == restarted
+    assert peer.unseen(105.0) == 105.0  # since it was last heard, at the first login
     peer.cut()
     connected.far.close()

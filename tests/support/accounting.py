@@ -5,17 +5,20 @@ journal. What never does: amiflow's own reading of any of that: messages are spl
 
 An action is owed for each basic bridge of two. It is accounted for where its Redirect reached the PBX and its flow
 ended; where its flow ended as failed or stopped, which the recipe and the journal see; or where no flow began and one
-of its two events happened within a gap that the journal names. An event that a fault has altered on its way was never
-told to the run either, and no client can know: it is counted as garbled, and only where the fault alters bytes.
+of its two events happened within a gap that the journal names, or came when the run had been asked to end. An event
+that a fault has altered on its way was never told to the run either, and no client can know: it is counted as garbled,
+and only where the fault alters bytes.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from amiflow.engine.journal import Row
@@ -25,6 +28,7 @@ Headers: TypeAlias = dict[str, str]
 Story: TypeAlias = tuple[int, int | None, int | None]
 """Which run of amiflow, which of its plans, which run of a flow."""
 SLACK = 0.001  # seconds: epochs are rounded
+ON_ITS_WAY = 0.5  # seconds that an event may have been on its way when the run ended
 
 
 @dataclass
@@ -56,21 +60,23 @@ def messages(stream: bytes) -> list[bytes]:
 
 @dataclass
 class Books:
-    """All that the judgement is made from; times are epochs. `seen` are the events as they happened."""
+    """All that the judgement is made from, each thing with its time: seconds of one clock that nobody sets. `seen` are
+    the events as they happened, `rows` the journal's."""
 
     seen: Sequence[tuple[float, bytes]]
     lines: Sequence[Line]
-    rows: Sequence[Row]
+    rows: Sequence[tuple[float, Row]]
     alters: bool = False
     """Whether the fault alters bytes."""
 
     def __post_init__(self) -> None:
-        runs = accumulate(row.kind == "run-started" for row in self.rows)
-        self._told = [((run, row.machine, row.instance), row) for run, row in zip(runs, self.rows, strict=True)]
+        rows = [row for _, row in self.rows]
+        runs = accumulate(row.kind == "run-started" for row in rows)
+        self._told = [((run, row.machine, row.instance), row) for run, row in zip(runs, rows, strict=True)]
 
     def judge(self) -> Account:
         account = Account()
-        came = {raw for line in self.lines for raw in messages(line.stream("to client"))}
+        came = self._came()
         for bridge, events in self._bridges().items():
             fate = self._fate(bridge, events, came, account)
             account.fates[bridge] = fate
@@ -89,7 +95,7 @@ class Books:
                 found.setdefault(event["bridgeuniqueid"], []).append((at, raw))
         return {bridge: events[:2] for bridge, events in found.items() if len(events) > 1}
 
-    def _fate(self, bridge: str, events: list[tuple[float, bytes]], came: set[bytes], account: Account) -> str:
+    def _fate(self, bridge: str, events: list[tuple[float, bytes]], came: dict[bytes, float], account: Account) -> str:
         stories = self._stories(bridge)
         if not stories:
             return self._without_story(events, came)
@@ -103,12 +109,29 @@ class Books:
             account.faults.append(f"{bridge} failed without a reason")
         return word
 
-    def _without_story(self, events: list[tuple[float, bytes]], came: set[bytes]) -> str:
+    def _without_story(self, events: list[tuple[float, bytes]], came: dict[bytes, float]) -> str:
         if any(since - SLACK <= at <= until + SLACK for at, _ in events for since, until in self._gaps()):
             return "gap"
+        if any(came.get(raw, at + ON_ITS_WAY) >= self._stopped_at() - SLACK for at, raw in events):
+            return "after the end"
         if self.alters and any(raw not in came for _, raw in events):
             return "garbled"
         return "lost"
+
+    def _came(self) -> dict[bytes, float]:
+        """The messages that came to the client, and when each was whole."""
+        found: dict[bytes, float] = {}
+        for line in self.lines:
+            stream, passed = line.stream("to client"), line.passed["to client"]
+            ends = list(accumulate(len(data) for _, data in passed))
+            whole = accumulate(len(raw) + len(END) for raw in stream.split(END)[:-1])
+            for raw, end in zip(messages(stream), whole, strict=True):
+                found.setdefault(raw, passed[bisect_left(ends, end)][0])
+        return found
+
+    def _stopped_at(self) -> float:
+        """When the run was asked to end."""
+        return next((at for at, row in self.rows if row.kind == "stop-asked"), math.inf)
 
     def _stories(self, bridge: str) -> set[Story]:
         """The runs of flows that began with this bridge."""
@@ -116,8 +139,14 @@ class Books:
         return {story for story, row in self._told if row.kind == "event" and row.message and mark in row.message}
 
     def _gaps(self) -> list[tuple[float, float]]:
-        gaps = [json.loads(row.facts or "{}") for row in self.rows if row.kind == "gap"]
-        return [(gap["from"], gap["to"]) for gap in gaps]
+        """The wall clock may have been set within a gap: one of a server ends with its row and is as long as it says,
+        one between two runs is from the row before."""
+        found = []
+        for (before, _), (at, row) in pairwise([(0.0, self.rows[0][1]), *self.rows]):
+            gap = json.loads(row.facts or "{}") if row.kind == "gap" else None
+            if gap is not None:
+                found.append((before if row.server is None else at - (gap["to"] - gap["from"]), at))
+        return found
 
     def _redirects(self, streams: Iterable[bytes]) -> list[Headers]:
         found = [headers(raw) for stream in streams for raw in messages(b"\r\n" + stream)]
@@ -139,10 +168,10 @@ class Books:
 
     def _look_through(self, account: Account) -> None:
         """Whatever the journal began, it ends."""
-        begun = {row.action for row in self.rows if row.kind == "action"}
-        ended = {row.action for row in self.rows if row.kind in ("answer", "unanswered", "withdrawn")}
+        begun = {row.action for _, row in self.rows if row.kind == "action"}
+        ended = {row.action for _, row in self.rows if row.kind in ("answer", "unanswered", "withdrawn")}
         account.faults += [f"action {one} has no end in the journal" for one in begun - ended]
-        flows = Counter(row.kind for row in self.rows)
+        flows = Counter(row.kind for _, row in self.rows)
         if flows["flow-started"] != flows["flow-ended"]:
             account.faults.append(f"{flows['flow-started']} flows began, {flows['flow-ended']} ended")
         if flows["lost"] > flows["gap"]:

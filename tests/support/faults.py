@@ -54,11 +54,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """After so many bytes nobody reads more than `size` bytes at once."""
+    """After so many bytes nobody reads more than `size` bytes at once, nor sooner than `pause` after the last."""
 
     direction: Direction
     at: int
     size: int
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +138,24 @@ class Line:
         """What the receiver reads now, at one go; empty where there is nothing."""
         due, fault = self._due[direction], self._fault
         found = bytearray()
-        size = fault.size if isinstance(fault, Pieces) and fault.direction == direction else None
-        while due and due[0][0] <= now and not (size and found):
-            when, data = due.popleft()
-            if size and len(data) > size and self._is_behind(direction):
-                due.appendleft((when, data[size:]))
-                data = data[:size]
+        in_pieces = isinstance(fault, Pieces) and fault.direction == direction
+        while due and due[0][0] <= now and not (in_pieces and found):
+            _, data = due.popleft()
             found += data
+            if isinstance(fault, Pieces) and in_pieces:
+                del found[fault.size :]
+                self._put_off(direction, data[fault.size :], now + fault.pause)
         if found:
             self.passed[direction].append((now, bytes(found)))
         return bytes(found)
+
+    def _put_off(self, direction: Direction, rest: bytes, until: float) -> None:
+        """What is left of a piece, and all behind it, is not due before that time."""
+        due = self._due[direction]
+        if rest:
+            due.appendleft((until, rest))
+        for number, (when, data) in enumerate(due):
+            due[number] = (max(when, until), data)
 
     def deadline(self) -> float | None:
         """When something that is held becomes due."""
@@ -155,10 +164,6 @@ class Line:
     def stream(self, direction: Direction) -> bytes:
         """All that the receiver read."""
         return b"".join(data for _, data in self.passed[direction])
-
-    def _is_behind(self, direction: Direction) -> bool:
-        assert self._fault is not None
-        return sum(len(data) for _, data in self.passed[direction]) >= self._fault.at
 
     def _enqueue(self, direction: Direction, data: bytes, due: float) -> None:
         if data and not self._silent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +17,7 @@ from support.accounting import Account, Books
 from support.fault_table import Told
 from support.faults import DIRECTIONS, END, Corrupt, Direction, Fault
 from support.recipes import plan_of
-from support.world import START, VirtualPbx, World
+from support.world import VirtualPbx, World
 
 RECIPE = "recipes/both_legs_to_conference.flow"
 SECOND_CALL, STOP = 60.0, 75.0
@@ -51,6 +51,11 @@ class Ordeal:
     fates: tuple[str, ...]
 
     @property
+    def ended_in_order(self) -> bool:
+        """It was stopped by a signal, and left nothing open."""
+        return self.status in (0, 130) and not self.account.faults
+
+    @property
     def survived(self) -> bool:
         """It went on, moved the second call, and its books are in order. Where a fault alters bytes, the request to
         filter events may have become another one, so that the second call is not moved either."""
@@ -76,8 +81,7 @@ def through(world: World, fault: object) -> Ordeal:
     except Exception:
         world.lines.append(traceback.format_exc())
         status = 3
-    seen = [(START + at, raw) for at, raw in pbx.seen]
-    account = Books(seen, pbx.lines, world.journal.rows, isinstance(fault, Corrupt)).judge()
+    account = Books(pbx.seen, pbx.lines, world.journal.rows, isinstance(fault, Corrupt)).judge()
     return Ordeal(fault, account, status, tuple(world.lines), tuple(account.fates.values()))
 
 
@@ -106,14 +110,16 @@ def messages_at() -> list[int]:
     return [0, *(found.end() for found in re.finditer(re.escape(END), stream) if found.end() < len(stream))]
 
 
-def count(name: str, ordeals: Sequence[Ordeal], faults: Told) -> None:
+def count(
+    name: str, ordeals: Sequence[Ordeal], faults: Told, survived: Callable[[Ordeal], bool] = lambda one: one.survived
+) -> None:
     """A row of the table. Raises AssertionError with the first that are not as they ought to be."""
     faults(
         name,
         injected=len(ordeals),
-        survived=sum(one.survived for one in ordeals),
+        survived=sum(map(survived, ordeals)),
         lost=sum(len(one.account.lost) for one in ordeals),
         twice=sum(len(one.account.twice) for one in ordeals),
     )
-    bad = [one for one in ordeals if not one.survived or not one.account.is_clean]
+    bad = [one for one in ordeals if not survived(one) or not one.account.is_clean]
     assert not bad, "\n".join([f"{len(bad)} of {len(ordeals)}:", *map(str, bad[:3])])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,26 +152,35 @@ class VirtualPbx:
 
 
 class MemoryJournal:
-    """The journal's rows in a list; one for all runs of a world."""
+    """The journal's rows in a list, each with its time by the clock that nobody sets; one for all runs of a world."""
 
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, clock: VirtualClock) -> None:
+        self.rows: list[tuple[float, Row]] = []
         self.lost = 0
+        self._clock = clock
         self._scribe: Scribe | None = None
         self._promised: list[str] = []
         self.poke: Callable[[], None] = lambda: None
 
-    def begin(self, about: About, at: float) -> None:
+    def begin(self, about: About) -> None:
         """A run begins; what is between it and the one before is a gap, as `live.journal_db` has it."""
+        at = self._clock.wall()
         if self.rows:
-            facts = {"from": self.rows[-1].at, "to": at}
-            self.rows.append(of_run(at, "gap", "info", None, "nothing is written of these servers", facts))
-        self.rows.append(of_run(at, "run-started", "info", None, "the run begins", {}))
+            self._write([of_run(at, "gap", "info", None, "nothing is written of these servers", {"to": at})])
+        self._write([of_run(at, "run-started", "info", None, "the run begins", {})])
         self._scribe = Scribe(about.sources, about.servers, at)
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
         assert self._scribe is not None
-        self.rows += self._scribe.rows(at, machine, item, effects)
+        self._write(self._scribe.rows(at, machine, item, effects))
+
+    def end(self) -> None:
+        """The run is over."""
+        assert self._scribe is not None
+        self._write(self._scribe.last(self._clock.wall()))
+
+    def _write(self, rows: Iterable[Row]) -> None:
+        self.rows += [(self._clock.at, row) for row in rows]
 
     def promise(self, action_id: str) -> None:
         self._promised.append(action_id)
@@ -184,24 +193,22 @@ class MemoryJournal:
     def complaints(self) -> list[str]:
         return []
 
-    def end(self, at: float) -> None:
-        assert self._scribe is not None
-        self.rows += self._scribe.last(at)
-
 
 class World:
-    """One run, and whatever befalls it, up to the signal `stop` at `stop_at`."""
+    """One run, and whatever befalls it, up to the signals `stop`: the first comes at `stop_at` or at the loop's turn
+    `stop_turn`, each further one at the turn after."""
 
     def __init__(
         self,
         plans: Sequence[Plan],
         pbxs: dict[str, VirtualPbx],
         stop_at: float,
-        stop: signal.Signals = signal.SIGTERM,
+        stop: Sequence[signal.Signals] = (signal.SIGTERM,),
+        stop_turn: int = MOST_TURNS,
         times: Timeouts = TIMES,
     ) -> None:
         self.clock = VirtualClock()
-        self.journal = MemoryJournal()
+        self.journal = MemoryJournal(self.clock)
         self.lines: list[str] = []
         self.pbxs = pbxs
         self.starts = 0
@@ -209,10 +216,11 @@ class World:
         """When the wall clock is set, and by how much."""
         self._plans = plans
         self._stop_at = stop_at
-        self._signals = [stop]
+        self._stop_turn = stop_turn
+        self._signals = list(stop)
         self._times = times
         self._finished: list[Finished[Any]] = []
-        self._turns = 0
+        self.turns = 0
 
     def run(self) -> int:
         """Run to the end; one that cannot begin is started again, as a service manager does. Returns the status."""
@@ -252,12 +260,12 @@ class World:
 
     @contextmanager
     def _writing(self, keep: object, about: About, clock: object, log: object, poke: object) -> Iterator[MemoryJournal]:
-        self.journal.begin(about, self.clock.wall())
+        self.journal.begin(about)
         self.journal.poke = lambda: self.poke(JOURNAL)
         try:
             yield self.journal
         finally:
-            self.journal.end(self.clock.wall())
+            self.journal.end()
 
     # --- the wake-up pair ---------------------------------------------------------------------------------------------
 
@@ -278,8 +286,8 @@ class World:
     def take(self) -> tuple[list[int], list[Finished[Any]]]:
         finished, self._finished = self._finished, []
         signals: list[int] = []
-        if self._signals and self.clock.at >= self._stop_at:
-            signals.append(self._signals.pop())
+        if self._is_stopped:
+            signals.append(self._signals.pop(0))
         return signals, finished
 
     def close(self) -> None:
@@ -289,14 +297,19 @@ class World:
 
     @property
     def readable(self) -> bool:
-        return bool(self._finished) or (bool(self._signals) and self.clock.at >= self._stop_at)
+        return bool(self._finished) or self._is_stopped
+
+    @property
+    def _is_stopped(self) -> bool:
+        """Whether a signal is there to be taken."""
+        return bool(self._signals) and (self.clock.at >= self._stop_at or self.turns >= self._stop_turn)
 
     def _select(
         self, watched: Sequence[Any], writing: Sequence[Any], _: object, timeout: float | None
     ) -> tuple[list[Any], Sequence[Any], list[Any]]:
         """As `select.select`, with time that passes where nothing is to be done."""
-        self._turns += 1
-        assert self._turns < MOST_TURNS, "the loop turns without end"
+        self.turns += 1
+        assert self.turns < MOST_TURNS, "the loop turns without end"
         until = None if timeout is None else self.clock.at + timeout
         while True:
             for pbx in self.pbxs.values():
