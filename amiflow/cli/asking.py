@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from amiflow.cli.paths import FILE
 from amiflow.live import caller
 from amiflow.live.problems import Trouble
 
@@ -22,7 +23,10 @@ _PATIENCE = 10.0
 def control_option(command: Command) -> Command:
     """`--control`."""
     return click.option(
-        "--control", metavar="PATH", help="The run's control socket; default: that of the one run that goes on."
+        "--control",
+        metavar="PATH",
+        type=FILE,
+        help="The run's control socket; default: that of the one run that goes on.",
     )(command)
 
 

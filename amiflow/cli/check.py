@@ -9,6 +9,7 @@ import click
 
 from amiflow.cli.compiling import asterisk_version, compile_file, compile_source
 from amiflow.cli.files import expand, write
+from amiflow.cli.paths import FILE
 from amiflow.cli.recipes import Loaded
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
@@ -23,7 +24,7 @@ _ROUNDS = 20
 
 
 @click.command()
-@click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
+@click.argument("paths", metavar="FILE|DIR...", type=FILE, nargs=-1, required=True)
 @click.option(
     "--format",
     "how",
@@ -34,7 +35,9 @@ _ROUNDS = 20
 @click.option("--deny", type=click.Choice(["warnings"]), help="Exit with 1 for warnings too.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended beyond doubt, and write the recipe.")
 @click.option("--asterisk", metavar="VERSION", callback=asterisk_version, help="Check for one version, such as 16.")
-@click.option("--config", "config_path", metavar="FILE", help="Check that the recipes can be run with it, too.")
+@click.option(
+    "--config", "config_path", metavar="FILE", type=FILE, help="Check that the recipes can be run with it, too."
+)
 @click.pass_obj
 def command(
     mask: Mask,

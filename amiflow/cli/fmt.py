@@ -10,6 +10,7 @@ import click
 
 from amiflow.cli.compiling import grammar
 from amiflow.cli.files import expand, read, write
+from amiflow.cli.paths import FILE
 from amiflow.cli.terminal import say, show
 from amiflow.live.problems import Trouble
 from amiflow.report.source import Source
@@ -20,7 +21,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @click.command()
-@click.argument("paths", metavar="[FILE|DIR|-]...", nargs=-1)
+@click.argument("paths", metavar="[FILE|DIR|-]...", type=FILE, nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing: show what would change, and exit with 1 if anything would.")
 def command(paths: tuple[str, ...], check: bool) -> int:
     """Put recipes, or all recipes (*.flow) of folders, into the house's layout.

@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from amiflow.cli.entries import as_json, as_text
+from amiflow.cli.paths import FILE
 from amiflow.cli.setup import config_option, configuration, journal_path
 from amiflow.live.document import seconds
 from amiflow.live.journal_reader import Choice, reading
@@ -34,7 +35,9 @@ class Since(click.ParamType[float]):
 
 @click.command()
 @config_option
-@click.option("--journal", metavar="FILE", help="Default: the configuration's, else that of this user's runs.")
+@click.option(
+    "--journal", metavar="FILE", type=FILE, help="Default: the configuration's, else that of this user's runs."
+)
 @click.option("--flow", metavar="NAME", help="Only what concerns this flow.")
 @click.option("--channel", metavar="NAME", help="Only runs of flows in which this channel was named (* for any text).")
 @click.option("--since", type=Since(), metavar="TIME", help="Only from here on: 1h30m (ago), 2026-03-02T07:59.")

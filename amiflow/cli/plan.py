@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from amiflow.cli.paths import FILE
 from amiflow.cli.recipes import Faulty, plans
 from amiflow.plan.manager_conf import manager_conf as account
 from amiflow.plan.show import show
@@ -11,7 +12,7 @@ from amiflow.plan.store import dump
 
 
 @click.command()
-@click.argument("path", metavar="FILE")
+@click.argument("path", metavar="FILE", type=FILE)
 @click.option(
     "--json", "as_json", is_flag=True, help="The whole plan, which `amiflow run` takes in place of the recipe."
 )

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from amiflow.cli.paths import FILE
 from amiflow.cli.setup import Where, config_option, configuration, logging_to_stdout, server_options, servers
 from amiflow.live.clock import SystemClock
 from amiflow.live.problems import Trouble
@@ -17,7 +18,9 @@ from amiflow.live.secrets import Mask
 @click.command()
 @server_options
 @config_option
-@click.option("-o", "--output", metavar="CAPTURE", required=True, help="The file to write; it must not exist yet.")
+@click.option(
+    "-o", "--output", metavar="CAPTURE", type=FILE, required=True, help="The file to write; it must not exist yet."
+)
 @click.pass_obj
 def command(mask: Mask, /, config_path: str | None, output: str, **where: object) -> int:
     """Log in to a server and record every event that the account may read, until stopped by ^C.

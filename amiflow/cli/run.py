@@ -12,6 +12,7 @@ import click
 
 from amiflow.cli.files import expand
 from amiflow.cli.jobs import Values, jobs
+from amiflow.cli.paths import FILE, FOLDER
 from amiflow.cli.recipes import Faulty, Loaded, plans
 from amiflow.cli.setup import Where, config_option, configuration, keep, logging_to_stdout, server_options, servers
 from amiflow.cli.terminal import say, show
@@ -81,25 +82,34 @@ def _allowances(_context: click.Context, _option: click.Parameter, names: tuple[
 
 
 @click.command()
-@click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
+@click.argument("paths", metavar="FILE|DIR...", type=FILE, nargs=-1, required=True)
 @server_options
 @config_option
 @click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="A param of the recipe.")
-@click.option("--params", "params_file", metavar="FILE", help="Params from a YAML file.")
-@click.option("--root", metavar="DIR", help="Where tables are; default: the recipe's folder.")
+@click.option("--params", "params_file", metavar="FILE", type=FILE, help="Params from a YAML file.")
+@click.option("--root", metavar="DIR", type=FOLDER, help="Where tables are; default: the recipe's folder.")
 @click.option(
     "--allow", metavar="WHAT", multiple=True, callback=_allowances, help="http:HOST, exec:PATH or append:FILE."
 )
-@click.option("--control", metavar="PATH", help="The run's control socket; default: one of its own, found by itself.")
+@click.option(
+    "--control", metavar="PATH", type=FILE, help="The run's control socket; default: one of its own, found by itself."
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; connect to nothing.")
-@click.option("--events", metavar="CAPTURE", help="With --dry-run: play a recording, and print what would be sent.")
+@click.option(
+    "--events", metavar="CAPTURE", type=FILE, help="With --dry-run: play a recording, and print what would be sent."
+)
 @click.option("--shadow", is_flag=True, help="Watch the live server and decide, but send only what merely reads.")
 @click.option("--simulate", is_flag=True, help="Run on the embedded simulated PBX.")
-@click.option("--scenario", metavar="FILE", help="With --simulate: what the PBX has, and which calls come when.")
+@click.option(
+    "--scenario", metavar="FILE", type=FILE, help="With --simulate: what the PBX has, and which calls come when."
+)
 @click.option("--log-format", type=click.Choice(LOG_FORMATS), help="Default: the configuration's, else text.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every detail.")
 @click.option(
-    "--journal", metavar="FILE", help="The journal's file, see `amiflow log`; the default depends on the user."
+    "--journal",
+    metavar="FILE",
+    type=FILE,
+    help="The journal's file, see `amiflow log`; the default depends on the user.",
 )
 @click.option("--no-journal", is_flag=True, help="Write no journal.")
 @click.option("--no-pushdown", is_flag=True, help="Have the servers send every event; what is sent stays the same.")

@@ -13,14 +13,15 @@ from string import Template
 
 import click
 
+from amiflow.cli.paths import FILE
 from amiflow.live.problems import Trouble
 
 _TEMPLATE = Path(__file__).with_name("data") / "amiflow.service"
 
 
 @click.command()
-@click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
-@click.option("--config", metavar="FILE", default="/etc/amiflow/amiflow.yaml", show_default=True)
+@click.argument("paths", metavar="FILE|DIR...", type=FILE, nargs=-1, required=True)
+@click.option("--config", metavar="FILE", type=FILE, default="/etc/amiflow/amiflow.yaml", show_default=True)
 @click.option("--user", metavar="NAME", help="An account that exists; default: one that systemd makes for the time.")
 def command(paths: tuple[str, ...], config: str, user: str | None) -> int:
     """Print a unit file that runs these recipes as a service.

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from amiflow.cli.paths import FILE
 from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
@@ -60,7 +61,9 @@ def server_options(command: Command) -> Command:
             click.option("--host", help="The server's name or address, in place of the configured one."),
             click.option("--port", type=click.IntRange(1, 65535), help=f"Default {PORT}, with TLS {TLS_PORT}."),
             click.option("--username", help="The account in manager.conf."),
-            click.option("--secret-file", metavar="FILE", help="A file whose first line is the account's secret."),
+            click.option(
+                "--secret-file", metavar="FILE", type=FILE, help="A file whose first line is the account's secret."
+            ),
             click.option("--tls", is_flag=True, help="Connect over TLS, the certificate verified."),
         )
     ):
@@ -74,6 +77,7 @@ def config_option(command: Command) -> Command:
         "--config",
         "config_path",
         metavar="FILE",
+        type=FILE,
         help="Default: the first of ./amiflow.yaml, ~/.config/amiflow/amiflow.yaml, /etc/amiflow/amiflow.yaml.",
     )(command)
 

@@ -6,13 +6,14 @@ import signal
 
 import click
 
+from amiflow.cli.paths import FILE
 from amiflow.cli.terminal import say
 from amiflow.live.simulate import load_scenario, serve
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=5038, show_default=True, help="0 takes any free one.")
-@click.option("--scenario", metavar="FILE", help="What the PBX has, and which calls come when.")
+@click.option("--scenario", metavar="FILE", type=FILE, help="What the PBX has, and which calls come when.")
 def command(port: int, scenario: str | None) -> int:
     """Serve a simulated PBX on 127.0.0.1 until stopped by ^C.
 

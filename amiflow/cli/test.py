@@ -8,6 +8,7 @@ import click
 
 from amiflow.cli.compiling import catalogue, compile_file
 from amiflow.cli.files import expand
+from amiflow.cli.paths import FILE
 from amiflow.cli.reports import Tested, covered_text, json_report, junit_report
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
@@ -32,7 +33,7 @@ class Asked:
 
 
 @click.command()
-@click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
+@click.argument("paths", metavar="FILE|DIR...", type=FILE, nargs=-1, required=True)
 @click.option("-v", "--verbose", is_flag=True, help="Name every test, and show what happened in it.")
 @click.option("-k", "name", metavar="NAME", help="Only tests with this in their names, in any case.")
 @click.option("--coverage", "covered", is_flag=True, help="Tell which flows, steps and branches the tests reached.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from amiflow.cli.entries import as_json, moment, words
+from amiflow.cli.paths import FILE
 from amiflow.cli.setup import config_option, configuration, journal_path
 from amiflow.live.journal_reader import Entry, Reader, reading
 from amiflow.live.narrator import written
@@ -20,7 +21,9 @@ _HELP = "`amiflow log` shows ids, such as transfer#12.3: `amiflow trace 12.3`"
 @click.command()
 @click.argument("word", metavar="ID")
 @config_option
-@click.option("--journal", metavar="FILE", help="Default: the configuration's, else that of this user's runs.")
+@click.option(
+    "--journal", metavar="FILE", type=FILE, help="Default: the configuration's, else that of this user's runs."
+)
 @click.option("--json", "in_json", is_flag=True, help="A JSON object a line, with everything that is known.")
 @click.pass_obj
 def command(mask: Mask, /, word: str, config_path: str | None, journal: str | None, in_json: bool) -> int:

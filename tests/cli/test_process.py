@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,38 @@ def test_a_simulated_pbx_serves_any_client_until_stopped(number: int, status: in
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (status, "")
+
+
+COMPLETES = """\
+eval "$(amiflow completion bash)"
+compopt() { echo "compopt $2"; }
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_amiflow_completion amiflow
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("ru",), ["run"]),
+        (("run", "--sec"), ["--secret-file"]),
+        (("run", "--log-format", ""), ["text", "json"]),
+        (("check", ""), ["compopt default"]),
+        (("run", "r.flow", "--config", ""), ["compopt default"]),
+        (("run", "r.flow", "--root", ""), ["compopt dirnames"]),
+    ],
+)
+def test_bash_completes_commands_options_choices_and_files(words: tuple[str, ...], found: list[str]) -> None:
+    command = Path("bin/amiflow")
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{ENTRY}" "$@"\n')
+    command.chmod(0o755)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{command.parent.resolve()}:{os.environ['PATH']}"}
+    line = ["bash", "-c", COMPLETES, "bash", "amiflow", *words]
+    done = subprocess.run(line, text=True, capture_output=True, timeout=60, env=environ, check=True)
+    assert done.stdout.split("\n")[: len(found)] == found and done.stderr == ""
 
 
 ASKS = """
