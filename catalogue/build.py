@@ -290,6 +290,8 @@ class Catalogue:
         entry: Facts = {"headers": self.keys(self.united("actions", name)), "privileges": grants}
         if found := self.list_of(name):
             entry["list"] = found
+        elif name in overlay["sometimes"]:
+            entry["list"] = listed(overlay["sometimes"][name]) | {"announced": True}
         if said.get("response"):
             entry["response"] = self.keys(overlaid(Rules(overlay, "events"), {}, said["response"]))
         entry |= {"reads": True} if name in overlay["reads"].split() else {}

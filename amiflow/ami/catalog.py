@@ -76,10 +76,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """What answers a list action: the names of its rows' events and of the event that ends it ("" if none does)."""
+    """What answers a list action: the names of its rows' events and of the event that ends it ("" if none does).
+    `announced`: some requests get a list, others none; where there is one, its response says so in every version."""
 
     rows: tuple[str, ...]
     end: str
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ class Catalog:
             headers,
             _newest(grants),
             grants,
-            list=List(tuple(rows["rows"]), rows["end"]) if rows else None,
+            list=List(tuple(rows["rows"]), rows["end"], rows.get("announced", False)) if rows else None,
             causes=tuple(facts.pop("causes", ())),
             aims=tuple(facts.pop("aims", ())),
             one_of=tuple(map(tuple, facts.pop("one_of", ()))),

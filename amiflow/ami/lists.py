@@ -22,14 +22,16 @@ _GIVEN_UP = 100
 @dataclass(frozen=True, slots=True)
 class ListShape:
     """How an action's event list looks: the events of its rows, and the one that ends it. `end` is empty where a
-    single row is all that comes (`FAXSession`); `rows` is empty where they are not known."""
+    single row is all that comes (`FAXSession`); `rows` is empty where they are not known. One that is `announced` is
+    there only where the response says `EventList: start`, on old servers too (`Hangup` with a regular expression)."""
 
     rows: frozenset[str]
     end: str
+    announced: bool = False
 
     @classmethod
-    def of(cls, rows: Iterable[str], end: str) -> ListShape:
-        return cls(frozenset(row.casefold() for row in rows), end.casefold())
+    def of(cls, rows: Iterable[str], end: str, announced: bool = False) -> ListShape:
+        return cls(frozenset(row.casefold() for row in rows), end.casefold(), announced)
 
 
 @dataclass(slots=True)

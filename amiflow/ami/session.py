@@ -402,7 +402,9 @@ class Session:
         if (response.get("EventList") or "").casefold() == "start":
             return True
         shape = pending.shape
-        return shape is not None and (not shape.end or not marks_lists(self.ami_version))
+        if shape is None or shape.announced:
+            return False
+        return not shape.end or not marks_lists(self.ami_version)
 
     def _on_row(self, message: Message, listing: Listing, was_open: bool) -> None:
         if not was_open:

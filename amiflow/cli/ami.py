@@ -55,7 +55,8 @@ def _action(action: Action) -> Iterator[str]:
     yield from _classes("write", action.privileges_by_version, "one of")
     yield f"  {'merely reads' if action.reads else 'changes something'}"
     if action.list is not None:
-        yield f"  answers with a list of {', '.join(action.list.rows)}; its end: {action.list.end or 'none'}"
+        which = "some requests " if action.list.announced else ""
+        yield f"  answers {which}with a list of {', '.join(action.list.rows)}; its end: {action.list.end or 'none'}"
     if action.causes:
         yield f"  causes {', '.join(action.causes)}"
     if action.one_of:

@@ -200,7 +200,7 @@ class _Steps:
                 handler=None if target is None else model.Handler(at(target), error),
                 reads=known is not None and known.reads,
                 awaits_call=awaits,
-                event_list=model.EventList(rows.rows, rows.end) if rows is not None else None,
+                event_list=model.EventList(rows.rows, rows.end, rows.announced) if rows is not None else None,
                 privileges=known.privileges if known is not None else (),
                 span=span,
             )

@@ -228,7 +228,8 @@ class Peer:
         """Hand an action to the session."""
         if not self._session or not self.ready:
             return Refusal("unsent", "not connected")
-        shape = ListShape.of(send.event_list.rows, send.event_list.end) if send.event_list else None
+        listed = send.event_list
+        shape = ListShape.of(listed.rows, listed.end, listed.announced) if listed else None
         try:
             events = self._session.submit(send.action_id, send.headers, now, max(0.0, send.until - now), shape)
         except LocalError as error:

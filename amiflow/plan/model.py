@@ -51,10 +51,11 @@ class Retry:
 @dataclass(frozen=True, slots=True)
 class EventList:
     """How an action's event list is known: the names of its rows, and of the event that ends it (Asterisk before 13.2
-    has no `EventList` header on most lists)."""
+    has no `EventList` header on most lists). One that is `announced` is there only where the response says so."""
 
     rows: tuple[str, ...]
     end: str
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,9 @@ def _about_event(event: Event) -> str:
 def _about_action(action: Action) -> str:
     words = [f"Write: {' or '.join(action.privileges) or 'any account'}."]
     words += ["Merely reads."] if action.reads else []
-    words += [f"Answers with a list of {', '.join(action.list.rows)}."] if action.list else []
+    if action.list:
+        which = "some requests " if action.list.announced else ""
+        words.append(f"Answers {which}with a list of {', '.join(action.list.rows)}.")
     words += [f"Not for recipes: {action.refused}."] if action.refused else []
     return " ".join([*words, *_versions(action.since, action.until)])
 

@@ -420,6 +420,21 @@ def test_a_new_server_that_announces_no_list_sends_none() -> None:
     assert kinds(client.hears(answer(action_id))) == ["Answered"]
 
 
+@pytest.mark.parametrize("banner", [MODERN, b"Asterisk Call Manager/1.3\r\n", b"Asterisk Call Manager/1.1\r\n"])
+def test_a_list_that_only_some_requests_get_is_there_where_it_is_announced(banner: bytes) -> None:
+    shape = ListShape.of(("ChannelHungup",), "ChannelsHungupListComplete", announced=True)
+    client = ready(banner)
+    one = client.asks(1, "Hangup", shape=shape)
+    [alone] = client.hears(answer(one, "Message: Channel Hungup"))
+    assert isinstance(alone, Answered) and alone.rows == ()
+    many = client.asks(2, "Hangup", shape=shape)
+    assert client.hears(answer(many, "EventList: start", "Message: Channels hung up will follow")) == []
+    [listed] = client.hears(
+        row("ChannelHungup", many, "Channel: a"), row("ChannelsHungupListComplete", many, "EventList: Complete")
+    )
+    assert isinstance(listed, Answered) and names(listed.rows) == ["ChannelHungup"]
+
+
 def test_an_error_is_the_whole_answer_even_after_the_list_began() -> None:
     client = ready()
     action_id = client.asks(1, "ConfbridgeList", shape=QUEUES)

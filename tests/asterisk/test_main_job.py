@@ -351,3 +351,101 @@ def test_quotes_in_a_variable_and_odd_headers_of_a_userevent(
         quoted = robot.wait("log", "quoted ")[0]["text"]
         assert quoted == "quoted " + variable.replace("\\\\", "\0").replace("\\", "").replace("\0", "\\")
         assert '"' in quoted
+
+
+# --- 8. lists and commands --------------------------------------------------------------------------------------------
+
+
+def test_lists_empty_lists_and_lists_of_some_requests(
+    connect: Connect, recipe: Callable[[str], str], judge: PlainAmi, bridged_call: MakeCall
+) -> None:
+    path = recipe(
+        """\
+        flow lists on start {
+          let c = CoreShowChannels { }
+          log "channels ${sort([r.Channel for r in c.rows])}"
+          let q = QueueStatus { Queue: "support" }
+          log "queues ${[p.Queue for p in q.QueueParams]} members ${[m.Location for m in q.QueueMember]}"
+          ConfbridgeList { Conference: "681" } or as e { log "empty room: ${e.kind}, ${e.Message}" }
+          let p = PJSIPShowEndpoints { }
+          log "endpoints ${sort([e.ObjectName for e in p.rows])}"
+          let h = Hangup { Channel: "/^Local\\\\/800@default/" }
+          log "hung up ${sort([r.Channel for r in h.rows])}"
+        }
+        """
+    )
+    call = bridged_call()
+    there = sorted(one.Channel for one in judge.listing("CoreShowChannels"))
+    with run(path, *connect()) as robot:
+        assert robot.end(None) == 0, robot.story()
+        assert [line["text"] for line in robot.seen("log")] == [
+            f"channels [{', '.join(there)}]",
+            "queues [support] members [Local/1234@default]",
+            "empty room: error, No active conferences.",
+            "endpoints [callee, caller]",
+            f"hung up [{', '.join(name for name in there if name.startswith('Local/800@'))}]",
+        ]
+    for channel in call.channels:
+        judge.wait("Hangup", Channel=channel)
+
+
+def test_the_output_of_commands_and_the_words_of_an_unknown_one(
+    asterisk: AsteriskServer, connect: Connect, recipe: Callable[[str], str]
+) -> None:
+    path = recipe(
+        """\
+        flow commands on start {
+          let r = Command { Command: "core show version" }
+          log "${len(all(r, "Output"))}: ${r.Output}"
+          Command { Command: "no such thing" } or as e { log "${e.kind}: ${e.Message}" }
+        }
+        """
+    )
+    with run(path, *connect()) as robot:
+        assert robot.end(None) == 0, robot.story()
+        version, unknown = (line["text"] for line in robot.seen("log"))
+    assert version.startswith(f"1: Asterisk {asterisk.version} built by ")
+    assert unknown.startswith("error: No such command 'no such thing'")
+
+
+# --- 9. what can be sent ----------------------------------------------------------------------------------------------
+
+
+def test_the_longest_line_arrives_whole_and_a_longer_one_is_not_sent(
+    connect: Connect, recipe: Callable[[str], str], judge: PlainAmi
+) -> None:
+    path = recipe(
+        """\
+        param name: text
+        flow longest on start {
+          UserEvent { UserEvent: "Long" N: name }
+          UserEvent { UserEvent: "Long" N: "${name}x" } or as e { log "${e.kind}: ${e.Message}" }
+        }
+        """
+    )
+    name = "x" * 1018  # with `N: ` a line of 1021 bytes
+    with run(path, "--param", f"name={name}", *connect()) as robot:
+        assert robot.end(None) == 0, robot.story()
+        assert [line["text"] for line in robot.seen("log")] == [
+            "failed: the line of `N` has 1022 bytes; Asterisk reads 1021"
+        ]
+    judge.wait("UserEvent", UserEvent="Long", N=name)
+    judge.action("Ping")
+    assert len(judge.seen("UserEvent", UserEvent="Long")) == 1
+
+
+def test_many_outstanding_actions_each_get_their_own_answer(connect: Connect, recipe: Callable[[str], str]) -> None:
+    path = recipe(
+        """\
+        flow many on start {
+          for n in split("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20", " ") parallel max 20 {
+            Setvar { Variable: "MANY${n}" Value: "value ${n}" }
+            let r = Getvar { Variable: "MANY${n}" }
+            if r.Value != "value ${n}" { fail "${n} got ${r.Value}" }
+          }
+        }
+        """
+    )
+    with run(path, *connect(outstanding="8")) as robot:
+        assert robot.end(None) == 0, robot.story()
+        assert sent(robot, "Setvar") == sent(robot, "Getvar") == 20
