@@ -45,9 +45,8 @@ class Message:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        key, _, value = raw.partition(b"\r\n")[0].partition(b":")
-        self.kind = _FIRST.get(key.lower(), "other")
-        self.name = to_text(value[1:] if value.startswith(b" ") else value)
+        end = raw.find(b"\r\n")
+        self.kind, self.name = _first_line(raw if end < 0 else raw[:end])
         self._values = None
 
     @classmethod
@@ -98,6 +97,12 @@ def _sought(header: str) -> tuple[int, bytes, bytes, bytes]:
     name = to_bytes(header)
     lower = name.lower()
     return len(name), lower, b"\r\n" + name + b": ", b"\r\n" + lower + b":" if header and header.isascii() else b""
+
+
+@lru_cache(maxsize=1024)  # those of the events that are wanted, and of responses, again and again
+def _first_line(line: bytes) -> tuple[Kind, str]:
+    key, _, value = line.partition(b":")
+    return _FIRST.get(key.lower(), "other"), to_text(value[1:] if value.startswith(b" ") else value)
 
 
 def _split(line: bytes) -> tuple[str, str]:

@@ -143,6 +143,7 @@ class Session:
             State.READY: self._on_message,
             State.LEAVING: self._on_message,
         }
+        self._handle: Callable[[Message, float], None] = self._before_banner
 
     def receive(self, data: bytes, now: float) -> list[SessionEvent]:
         """What these bytes bring; `b""` is the end of the stream."""
@@ -155,7 +156,7 @@ class Session:
                 break
             match item:
                 case Message():
-                    self._handlers[self.state](item, now)
+                    self._handle(item, now)
                 case Banner(version=version):
                     self._on_banner(version)
                 case Malformed(reason=reason):
@@ -250,6 +251,7 @@ class Session:
     def _become(self, state: State) -> None:
         assert state in TRANSITIONS[self.state], f"{self.state} to {state}"
         self.state = state
+        self._handle = self._handlers.get(state, self._handle)
 
     def _close(self, reason: str, why: Literal["asked", "refused", "protocol", "network"]) -> None:
         if self.state is State.CLOSED:
@@ -290,7 +292,7 @@ class Session:
     def _before_banner(self, message: Message, now: float) -> None:
         # A proxy that leaves the banner out speaks first all the same; its message belongs to nothing of ours.
         self._on_banner("")
-        self._handlers[self.state](message, now)
+        self._handle(message, now)
 
     def _on_banner(self, version: str) -> None:
         self.ami_version = version

@@ -245,18 +245,18 @@ class Actions:
     def answered(self, item: Answered) -> None:
         """The response came; one that nobody waits for any more is let pass."""
         holder, response = self._open.pop(item.action_id, None), item.response
-        if response.get("Response") == "Error":
+        if response.name == "Error":
             self.limits.dialled(item.action_id)
         if isinstance(holder, Hangup):
             self._end_hangup(holder)
         if not isinstance(holder, Instance) or not isinstance(holder.block, Acting):
             return
         acting = holder.block
-        said = response.get("Message") or response.get("Response") or ""
+        said = response.get("Message") or response.name
         self._core.note(
             "answer", "debug", said, instance=holder, span=acting.step.span, message=response, action_id=item.action_id
         )
-        if response.get("Response") == "Error":
+        if response.name == "Error":
             self._fail(holder, acting, Failure("error", _refusal(response)), True)
         elif acting.step.awaits_call:
             acting.phase = "called"

@@ -6,7 +6,7 @@ key. Never here: whether a completed match may run (`admission`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from amiflow.ami.message import Message
@@ -71,8 +71,11 @@ class Matching:
 
     # --- events -------------------------------------------------------------------------------------------------------
 
-    def event(self, server: Server, listeners: Iterable[Listener], message: Message) -> None:
+    def event(self, server: Server, listeners: Sequence[Listener], message: Message) -> None:
         """An event that some triggers, or pending matches, may want."""
+        if len(listeners) == 1 and isinstance(listeners[0].owner, Trigger | Match):
+            self._offer(server, listeners, message)
+            return
         wanted: dict[int, list[Listener]] = {}
         for listener in listeners:
             owner = listener.owner
@@ -82,7 +85,7 @@ class Matching:
         for number in sorted(wanted):
             self._offer(server, wanted[number], message)
 
-    def _offer(self, server: Server, listeners: list[Listener], message: Message) -> None:
+    def _offer(self, server: Server, listeners: Sequence[Listener], message: Message) -> None:
         for one in listeners:
             if one.role == "reset" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
                 self._reset(one.owner, server, message)
@@ -92,7 +95,7 @@ class Matching:
             if one.role == "start" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
                 self._begin(one.owner, server, message)
 
-    def _offer_to_matches(self, listeners: list[Listener], message: Message) -> bool:
+    def _offer_to_matches(self, listeners: Sequence[Listener], message: Message) -> bool:
         """True where a pending match took the event."""
         matches = [(one.owner.id, one) for one in listeners if isinstance(one.owner, Match)]
         matches.sort(key=_by_number)

@@ -95,7 +95,7 @@ class Snapshots:
         words = item.response.get("Message") or "the server refused"
         # A conference that ended meanwhile is none any more.
         is_empty = action == _ROOM or words.casefold().startswith(_NONE_THERE)
-        if item.response.get("Response") == "Error" and not is_empty:
+        if item.response.name == "Error" and not is_empty:
             self._complain(taking, action, words)
         else:
             self._take(taking, action, room, item.rows)

@@ -65,7 +65,7 @@ SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH = "source", "journal", "errands", "con
 do errands, of those who ask something of the run, and of who watches the kill switch."""
 
 
-_OWN = effects.Sent | effects.Answered | effects.Unanswered | effects.ErrandDone  # what one machine alone is given
+_OWN = (effects.Sent, effects.Answered, effects.Unanswered, effects.ErrandDone)  # what one machine alone is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,7 @@ class Loop:
         for peer in self._peers.values():
             if peer.link in readable:
                 self._heard(peer, peer.read(self._clock.now(), READ_IN_A_TURN))
+        self._write()  # an action that waited for an answer does not wait for all else that came with it
         self._act()
         if deadline is not None and self._clock.now() >= deadline:
             self._fall_due()
@@ -179,6 +180,7 @@ class Loop:
             self._source_ended = False
             self._act()
         self._write()
+        self._act()
 
     def _sleep(self, deadline: float | None) -> list[Wake[Link | None] | Link]:
         """Who has something to say, once anybody has or the deadline has come."""
@@ -340,9 +342,9 @@ class Loop:
             return
         if isinstance(item, effects.Sent):
             runner.narrator.sent(item.action_id)
-        now, deadline = self._clock.now(), runner.machine.deadline()
-        at = now if deadline is None or isinstance(item, effects.Tick) else min(now, deadline)
-        wall = self._clock.wall()
+        at, wall, deadline = self._clock.now(), self._clock.wall(), runner.machine.deadline()
+        if deadline is not None and deadline < at and not isinstance(item, effects.Tick):
+            at = deadline
         brought = runner.machine.handle(item, at, wall)
         if self._journal:
             own = item if isinstance(item, _OWN) else None
@@ -424,8 +426,8 @@ class Loop:
 
     def _write(self) -> None:
         for peer in self._peers.values():
-            self._heard(peer, peer.write(self._clock.now()))
-        self._act()
+            if peer.has_data:
+                self._heard(peer, peer.write(self._clock.now()))
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

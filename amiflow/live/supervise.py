@@ -50,6 +50,7 @@ class Refusal:
 
 
 PeerEvent: TypeAlias = SessionEvent | NotConnected
+_OWN_BUSINESS = (Ready, ServerShutdown, Closed)
 
 
 @dataclass(slots=True)
@@ -158,9 +159,15 @@ class Peer:
             most -= len(data)
         return events
 
+    @property
+    def has_data(self) -> bool:
+        """Whether there is something to be written."""
+        link, session = self.link, self._session
+        return link is not None and session is not None and (session.has_data or link.wants_to_write)
+
     def write(self, now: float) -> list[PeerEvent]:
         """Write what the session has to say, and what waits in the link."""
-        if not self.link or not self._session or not (self._session.has_data or self.link.wants_to_write):
+        if not self.link or not self._session:
             return []
         try:
             self.link.send(self._session.data_to_send())
@@ -193,6 +200,8 @@ class Peer:
 
     def _after(self, events: list[SessionEvent], now: float) -> list[PeerEvent]:
         for event in events:
+            if not isinstance(event, _OWN_BUSINESS):
+                continue
             match event:
                 case Ready(uptime=uptime):
                     self._note_boot(uptime, now)
