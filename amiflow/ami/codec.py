@@ -37,7 +37,6 @@ _FOLLOWS = b"Response: Follows\r\n"
 _END_COMMAND = b"--END COMMAND--"
 _BANNER = re.compile(rb"Asterisk Call Manager[^/\r\n]{0,40}/([0-9.]{1,20})")
 _NAME = re.compile(r"[^\s:\x00][^:\r\n\x00]*(?<!\s)")
-_FORBIDDEN = re.compile(r"[\r\n\x00]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,13 @@ class Decoder:
             return
         known = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
-        yield from self._items(known)
+        if not self._greeted:
+            greeting = self._greeting()
+            if greeting is None:
+                return
+            yield from greeting
+            known = 0
+        yield from self._messages(known)
         if not self._broken and len(self._buffer) > self._limit:
             yield self._break(f"a message of more than {self._limit} bytes")
 
@@ -98,14 +103,8 @@ class Decoder:
         self._buffer.clear()
         return Malformed(reason)
 
-    def _items(self, known: int) -> Iterator[Item]:
-        """The items, where no message ends before `known` but perhaps the output of a command."""
-        if not self._greeted:
-            greeting = self._greeting()
-            if greeting is None:
-                return
-            yield from greeting
-            known = 0
+    def _messages(self, known: int) -> Iterator[Message | Malformed]:
+        """The messages, where none ends before `known` but perhaps the output of a command."""
         buffer, start = self._buffer, 0
         last = buffer.rfind(_END, known)
         while not self._broken:
@@ -180,24 +179,33 @@ def encode(headers: Sequence[tuple[str, str]]) -> bytes:
     return b"".join([header_line(name, value) for name, value in headers]) + b"\r\n"
 
 
-@lru_cache(maxsize=1024)  # the names are those of recipes, again and again
-def _is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
-
-
-@lru_cache(maxsize=1024)  # most values are constants of recipes, and each line is tried before it is sent
 def header_line(name: str, value: str) -> bytes:
     """One header's bytes, with the end of its line. Raises LocalError as `encode` does."""
-    if not _is_name(name):
-        raise LocalError(f"`{name!r:.60}` is no header name")
-    if _FORBIDDEN.search(value):
-        raise LocalError(f"the value of `{name}` holds a CR, LF or NUL")
+    begins, most = _begins(name)
     try:
-        data = to_bytes(f"{name}: {value}")
+        data = begins + value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise LocalError(f"the value of `{name}` holds half a character: {error.object[error.start]!r}") from error
-    if len(data) > MAX_ACTION_ID and name.casefold() == "actionid" and len(data) - len("ActionID: ") > MAX_ACTION_ID:
-        raise LocalError(f"an ActionID of more than {MAX_ACTION_ID} bytes")
-    if len(data) > MAX_LINE:
-        raise LocalError(f"the line of `{name}` has {len(data)} bytes; Asterisk reads {MAX_LINE}")
+    if b"\r" in data or b"\n" in data or b"\0" in data:
+        raise LocalError(f"the value of `{name}` holds a CR, LF or NUL")
+    if len(data) > most:
+        raise LocalError(_too_long(name, len(data)))
     return data + b"\r\n"
+
+
+@lru_cache(maxsize=1024)  # the names are those of recipes, again and again
+def _begins(name: str) -> tuple[bytes, int]:
+    """How the header's line begins, and how long it may be."""
+    if _NAME.fullmatch(name) is None:
+        raise LocalError(f"`{name!r:.60}` is no header name")
+    try:
+        begins = to_bytes(f"{name}: ")
+    except UnicodeEncodeError as error:
+        raise LocalError(f"`{name!r:.60}` is no header name") from error
+    return begins, len(begins) + MAX_ACTION_ID if name.casefold() == "actionid" else MAX_LINE
+
+
+def _too_long(name: str, length: int) -> str:
+    if name.casefold() == "actionid":
+        return f"an ActionID of more than {MAX_ACTION_ID} bytes"
+    return f"the line of `{name}` has {length} bytes; Asterisk reads {MAX_LINE}"

@@ -112,6 +112,9 @@ _UNSENDABLE = {
 }
 
 
+_OF_SERVER = frozenset(("FullyBooted", "Shutdown"))
+
+
 class Session:
     """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout."""
 
@@ -367,11 +370,16 @@ class Session:
         if taken:
             self._on_row(message, *taken)
             return
-        if message.name == "FullyBooted" and not self._booted and self.state in (State.BOOTING, State.READY):
-            self._become_ready(message)
-        elif message.name == "Shutdown":
+        if message.name in _OF_SERVER:
+            self._on_news(message)
+        self._events.append(Event(message))
+
+    def _on_news(self, message: Message) -> None:
+        """The server's own beginning and end."""
+        if message.name == "Shutdown":
             self._report(ServerShutdown((message.get("Restart") or "").casefold() == "true"))
-        self._report(Event(message))
+        elif not self._booted and self.state in (State.BOOTING, State.READY):
+            self._become_ready(message)
 
     def _on_response(self, message: Message, now: float) -> None:
         action_id = message.get("ActionID")

@@ -65,6 +65,7 @@ SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH = "source", "journal", "errands", "con
 do errands, of those who ask something of the run, and of who watches the kill switch."""
 
 
+_TOLD = (Noted, FlowEnded, Said)  # what there is nothing to do about
 _OWN = (effects.Sent, effects.Answered, effects.Unanswered, effects.ErrandDone)  # what one machine alone is given
 
 
@@ -332,9 +333,12 @@ class Loop:
         while self._inputs:
             inputs, self._inputs = self._inputs, []
             for owner, item in inputs:
-                if self._journal and owner is None and not isinstance(item, effects.Received):
+                if owner is not None:
+                    self._hand(owner, item)
+                    continue
+                if self._journal and not isinstance(item, effects.Received):
                     self._journal.add(self._clock.wall(), None, item, ())
-                for runner in self._runners if owner is None else (owner,):
+                for runner in self._runners:
                     self._hand(runner, item)
 
     def _hand(self, runner: Runner, item: Input) -> None:
@@ -351,7 +355,10 @@ class Loop:
             if own or brought:
                 self._journal.add(wall, runner.number, own, brought)
         for effect in brought:
-            self._bring_about(runner, effect)
+            if isinstance(effect, _TOLD):
+                runner.narrator.tell(effect)
+            else:
+                self._bring_about(runner, effect)
         if isinstance(item, effects.Answered):
             self._settle(runner, item.action_id, "error" if item.response.name == "Error" else "success")
         elif isinstance(item, effects.Unanswered):
@@ -363,7 +370,9 @@ class Loop:
         if send is not None:
             self._ledger.settled(send.headers[0][1], outcome)
 
-    def _bring_about(self, runner: Runner, effect: Effect) -> None:
+    def _bring_about(
+        self, runner: Runner, effect: Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
+    ) -> None:
         match effect:
             case Send(promised=True, action_id=action_id) if self._journal:
                 self._promised[action_id] = (runner, effect)
@@ -373,8 +382,6 @@ class Loop:
             case Withdraw(server=server, action_id=action_id):
                 if self._promised.pop(action_id, None) is None and self._peers[server].withdraw(action_id):
                     self._settle(runner, action_id, "withdrawn")
-            case Said() | Noted() | FlowEnded():
-                runner.narrator.tell(effect)
             case Errand(errand_id=errand_id, until=until):
                 self._owners[errand_id] = runner
                 if (why := self._refusal(effect)) is not None:
