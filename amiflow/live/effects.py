@@ -7,11 +7,9 @@ what a flow makes of the outcome (`engine.errands`).
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import queue
 import signal
-import ssl
 import subprocess
 import threading
 import time
@@ -28,22 +26,13 @@ from amiflow.engine.effects import (
     HttpResult,
     Request,
 )
-from amiflow.plan.errands import URL, host_of
+from amiflow.live.bounded import LARGEST, Failed, left
+from amiflow.plan.errands import host_of
 from amiflow.report.data import dataclass
 
-_LARGEST = 1 << 20  # bytes of an answer or of a program's output
 _AT_ONCE = 16  # errands in the works; the others wait for one of these to end
 _MODE = 0o600
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_REDIRECTS = range(300, 400)
-
-
-class _Failed(Exception):
-    """The errand could not be done; `begun` says whether the other side may have seen something of it."""
-
-    def __init__(self, text: str, begun: bool) -> None:
-        super().__init__(text)
-        self.begun = begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +119,9 @@ class Workshop:
             return ErrandDone(errand.errand_id, None, "too much is being done at once", begun=False)
         try:
             return ErrandDone(errand.errand_id, _done(request, end))
-        except _Failed as failure:
+        except Failed as failure:
             return ErrandDone(errand.errand_id, None, str(failure), failure.begun)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError) as error:
             return ErrandDone(errand.errand_id, None, str(error) or type(error).__name__)
         finally:
             self._places.release()
@@ -141,7 +130,9 @@ class Workshop:
 def _done(request: Request, end: float) -> HttpResult | ExecResult | None:
     match request:
         case HttpRequest():
-            return _fetch(request, end)
+            from amiflow.live.web import fetch  # the libraries behind it take 2 MB that most runs do not need
+
+            return fetch(request, end)
         case ExecRequest(argv=argv):
             return _run(argv, end)
         case AppendRequest(path=path, line=line):
@@ -151,68 +142,13 @@ def _done(request: Request, end: float) -> HttpResult | ExecResult | None:
             assert_never(other)
 
 
-# --- the web
-
-
-def _fetch(request: HttpRequest, end: float) -> HttpResult:
-    """Ask once. A redirect is not followed: what it leads to is not what the run allows."""
-    found = URL.fullmatch(request.url)
-    if found is None:
-        raise _Failed("this is no URL of http or https", begun=False)
-    connection = _connected(found["scheme"], found["host"], end)
-    try:
-        path = found["path"] or "/"
-        headers = {"User-Agent": "amiflow", "Connection": "close", **dict(request.headers)}
-        body = request.body.encode("utf-8", "surrogateescape") if request.body is not None else None
-        connection.request(request.method.upper(), path if path.startswith("/") else f"/{path}", body, headers)
-        answer = connection.getresponse()
-        if answer.status in _REDIRECTS:
-            raise _Failed(f"the server redirects ({answer.status}): ask {answer.headers.get('Location')} itself", True)
-        return HttpResult(answer.status, _read(connection, answer, end).decode("utf-8", "replace"))
-    finally:
-        connection.close()
-
-
-def _connected(scheme: str, host: str, end: float) -> http.client.HTTPConnection:
-    connection: http.client.HTTPConnection
-    if scheme == "https":
-        connection = http.client.HTTPSConnection(host, timeout=_left(end), context=ssl.create_default_context())
-    else:
-        connection = http.client.HTTPConnection(host, timeout=_left(end))
-    try:
-        connection.connect()
-    except OSError as error:
-        connection.close()
-        raise _Failed(f"no connection to {host}: {error}", begun=False) from error
-    return connection
-
-
-def _read(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, end: float) -> bytes:
-    pieces, size = [], 0
-    while piece := answer.read1(65536):
-        pieces.append(piece)
-        size += len(piece)
-        if size > _LARGEST:
-            raise _Failed(f"the answer is larger than {_LARGEST} bytes", begun=True)
-        if connection.sock is not None:
-            connection.sock.settimeout(_left(end))
-    return b"".join(pieces)
-
-
-def _left(end: float) -> float:
-    left = end - time.monotonic()
-    if left <= 0:
-        raise _Failed("the time is over", begun=True)
-    return left
-
-
 # --- programs and files
 
 
 def _run(argv: tuple[str, ...], end: float) -> ExecResult:
     """Run a program in a session of its own, with nothing of this process's environment."""
     if not argv[0].startswith("/"):
-        raise _Failed(f"`{argv[0]}` is no absolute path", begun=False)
+        raise Failed(f"`{argv[0]}` is no absolute path", begun=False)
     try:
         process = subprocess.Popen(
             argv,
@@ -223,16 +159,16 @@ def _run(argv: tuple[str, ...], end: float) -> ExecResult:
             start_new_session=True,
         )
     except OSError as error:
-        raise _Failed(f"`{argv[0]}` cannot be run: {error.strerror}", begun=False) from error
-    killer = threading.Timer(_left(end), _kill, (process,))
+        raise Failed(f"`{argv[0]}` cannot be run: {error.strerror}", begun=False) from error
+    killer = threading.Timer(left(end), _kill, (process,))
     killer.start()
     try:
         with process:
             assert process.stdout is not None
-            out = process.stdout.read(_LARGEST + 1)
-            if len(out) > _LARGEST:
+            out = process.stdout.read(LARGEST + 1)
+            if len(out) > LARGEST:
                 _kill(process)
-                raise _Failed(f"it wrote more than {_LARGEST} bytes", begun=True)
+                raise Failed(f"it wrote more than {LARGEST} bytes", begun=True)
             return ExecResult(process.wait(), out.decode("utf-8", "replace"))
     finally:
         killer.cancel()

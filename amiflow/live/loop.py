@@ -26,7 +26,6 @@ from amiflow.ami.reports import (
 )
 from amiflow.engine import effects
 from amiflow.engine.effects import (
-    Effect,
     Errand,
     Exit,
     FlowEnded,

@@ -1,0 +1,64 @@
+"""Requests to web servers, each within its time and bounded in size.
+
+Belongs here: the errand `http`. Never here: whether the run allows it (`effects`), what a flow makes of the answer
+(`engine.errands`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+
+from amiflow.engine.effects import HttpRequest, HttpResult
+from amiflow.live.bounded import LARGEST, Failed, left
+from amiflow.plan.errands import URL
+
+_REDIRECTS = range(300, 400)
+
+
+def fetch(request: HttpRequest, end: float) -> HttpResult:
+    """Ask once, until a monotonic time. A redirect is not followed: what it leads to is not what the run allows. Raises
+    Failed, OSError, ValueError."""
+    found = URL.fullmatch(request.url)
+    if found is None:
+        raise Failed("this is no URL of http or https", begun=False)
+    connection = _connected(found["scheme"], found["host"], end)
+    try:
+        path = found["path"] or "/"
+        headers = {"User-Agent": "amiflow", "Connection": "close", **dict(request.headers)}
+        body = request.body.encode("utf-8", "surrogateescape") if request.body is not None else None
+        connection.request(request.method.upper(), path if path.startswith("/") else f"/{path}", body, headers)
+        answer = connection.getresponse()
+        if answer.status in _REDIRECTS:
+            raise Failed(f"the server redirects ({answer.status}): ask {answer.headers.get('Location')} itself", True)
+        return HttpResult(answer.status, _read(connection, answer, end).decode("utf-8", "replace"))
+    except http.client.HTTPException as error:
+        raise Failed(str(error) or type(error).__name__, begun=True) from error
+    finally:
+        connection.close()
+
+
+def _connected(scheme: str, host: str, end: float) -> http.client.HTTPConnection:
+    connection: http.client.HTTPConnection
+    if scheme == "https":
+        connection = http.client.HTTPSConnection(host, timeout=left(end), context=ssl.create_default_context())
+    else:
+        connection = http.client.HTTPConnection(host, timeout=left(end))
+    try:
+        connection.connect()
+    except OSError as error:
+        connection.close()
+        raise Failed(f"no connection to {host}: {error}", begun=False) from error
+    return connection
+
+
+def _read(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, end: float) -> bytes:
+    pieces, size = [], 0
+    while piece := answer.read1(65536):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise Failed(f"the answer is larger than {LARGEST} bytes", begun=True)
+        if connection.sock is not None:
+            connection.sock.settimeout(left(end))
+    return b"".join(pieces)
