@@ -324,7 +324,9 @@ class Actions:
             case _:
                 gap = instance.server.gap_since(acting.since)
                 kind: FailureKind = "unknown" if gap else "timeout"
-                self._fail(instance, acting, Failure(kind, f"no OriginateResponse within {spell}"), False)
+                text = f"no OriginateResponse within {spell}"
+                text += self._core.missed(instance, acting.step, [("OriginateResponse",)])
+                self._fail(instance, acting, Failure(kind, text), False)
 
     def abandon(self, instance: Instance, acting: Acting) -> str | None:
         """The flow waits no longer for the action; a call that it began and has not got is hung up. What had kept the

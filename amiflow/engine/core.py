@@ -7,7 +7,7 @@ Never here: what happens when; that is the business of `matching`, `admission`, 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -19,6 +19,7 @@ from amiflow.engine.effects import Effect, Level, Noted
 from amiflow.engine.emergency import Numbers
 from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
+from amiflow.engine.hearing import Hearing, words
 from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
@@ -29,7 +30,7 @@ from amiflow.engine.values import Value, to_text
 from amiflow.plan.bounds import Caps
 from amiflow.plan.expressions import Expr
 from amiflow.plan.keeping import CounterStore, Hours, MapStore, Put, SeriesStore, Store
-from amiflow.plan.model import Plan
+from amiflow.plan.model import Act, Await, Plan
 from amiflow.report.source import Span
 
 _COMPLAINT_PAUSE = 60.0  # seconds between two notes of the same thing that may come in a flood
@@ -88,6 +89,7 @@ class Core:
         self.touched: set[tuple[str, str]] = set()
         self.counters: Counter[tuple[str, str]] = Counter()
         self.cover = Cover() if options.cover else None
+        self.hearing = Hearing(plan)
         self._effects: list[Effect] = []
         self._evaluators: dict[int, Evaluator] = {}
         self._told: dict[object, float] = {}
@@ -233,6 +235,24 @@ class Core:
         """The effects collected since the last time."""
         effects, self._effects = self._effects, []
         return effects
+
+    def doubt(
+        self, server: Server, classes: Iterable[str], instance: Instance | None, span: Span | None = None
+    ) -> None:
+        """Say once of each class that its events may never come."""
+        fresh = [one for one in classes if one not in server.doubted]
+        if fresh:
+            server.doubted.update(fresh)
+            self.note("unheard", "warn", words(fresh), instance=instance, span=span, server=server.name)
+
+    def missed(self, instance: Instance, step: Act | Await, wanted: Iterable[Sequence[str]]) -> str:
+        """Events did not come in time, of each of `wanted` one: what there is to say of their classes. That is part of
+        the flow's failure, or where this is handled it goes to the log."""
+        classes = sorted({one for events in wanted for one in self.hearing.in_vain(instance.server, events)})
+        if step.handler is None:
+            return "; " + words(classes) if classes else ""
+        self.doubt(instance.server, classes, instance, step.span)
+        return ""
 
     def cover_way(self, span: Span, way: Way) -> None:
         """This way was taken, for whom it is remembered."""

@@ -194,6 +194,7 @@ class Machine:
 
     def _received(self, server: Server, message: Message) -> None:
         server.seen += 1
+        server.heard.add(message.name)
         if message.name == "OriginateResponse":
             self._actions.called(message)
             self._drain()
@@ -332,6 +333,8 @@ class Machine:
     def _ask_to_stop(self, reason: str) -> None:
         if self._ending in (None, "source"):
             self._core.note("stopping", "info", f"stops: {reason}")
+            for server in filter(lambda server: server.begun, self._core.servers.values()):
+                self._core.doubt(server, self._core.hearing.silent(server), None)
             self._ending = "stop"
             self._stop_all()
 

@@ -17,7 +17,8 @@ class Server:
     """One server. `seen` numbers its events from 1; `lost` and `back` are when the line last broke and was there again
     (monotonic seconds); `escapes`: it makes C-escapes. `begun`: its `on start` flows have begun; `returned`: the line
     was broken since. `picture` is there where the plan wants one; `known`: it was
-    taken since the line was last there. `guard` is there where numbers are protected."""
+    taken since the line was last there. `guard` is there where numbers are protected. `heard` are the names of the
+    events that have come, `doubted` the classes of which it was said that none has."""
 
     name: str
     ready: bool = False
@@ -31,6 +32,8 @@ class Server:
     picture: Picture | None = None
     known: bool = False
     guard: Guard | None = None
+    heard: set[str] = field(default_factory=set)
+    doubted: set[str] = field(default_factory=set)
 
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""

@@ -118,6 +118,8 @@ class Tape:
         if wait.step.timeout_target is not None:
             instance.position = wait.step.timeout_target
             return
+        missing = [entry for entry, taken in zip(wait.step.entries, wait.taken, strict=True) if taken is None]
+        text += self._core.missed(instance, wait.step, [entry.pattern.events for entry in missing])
         instance.break_off(wait.step, Failure(kind, text))
 
     def _miss(self, instance: Instance, wait: Awaiting) -> None:

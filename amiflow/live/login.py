@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from amiflow.ami.reports import Answered, Ready
+from amiflow.ami.versions import at_least
 from amiflow.live import pushdown
 from amiflow.live.clock import Clock
 from amiflow.live.log import Log
@@ -20,6 +21,7 @@ from amiflow.live.supervise import Peer, PeerEvent
 from amiflow.plan.model import ActionNeed
 
 _PATIENCE = 5.0
+UNBOOTED = "FullyBooted has not come: the server is still starting, or the account's `read =` lacks the class system"
 
 
 class Asking:
@@ -50,6 +52,8 @@ class Asking:
     def begin(self, peer: Peer, ready: Ready) -> None:
         """The server is logged in: ask first what the account may do, where the plans send anything or events are to be
         filtered."""
+        if not ready.booted and at_least(ready.ami_version, (1, 6)):
+            self._log.server("warn", peer.name, "privileges", UNBOOTED)
         if self._needs or self._filter:
             self._ask(self._privileges, peer, ready, ("Action", "ListCommands"))
         else:

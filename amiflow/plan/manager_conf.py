@@ -17,8 +17,10 @@ from amiflow.plan.model import Act, Needs, Plan
 
 NAME = "amiflow"
 SYSTEM = "system"
-# What an account may do with them reaches beyond calls: programs, files, the whole configuration.
-_COST = {"system": 1000, "command": 1000, "config": 1000, "originate": 100, "agi": 100, "dialplan": 100}
+# What an account may do with them reaches beyond calls: programs, files, the whole configuration. `reporting` mostly
+# asks.
+_COST = {"system": 1000, "command": 1000, "config": 1000, "originate": 100, "agi": 100, "dialplan": 100, "reporting": 1}
+_OTHER = 2
 # Asterisk refuses these in an Originate's Application to an account that may not write `system` (manager.c, 16 to 22).
 _GUARDED = ("system", "exec", "agi", "mixmonitor", "externalivr", "originate", "reload", "dbdeltree")
 
@@ -57,7 +59,7 @@ def _cheapest(groups: list[frozenset[str]]) -> set[str]:
     candidates = sorted({one for group in groups for one in group})
     sets = (set(chosen) for size in range(len(candidates) + 1) for chosen in combinations(candidates, size))
     fitting = (chosen for chosen in sets if all(group & chosen for group in groups))
-    return min(fitting, key=lambda chosen: (sum(_COST.get(one, 1) for one in chosen), sorted(chosen)))
+    return min(fitting, key=lambda chosen: (sum(_COST.get(one, _OTHER) for one in chosen), sorted(chosen)))
 
 
 def _originates(plan: Plan) -> Iterable[Act]:

@@ -1,89 +1,80 @@
-"""The account that `amiflow plan --manager-conf` prints, on real servers: it is enough, and no class is too much."""
+"""The account that `amiflow plan --manager-conf` prints, on real servers: no class of it is too much.
+
+That it is enough is shown in test_recipes, which runs every recipe with just this account.
+"""
 
 import re
-import subprocess
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from support.amiflow_process import AMIFLOW, ROOT, Amiflow
+from support.accounts import classes, granted, less, section
+from support.amiflow_process import ROOT, Amiflow
 from support.lab import calls
 from support.lab.server import AsteriskServer
 from support.plain_ami import PlainAmi
 
-ROBOT = "recipes/both_legs_to_conference.flow"
-CALL = "recipes/manual/call_extension.flow"
-BY_HAND = "recipes/manual/redirect_both_legs.flow"
-WHO = "recipes/who_is_calling.flow"
-NUMBERS = count(1)
+SCENARIOS = Path(__file__).with_name("test_recipes.py").read_text(encoding="utf-8")
+MADE = sorted(set(re.findall(r'run\("([a-z_/]+)"', SCENARIOS)) - {"manual/call_extension"})
+"""The recipes that test_recipes runs and that wait for what happens."""
+PARAMS = {
+    "manual/call_extension": ["channel=Local/1234@default"],
+    "manual/redirect_both_legs": ["channel=Local/1@default-0;1", "extra_channel=Local/1@default-0;2"],
+    "queues/caller_waits_too_long": ["queue=waiting", "exten=1234"],
+    "queues/overflow_rescue": ["queue=waiting", "exten=1234"],
+}
+NEEDED = [
+    (name, key, one)
+    for name in [*MADE, "manual/call_extension", "manual/redirect_both_legs"]
+    for key in ("read", "write")
+    for one in classes(section(f"recipes/{name}.flow"), key)
+]
 
 
-def section(recipe: str) -> str:
-    command = [AMIFLOW, "plan", "--manager-conf", recipe]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+def chosen(key: str) -> list[tuple[str, str]]:
+    return [(name, one) for name, of, one in NEEDED if of == key]
 
 
-def classes(text: str, key: str) -> list[str]:
-    found = re.search(rf"^{key} = (.*)$", text, re.MULTILINE)
-    assert found is not None
-    return [one for one in found[1].split(",") if one]
+def robot(asterisk: AsteriskServer, folder: Path, name: str, key: str, one: str) -> Amiflow:
+    recipe = f"recipes/{name}.flow"
+    given = [word for param in PARAMS.get(name, []) for word in ("--param", param)]
+    account = granted(asterisk, folder, less(section(recipe), key, one))
+    return Amiflow(recipe, *given, *account, "--control", str(folder / "control"), cwd=ROOT)
 
 
-def options(asterisk: AsteriskServer, tmp_path: Path, text: str) -> list[str]:
-    """Grants the account of a printed section, under a name of its own, and says how to log in with it."""
-    name = f"least{next(NUMBERS)}"
-    asterisk.grant(text.replace("[amiflow]", f"[{name}]").replace("secret = ; fill in", f"secret = {asterisk.secret}"))
-    config = tmp_path / f"{name}.yaml"
-    address = f"host: 127.0.0.1\n    port: {asterisk.ami_port}"
-    config.write_text(f"servers:\n  lab:\n    {address}\n    username: {name}\n    secret: {asterisk.secret}\n")
-    config.chmod(0o600)
-    return ["--config", str(config)]
+def test_the_scenarios_are_found() -> None:
+    assert len(MADE) > 15 and chosen("read") and chosen("write")
 
 
-def less(text: str, key: str, one: str) -> str:
-    left = ",".join(other for other in classes(text, key) if other != one)
-    return re.sub(rf"^{key} = .*$", f"{key} = {left}", text, flags=re.MULTILINE)
-
-
-def test_the_showpiece_runs_with_this_account(asterisk: AsteriskServer, judge: PlainAmi, tmp_path: Path) -> None:
-    with Amiflow(ROBOT, *options(asterisk, tmp_path, section(ROBOT)), cwd=ROOT) as robot:
-        robot.wait("ready")
-        call = calls.bridged_call(judge)
-        robot.wait("log", "both legs are in 680")
-        assert calls.members(judge) == call.channels
-
-
-def test_a_call_is_made_with_exactly_this_account(asterisk: AsteriskServer, tmp_path: Path) -> None:
-    with Amiflow(
-        CALL, "--param", "channel=Local/1234@default", *options(asterisk, tmp_path, section(CALL)), cwd=ROOT
-    ) as robot:
-        assert robot.end(None) == 0, robot.lines
-
-
-@pytest.mark.parametrize("recipe", [ROBOT, CALL, BY_HAND])
+@pytest.mark.parametrize(("name", "one"), chosen("write"))
 def test_without_one_class_to_write_the_run_ends_and_names_it(
-    asterisk: AsteriskServer, tmp_path: Path, recipe: str
+    asterisk: AsteriskServer, tmp_path: Path, name: str, one: str
 ) -> None:
-    text = section(recipe)
-    params = {
-        CALL: ["channel=Local/1234@default"],
-        BY_HAND: ["channel=Local/1@default-0;1", "extra_channel=Local/1@default-0;2"],
-    }
-    given = [word for one in params.get(recipe, []) for word in ("--param", one)]
-    assert classes(text, "write")
-    for one in classes(text, "write"):
-        with Amiflow(recipe, *given, *options(asterisk, tmp_path, less(text, "write", one)), cwd=ROOT) as robot:
-            assert robot.end(None) == 2
-            assert f"needs the class {one}" in robot.errors or f"or {one}" in robot.errors, robot.errors
+    with robot(asterisk, tmp_path, name, "write", one) as run:
+        assert run.end(None) == 2
+        assert re.search(rf"needs the class ([a-z]+ or )*{one}\b", run.errors), run.errors
 
 
-def test_without_one_class_to_read_its_events_do_not_come(
-    asterisk: AsteriskServer, judge: PlainAmi, tmp_path: Path
+@pytest.mark.parametrize(("name", "one"), [pair for pair in chosen("read") if pair[1] == "system"])
+def test_without_system_to_read_the_login_says_so(
+    asterisk: AsteriskServer, tmp_path: Path, name: str, one: str
 ) -> None:
-    text = section(ROBOT)
-    assert "call" in classes(text, "read")
-    with Amiflow(ROBOT, *options(asterisk, tmp_path, less(text, "read", "call")), cwd=ROOT) as robot:
-        robot.wait("ready")
+    with robot(asterisk, tmp_path, name, "read", one) as run:
+        run.wait("privileges", f"lacks the class {one}")
+
+
+@pytest.mark.parametrize(("name", "one"), [pair for pair in chosen("read") if pair[1] != "system" and pair[0] in MADE])
+def test_without_one_class_to_read_nothing_is_done_and_the_end_names_it(
+    asterisk: AsteriskServer, judge: PlainAmi, tmp_path: Path, name: str, one: str
+) -> None:
+    with robot(asterisk, tmp_path, name, "read", one) as run:
+        run.wait("ready")
         calls.bridged_call(judge)
-        assert robot.end() == 0 and not robot.seen("log") and not robot.seen("sent")
+        assert run.end() == 0 and run.seen("unheard", f"`{one}`"), run.story()
+
+
+def test_a_call_whose_outcome_may_not_be_read_names_the_class(asterisk: AsteriskServer, tmp_path: Path) -> None:
+    text = less(section("recipes/manual/call_extension.flow"), "read", "call")
+    params = ("--param", "channel=Local/1234@default", "--param", "ring_time=1s")
+    with Amiflow("recipes/manual/call_extension.flow", *params, *granted(asterisk, tmp_path, text), cwd=ROOT) as run:
+        assert run.end(None) == 1 and run.seen("unheard", "`call`"), run.story()

@@ -1,4 +1,5 @@
-"""Recipes of the library, run as users run them, on real Asterisk servers; the judge is a plain connection."""
+"""Recipes of the library, run as users run them, on real Asterisk servers; the judge is a plain connection. Each run
+has the account that `amiflow plan --manager-conf` prints for its recipe, and no more."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from support import amiflow_process
+from support.accounts import granted, section
 from support.amiflow_process import ROOT, Amiflow
 from support.lab import calls
 from support.lab.calls import BridgedCall
@@ -25,13 +27,10 @@ def run(asterisk: AsteriskServer, tmp_path: Path) -> Run:
     """Begins to run a recipe with these params; it sees events when this returns."""
 
     def begin(recipe: str, **params: str) -> Amiflow:
-        config = tmp_path / "amiflow.yaml"
-        address = f"host: 127.0.0.1\n    port: {asterisk.ami_port}"
-        config.write_text(f"servers:\n  lab:\n    {address}\n    username: amiflow\n    secret: {asterisk.secret}\n")
-        config.chmod(0o600)
+        path = f"recipes/{recipe}.flow"
         given = [word for name, value in params.items() for word in ("--param", f"{name}={value}")]
-        places = ("--config", str(config), "--control", str(tmp_path / "control"))
-        robot = Amiflow(f"recipes/{recipe}.flow", *given, *places, cwd=ROOT)
+        places = (*granted(asterisk, tmp_path, section(path)), "--control", str(tmp_path / "control"))
+        robot = Amiflow(path, *given, *places, cwd=ROOT)
         robot.wait("ready")
         return robot
 
@@ -64,6 +63,21 @@ def queue_member(judge: PlainAmi, queue: str, interface: str) -> None:
     judge.action("QueueRemove", Queue=queue, Interface=interface)
     answer = judge.action("QueueAdd", Queue=queue, Interface=interface, MemberName="Anna")
     assert answer.Response == "Success", answer.Message
+
+
+# --- by hand ----------------------------------------------------------------------------------------------------------
+
+
+def test_both_legs_go_to_the_conference(run: Run, judge: PlainAmi) -> None:
+    with run("both_legs_to_conference") as robot:
+        call = calls.bridged_call(judge)
+        robot.wait("log", "both legs are in 680")
+        assert calls.members(judge) == call.channels
+
+
+def test_an_extension_is_called(run: Run) -> None:
+    with run("manual/call_extension", channel="Local/1234@default") as robot:
+        assert robot.end(None) == 0, robot.lines
 
 
 # --- queues -----------------------------------------------------------------------------------------------------------

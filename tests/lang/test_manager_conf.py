@@ -29,7 +29,7 @@ def test_no_class_of_it_can_be_left_out(path: str) -> None:
     ("step", "write"),
     [
         ("Ping { }", ""),
-        ('Getvar { Variable: "X" }', "call"),
+        ('Getvar { Variable: "X" }', "reporting"),
         ('Getvar { Variable: "X" } CoreStatus { }', "reporting"),
         ('Originate { Channel: "PJSIP/1" Application: "Echo" }', "originate"),
         ('Originate { Channel: "PJSIP/1" Application: "MixMonitor" Data: "x" }', "originate,system"),
