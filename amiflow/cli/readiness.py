@@ -11,9 +11,10 @@ from functools import partial
 
 from amiflow.cli.jobs import Values, jobs
 from amiflow.cli.recipes import Loaded
-from amiflow.cli.setup import Where, configuration, servers
+from amiflow.cli.setup import Where, configuration, http_token, servers
 from amiflow.cli.terminal import say, show
-from amiflow.live.run import Outside, check_allowed, check_servers
+from amiflow.live.doors import Outside
+from amiflow.live.run import check_allowed, check_servers
 from amiflow.live.secrets import Mask
 
 
@@ -23,6 +24,8 @@ def check_ready(path: str, loaded: Sequence[Loaded], mask: Mask) -> None:
     configured = configuration(path, mask)
     ready = jobs(loaded, Values(), configured, mask, partial(show, mask=mask))
     names = [server.name for server, _ in servers(Where((), None, None, None, None, False), configured, mask)]
+    if configured.http is not None:
+        http_token(configured.http, mask)
     check_servers(ready, names)
     check_allowed(ready, Outside(configured.allow))
     say(f"{path}: the recipes can be run with it on {', '.join(names)}")

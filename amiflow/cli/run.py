@@ -14,17 +14,27 @@ from amiflow.cli.files import expand
 from amiflow.cli.jobs import Values, jobs
 from amiflow.cli.paths import FILE, FOLDER
 from amiflow.cli.recipes import Faulty, Loaded, plans
-from amiflow.cli.setup import Where, config_option, configuration, keep, logging_to_stdout, server_options, servers
+from amiflow.cli.setup import (
+    Where,
+    config_option,
+    configuration,
+    http_token,
+    keep,
+    logging_to_stdout,
+    server_options,
+    servers,
+)
 from amiflow.cli.terminal import say, show
 from amiflow.live import record
 from amiflow.live.caller import default_path
 from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat
+from amiflow.live.doors import Outside
 from amiflow.live.dryrun import VirtualClock, play
 from amiflow.live.herald import Herald
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
-from amiflow.live.run import Brakes, Job, Outside, check_allowed, check_constants, check_servers, run
+from amiflow.live.run import Brakes, Job, check_allowed, check_constants, check_servers, run
 from amiflow.live.secrets import Mask
 from amiflow.plan.errands import is_allowance
 from amiflow.plan.show import show as plan_text
@@ -56,12 +66,13 @@ class Asked:
         """Where params and tables come from."""
         return Values(self.params, self.params_file, self.root)
 
-    def outside(self, configured: Config) -> Outside:
+    def outside(self, configured: Config, mask: Mask) -> Outside:
         """What the run may do and hear beyond AMI."""
         path = self.control or default_path(os.environ)
         allow = (*self.allow, *configured.allow)
+        web = (configured.http, http_token(configured.http, mask)) if configured.http else None
         herald = Herald.from_environment(os.environ)
-        return Outside(allow, path, self.control is not None, configured.kill_switch, herald)
+        return Outside(allow, path, self.control is not None, configured.kill_switch, herald, web)
 
     def brakes(self, configured: Config) -> Brakes:
         """What holds for the run as a whole."""
@@ -149,7 +160,7 @@ def command(
     chosen = servers(where, configured, mask)
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
-        outside, pushdown = asked.outside(configured), not asked.no_pushdown
+        outside, pushdown = asked.outside(configured, mask), not asked.no_pushdown
         brakes = asked.brakes(configured)
         return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, brakes, outside)
 
@@ -181,7 +192,9 @@ def _simulate(loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, conf
     scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(ready, scenario, log, clock, kept, asked.outside(configured), asked.brakes(configured))
+        return run_simulated(
+            ready, scenario, log, clock, kept, asked.outside(configured, mask), asked.brakes(configured)
+        )
 
 
 def _dry_run(
@@ -189,7 +202,7 @@ def _dry_run(
 ) -> int:
     if where.names or where.changes or configured.servers:
         check_servers(ready, [server.name for server, _ in servers(where, configured, mask)])
-    check_allowed(ready, asked.outside(configured))
+    check_allowed(ready, asked.outside(configured, mask))
     if asked.events is None:
         with _log(asked, configured, mask, SystemClock(), loaded) as log:
             check_constants(ready, log)

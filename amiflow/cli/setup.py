@@ -19,7 +19,7 @@ from amiflow.cli.paths import FILE
 from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
-from amiflow.live.config import PORT, TLS_PORT, Config, LogFormat, Server, Tls
+from amiflow.live.config import PORT, TLS_PORT, Config, HttpPort, LogFormat, Server, Tls
 from amiflow.live.journal_db import Keep, check
 from amiflow.live.journal_file import default_path
 from amiflow.live.log import Log, goes_to_journal
@@ -31,6 +31,7 @@ from amiflow.report.source import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_SHORTEST_TOKEN = 16
 _PATIENCE = 2.0
 """Seconds that the end of a run waits for a slow reader of its log."""
 _HELP = "write `--host`, `--username` and `--secret-file`, or `servers:` in amiflow.yaml; `--simulate` needs neither"
@@ -122,6 +123,16 @@ def servers(where: Where, configured: Config, mask: Mask) -> list[tuple[Server, 
     for _, secret in read:
         mask.add(secret)
     return read
+
+
+def http_token(settings: HttpPort, mask: Mask) -> str:
+    """The token of the HTTP port, which is masked from now on. Raises Trouble."""
+    token = settings.token.read("`token` of `http`", os.environ)
+    if len(token) < _SHORTEST_TOKEN:
+        text = f"`token` of `http` is shorter than {_SHORTEST_TOKEN} characters, and could be guessed"
+        raise Trouble(text, "`openssl rand -hex 32` makes one")
+    mask.add(token)
+    return token
 
 
 def _named(name: str, configured: Config) -> Server:

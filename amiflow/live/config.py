@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -31,12 +32,13 @@ LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
 AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
-_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits", "kill_switch", "emergency")
+_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits", "kill_switch", "emergency", "http")
 _NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _LEAST_JOURNAL = 1 << 20
 _LONGEST_KEPT = 3650 * 86400.0
 PORT = 5038
 TLS_PORT = 5039
+_LOCAL = "127.0.0.1:8088"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,16 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpPort:
+    """Where to listen, the token that callers must know, and the seconds that a reply is waited for."""
+
+    host: str
+    port: int
+    token: SecretSource
+    patience: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; without a file, the defaults."""
 
@@ -105,6 +117,7 @@ class Config:
     limits: Caps = DEFAULT
     kill_switch: str | None = None
     emergency: Numbers | None = None
+    http: HttpPort | None = None
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -149,6 +162,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         journal=_journal(reader, top.get("journal")),
         allow=_allow(reader, top.get("allow")),
         limits=_limits(reader, top.get("limits")),
+        http=_http(reader, top.get("http"), readable),
         kill_switch=_path(reader, top.get("kill_switch"), "`kill_switch`"),
         emergency=_emergency(reader, top.get("emergency")),
         source=_shown(reader, root is None),
@@ -241,6 +255,37 @@ def _journal(reader: Reader, node: yaml.Node | None) -> JournalSettings:
         reader.size(keys.get("max_size"), "`max_size`", _LEAST_JOURNAL, default.max_size),
         reader.duration(keys.get("max_age"), "`max_age`", default.max_age, most=_LONGEST_KEPT),
     )
+
+
+_LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\d.]+|localhost):(?P<port>\d{1,5})")
+
+
+def _http(reader: Reader, node: yaml.Node | None, readable: bool) -> HttpPort | None:
+    """`http: {listen: 127.0.0.1:8088, token: env:NAME}`; an address that others can reach is to be meant."""
+    if node is None:
+        return None
+    keys = reader.section(node, "`http`", ("listen", "token", "reply_within", "beyond_this_machine"))
+    token = _secret(reader, keys["token"], "`token` of `http`", readable) if "token" in keys else None
+    if token is None and "token" not in keys:
+        help = "`token: env:NAME` or `token: file:PATH`; `openssl rand -hex 32` makes one"
+        reader.bad(reader.span(node), "`http` has no `token`", "needs it", help, code="missing-setting")
+    patience = reader.duration(keys.get("reply_within"), "`reply_within`", 30.0, most=3600.0)
+    beyond = reader.flag(keys.get("beyond_this_machine"), "`beyond_this_machine`", False)
+    listen = reader.text(keys.get("listen"), "`listen`") if "listen" in keys else _LOCAL
+    found = _LISTEN.fullmatch(listen or "")
+    try:
+        host = found["host"].strip("[]") if found else ""
+        local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        local, found = False, None
+    if listen is not None and (found is None or int(found["port"]) > 65535):
+        place = reader.span(keys.get("listen", node))
+        reader.bad(place, "`listen` is an address and a port such as `127.0.0.1:8088` or `[::1]:8088`", "is none")
+        return None
+    if found is not None and not local and not beyond:
+        place, help = reader.span(keys.get("listen", node)), "listen on 127.0.0.1, or write `beyond_this_machine: true`"
+        reader.bad(place, f"others can reach {host}, and the token goes over the wire as it is", "not loopback", help)
+    return HttpPort(host, int(found["port"]), token, patience) if found and token else None
 
 
 def _path(reader: Reader, node: yaml.Node | None, what: str) -> str | None:

@@ -1,7 +1,7 @@
 """What is asked of a run from outside, done: signals given to the flows, pauses, stops, and the answers.
 
 Belongs here: what each question means to the machines, and which answer it gets. Never here: how questions come in
-(`control`, `http`), figures (`status`).
+(`control`, `http_port`), figures (`status`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from amiflow.live.requests import (
     PauseFlows,
     ResumeFlows,
     StopFlow,
+    TellFigures,
+    TellHealth,
     TellStatus,
     Ticket,
 )
@@ -61,6 +63,10 @@ class Desk:
                 self._give(effects.Signalled(name, fields, ticket.number))
             case TellStatus():
                 ticket.answer(Answer(self._status.tell()))
+            case TellHealth():
+                ticket.answer(Answer(self._status.health()))
+            case TellFigures():
+                ticket.answer(Answer(self._status.figures()))
             case PauseFlows(flow=flow):
                 ticket.answer(self._lacks(flow) or self._pause(flow))
             case ResumeFlows(flow=flow):

@@ -48,6 +48,7 @@ from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
+from amiflow.live.meter import Meter
 from amiflow.live.requests import Mailbox
 from amiflow.live.runner import Runner
 from amiflow.live.status import Status
@@ -79,6 +80,7 @@ class Company:
     mailbox: Mailbox | None = None
     switch: KillSwitch | None = None
     herald: Herald = field(default_factory=Herald)
+    meter: Meter | None = None
 
 
 class Loop:
@@ -109,8 +111,12 @@ class Loop:
         self._mailbox = company.mailbox
         self._switch = company.switch
         self._herald = company.herald
+        self._meter = company.meter
+        self._read_at = 0.0
         self._ledger = Ledger(self._peers, clock.now())
-        status = Status(run_id, self._peers, runners, self._ledger, clock, company.journal, company.switch)
+        status = Status(
+            run_id, self._peers, runners, self._ledger, clock, company.journal, company.switch, company.meter
+        )
         self._desk = Desk(runners, status, log, self._give)
         self._promised: dict[str, tuple[Runner, Send]] = {}
         self._owners: dict[str, Runner] = {}
@@ -170,7 +176,8 @@ class Loop:
             self._woken()
         for peer in self._peers.values():
             if peer.link in readable:
-                self._heard(peer, peer.read(self._clock.now(), READ_IN_A_TURN))
+                self._read_at = self._clock.now()
+                self._heard(peer, peer.read(self._read_at, READ_IN_A_TURN))
         self._write()  # an action that waited for an answer does not wait for all else that came with it
         self._act()
         if deadline is not None and self._clock.now() >= deadline:
@@ -353,6 +360,8 @@ class Loop:
             own = item if isinstance(item, _OWN) else None
             if own or brought:
                 self._journal.add(wall, runner.number, own, brought)
+        if self._meter is not None:
+            self._measure(self._meter, item, brought)
         for effect in brought:
             if isinstance(effect, _TOLD):
                 runner.narrator.tell(effect)
@@ -363,11 +372,19 @@ class Loop:
         elif isinstance(item, effects.Unanswered):
             self._settle(runner, item.action_id, item.kind)
 
+    def _measure(self, meter: Meter, item: Input, brought: Sequence[effects.Effect]) -> None:
+        if isinstance(item, effects.Received):
+            meter.caused(brought, self._read_at)
+        elif isinstance(item, effects.Sent):
+            meter.sent(item.action_id, self._clock.now())
+
     def _settle(self, runner: Runner, action_id: str, outcome: str) -> None:
         self._owners.pop(action_id, None)
         send = runner.narrator.settled(action_id)
         if send is not None:
             self._ledger.settled(send.headers[0][1], outcome)
+            if self._meter is not None:
+                self._meter.settled(send, outcome in ("success", "error"), self._clock.now())
 
     def _bring_about(
         self, runner: Runner, effect: Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit

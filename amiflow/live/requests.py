@@ -1,7 +1,7 @@
 """What can be asked of a run from outside, and the way to the loop and back.
 
 Belongs here: the questions, the answer, and the box in which they lie until the loop looks. Never here: sockets
-(`control`, `http`), or what a question means (`desk`).
+(`control`, `http_port`), or what a question means (`desk`).
 
 Whoever asks does so in a thread of its own and waits there; the loop is woken, takes what lies in the box, and answers
 at once or later.
@@ -34,6 +34,16 @@ class TellStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class TellHealth:
+    """Whether the run is alive, and ready for all that it is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellFigures:
+    """What it is doing, with how long things take."""
+
+
+@dataclass(frozen=True, slots=True)
 class PauseFlows:
     """Let no run of this flow begin, or with none of any flow."""
 
@@ -55,7 +65,7 @@ class StopFlow:
     instance: int | None
 
 
-Request: TypeAlias = GiveSignal | TellStatus | PauseFlows | ResumeFlows | StopFlow
+Request: TypeAlias = GiveSignal | TellStatus | TellHealth | TellFigures | PauseFlows | ResumeFlows | StopFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,11 @@ class Mailbox:
             return ticket.wait(patience)
         finally:
             self._open.pop(ticket.number, None)
+
+    def leave(self, request: Request) -> None:
+        """Have it done; nobody waits for the answer."""
+        self._fresh.put(Ticket(f"s{next(self._numbers)}", request))
+        self._poke()
 
     def take(self) -> Iterator[Ticket]:
         """What was asked since the last time; for the loop."""

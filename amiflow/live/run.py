@@ -11,8 +11,8 @@ import random
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -28,20 +28,19 @@ from amiflow.engine.machine import Machine
 from amiflow.engine.tables import Rows
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
-from amiflow.live.control import Control
+from amiflow.live.doors import NOTHING_OUTSIDE, Outside, listening, watching
 from amiflow.live.effects import Workshop, allowed
 from amiflow.live.herald import Herald
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import writing
-from amiflow.live.killswitch import KillSwitch
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, SWITCH, Company, Loop
+from amiflow.live.meter import Meter
 from amiflow.live.narrator import Narrator
-from amiflow.live.problems import Refused, Trouble, problem
+from amiflow.live.problems import Refused, problem
 from amiflow.live.pushdown import event_filter
 from amiflow.live.record import Writer
-from amiflow.live.requests import Mailbox
 from amiflow.live.runner import Runner
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
@@ -61,22 +60,6 @@ class Job:
     params: Mapping[str, Any]
     secrets: Mapping[str, str]
     tables: Mapping[str, Rows] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where its
-    control socket is, if anywhere; `must_listen` says that it does not go on without one. `kill_switch` is a file,
-    `herald` tells systemd."""
-
-    allow: tuple[str, ...] = ()
-    control: str | None = None
-    must_listen: bool = False
-    kill_switch: str | None = None
-    herald: Herald | None = None
-
-
-NOTHING_OUTSIDE = Outside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +163,12 @@ def run(
             workshop = Workshop(allowed(outside.allow), partial(wake.poke, ERRANDS))
             with (
                 writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal,
-                _listening(jobs, outside, log, partial(wake.poke, CONTROL)) as mailbox,
-                _watching(outside.kill_switch, partial(wake.poke, SWITCH)) as switch,
+                listening(outside, _awaits_signals(jobs), log, partial(wake.poke, CONTROL)) as mailbox,
+                watching(outside.kill_switch, partial(wake.poke, SWITCH)) as switch,
                 closing(outside.herald or Herald()) as herald,
             ):
-                company = Company(_beginning(events, wake), journal, workshop, mailbox, switch, herald)
+                meter = Meter() if outside.web is not None else None
+                company = Company(_beginning(events, wake), journal, workshop, mailbox, switch, herald, meter)
                 status = Loop(peers, runners, needs, log, clock, wake, run_id, names_asked, company).run()
         finally:
             wake.close()
@@ -217,34 +201,8 @@ def check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
         raise Refused(found, {source.path: source for job in jobs for source in job.plan.sources})
 
 
-@contextmanager
-def _listening(jobs: Sequence[Job], outside: Outside, log: Log, poke: Callable[[], None]) -> Iterator[Mailbox]:
-    """What is asked of the run from outside. Raises Trouble where it cannot listen though it must."""
-    mailbox = Mailbox(poke)
-    control = None
-    try:
-        control = Control(outside.control, mailbox) if outside.control is not None else None
-    except Trouble as trouble:
-        if outside.must_listen or any(isinstance(flow.trigger, OnSignal) for job in jobs for flow in job.plan.flows):
-            raise
-        log.line(Line("warn", "control", f"{trouble}: this run cannot be asked or told anything"))
-    try:
-        yield mailbox
-    finally:
-        mailbox.close()
-        if control is not None:
-            control.close()
-
-
-@contextmanager
-def _watching(path: str | None, poke: Callable[[], None]) -> Iterator[KillSwitch | None]:
-    """The kill switch, where there is to be one."""
-    switch = KillSwitch(path, poke) if path is not None else None
-    try:
-        yield switch
-    finally:
-        if switch is not None:
-            switch.close()
+def _awaits_signals(jobs: Sequence[Job]) -> bool:
+    return any(isinstance(flow.trigger, OnSignal) for job in jobs for flow in job.plan.flows)
 
 
 def _spare_the_collector() -> None:

@@ -16,10 +16,11 @@ from amiflow.ami import catalog
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.document import Reader
+from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble, problem
-from amiflow.live.run import BRAKES, NOTHING_OUTSIDE, Brakes, Events, Job, Outside, run
+from amiflow.live.run import BRAKES, Brakes, Events, Job, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator
 from amiflow.plan.model import Plan

@@ -18,6 +18,7 @@ from amiflow.live.clock import Clock
 from amiflow.live.journal_file import Journal
 from amiflow.live.killswitch import KillSwitch
 from amiflow.live.ledger import Ledger
+from amiflow.live.meter import Meter
 from amiflow.live.runner import Runner
 from amiflow.live.supervise import Peer
 from amiflow.plan.model import Plan
@@ -37,6 +38,7 @@ class Status:
         clock: Clock,
         journal: Journal | None,
         switch: KillSwitch | None,
+        meter: Meter | None,
     ) -> None:
         self._run_id = run_id
         self._peers = peers
@@ -45,6 +47,7 @@ class Status:
         self._clock = clock
         self._journal = journal
         self._switch = switch
+        self._meter = meter
 
     def tell(self) -> dict[str, object]:
         """All of it."""
@@ -63,6 +66,16 @@ class Status:
             "kill_switch": {"file": self._switch.path, "on": self._switch.on} if self._switch else None,
             "journal": self._journal.state() if self._journal is not None else None,
         }
+
+    def figures(self) -> dict[str, object]:
+        """With how long things take."""
+        return {**self.tell(), "times": (self._meter or Meter()).plain()}
+
+    def health(self) -> dict[str, object]:
+        """Little enough to be told to strangers: whether all is as it should be."""
+        ready = sum(peer.ready for peer in self._peers.values())
+        off = self._switch is None or not self._switch.on
+        return {"alive": True, "ready": off and ready == len(self._peers), "servers": len(self._peers), "up": ready}
 
     def headline(self) -> str:
         """In a line: the state of each server."""

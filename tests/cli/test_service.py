@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ flow click on signal click() { return {ok: true} }
 flow waits on signal begin() { wait 10m } finally { log "tidied up" }
 flow tick every 1h { log "tick" }
 """
+TOKEN = "0123456789abcdef"
 QUIET = 'calls: [{at: 1h, from: PJSIP/alice, to: "600"}]\n'
 
 
@@ -24,7 +26,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amiflow: Amiflow) -> It
     """A run that nobody disturbs; the commands of this process find it by themselves."""
     Path("service.flow").write_text(RECIPE)
     Path("quiet.yaml").write_text(QUIET)
+    Path("amiflow.yaml").write_text("http: {listen: 127.0.0.1:0, token: env:HTTP_TOKEN}\n")
+    monkeypatch.setenv("HTTP_TOKEN", TOKEN)
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr("amiflow.live.caller._places", lambda environ: [str(tmp_path / "run")])
     kept = ("--journal", str(tmp_path / "journal.sqlite"))
     with amiflow_process.Amiflow("service.flow", "--simulate", "--scenario", "quiet.yaml", *kept, cwd=tmp_path) as one:
         one.wait("ready")
@@ -80,3 +85,28 @@ def test_without_a_run_there_is_nothing_to_ask(
     monkeypatch.setattr("amiflow.live.caller._places", lambda environ: [str(tmp_path)])
     result = amiflow("status")
     assert result.status == 2 and "no run of this user goes on" in result.err
+
+
+def test_signals_health_and_metrics_over_http(run: amiflow_process.Amiflow) -> None:
+    (line,) = run.seen("http")
+    connection = http.client.HTTPConnection(line["text"].rpartition("/")[2], timeout=20)
+
+    def ask(method: str, path: str) -> tuple[int, str]:
+        connection.request(method, path, None, {"Authorization": f"Bearer {TOKEN}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    assert ask("POST", "/signal/click") == (200, '{"ok": true}\n')
+    assert ask("POST", "/signal/clack")[0] == 404
+    assert ask("GET", "/ready") == (200, '{"alive": true, "ready": true, "servers": 1, "up": 1}\n')
+    status, text = ask("GET", "/metrics")
+    assert status == 200 and 'amiflow_flows_ended_total{flow="click",outcome="done"} 1.0' in text
+    assert run.end() == 0 and not any(TOKEN in str(line) for line in run.lines)
+
+
+def test_a_token_that_could_be_guessed_is_refused(amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("amiflow.yaml").write_text("http: {token: env:HTTP_TOKEN}\n")
+    Path("service.flow").write_text(RECIPE)
+    monkeypatch.setenv("HTTP_TOKEN", "short")
+    result = amiflow("run", "service.flow", "--simulate")
+    assert result.status == 2 and "shorter than 16 characters" in result.err

@@ -10,7 +10,7 @@ import pytest
 
 from amiflow.engine.emergency import Numbers
 from amiflow.live import config
-from amiflow.live.config import JournalSettings, Server, Timeouts, Tls
+from amiflow.live.config import HttpPort, JournalSettings, Server, Timeouts, Tls
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import SecretSource
 from amiflow.plan.bounds import Caps
@@ -36,6 +36,7 @@ journal: {file: journal.sqlite, max_size: 64MB, max_age: 30d}
 limits: {actions_per_second: 500}
 kill_switch: stop
 emergency: {numbers: ["112"], prefixes: ["0"]}
+http: {listen: "[::1]:8088", token: file:token, reply_within: 5s}
 """
 
 
@@ -69,6 +70,13 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert (result.log_format, result.log_level) == ("json", "debug")
     assert result.journal == JournalSettings("etc/journal.sqlite", 64 << 20, 30 * 86400.0)
     assert result.kill_switch == "etc/stop"
+    assert result.http == HttpPort("::1", 8088, SecretSource("file", "etc/token"), 5.0)
+
+
+def test_others_may_be_let_in_where_that_is_meant() -> None:
+    result, found = parsed("http: {listen: 0.0.0.0:8088, token: env:T, beyond_this_machine: true}\n")
+    assert found == [] and result.http == HttpPort("0.0.0.0", 8088, SecretSource("env", "T"), 30.0)
+    assert parsed("http: {token: env:T}\n")[0].http == HttpPort("127.0.0.1", 8088, SecretSource("env", "T"), 30.0)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "servers:\nlog:\n"])
@@ -104,6 +112,15 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
         ("journal: {max_size: 10kB}\n", "bad-value 1: `max_size` is a size such as `512MB`, at least 1MB"),
         ("journal: {max_size: much}\n", "bad-value 1: `max_size` is a size"),
         ("journal: {max_age: 9999d}\n", "bad-value 1: `max_age` is a duration"),
+        ("http: {}\n", "missing-setting 1: `http` has no `token`"),
+        ("http: {token: env:T, listen: 8088}\n", "bad-value 1: `listen` is an address and a port such as"),
+        ("http: {token: env:T, listen: 127.0.0.1:99999}\n", "bad-value 1: `listen` is an address and a port such as"),
+        ("http: {token: env:T, listen: 127.0.0.999:80}\n", "bad-value 1: `listen` is an address and a port such as"),
+        ("http: {token: env:T, listen: pbx.example:80}\n", "bad-value 1: `listen` is an address and a port such as"),
+        (
+            "http: {token: env:T, listen: 0.0.0.0:80}\n",
+            "bad-value 1: others can reach 0.0.0.0, and the token",
+        ),
         ("journal: {path: x}\n", "unknown-key 1: `journal` has no key `path`"),
         ("log: [\n", "bad-value 2: this is not YAML"),
         ("a: \x07\n", "bad-value 1: this is not YAML"),

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from amiflow.live.clock import SystemClock
+from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.journal_db import Book, Keep
 from amiflow.live.journal_reader import Choice, Entry, reading
 from amiflow.live.log import Log
-from amiflow.live.run import NOTHING_OUTSIDE, Job, Outside, run
+from amiflow.live.run import Job, run
 from amiflow.live.secrets import Mask
 from support.runs import Ran, answering, compiled, server_of
 from support.scripted_ami import Action, Connection, ScriptedAmi, scripted

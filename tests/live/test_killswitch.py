@@ -11,9 +11,10 @@ import pytest
 
 from amiflow.engine.effects import AppendRequest, Errand, ExecRequest, HttpRequest, Request, Send
 from amiflow.live.clock import SystemClock
+from amiflow.live.doors import Outside
 from amiflow.live.killswitch import KillSwitch, changes
 from amiflow.live.log import Log
-from amiflow.live.run import Job, Outside, run
+from amiflow.live.run import Job, run
 from amiflow.live.secrets import Mask
 from amiflow.report.source import Span
 from support.runs import Ran, answering, compiled, server_of, stop_with
