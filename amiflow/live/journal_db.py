@@ -1,7 +1,7 @@
 """The journal's database: its tables, one transaction after the other, its bounds.
 
-Belongs here: SQL that writes, what is masked on the way, and how the file is opened, bounded and set aside. Never here:
-when something is written, and what becomes of an error (`journal_file`); reading (`journal_reader`).
+Belongs here: how the file is opened, bounded and set aside, and what goes into one transaction. Never here: the form of
+what is written (`journal_page`), when that is done, and what becomes of an error (`journal_file`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
 
-from amiflow.ami.message import to_bytes, to_text
 from amiflow.engine.journal import Row, of_run
+from amiflow.live import journal_page
 from amiflow.live.journal_dead import bury, live
+from amiflow.live.journal_page import storable
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
 from amiflow.report.data import dataclass
 from amiflow.report.source import Source
 
 APPLICATION = 0x616D6966  # "amif", in the file's header: no other program's database is ever touched
-VERSION = 1
-MOST_TEXT = 16_384  # bytes of a message, characters of a text
+VERSION = 2
 
-_PRUNED, _ROUNDS = 2_000, 20  # entries deleted at a time at most, and how often in one transaction
+_PRUNED, _ROUNDS = 50, 20  # pages deleted at a time at most, and how often in one transaction
 _RETURNED = 500  # pages given back to the file system at a time, where the file is too large
 _BUSY = 5.0  # seconds to wait for another process that writes to the same file
 _WAL = 16 << 20  # bytes to which the file of pending changes is cut back
@@ -40,20 +39,8 @@ _SCHEMA = (
       id INTEGER PRIMARY KEY, name TEXT NOT NULL, pid INTEGER NOT NULL, began REAL NOT NULL, ended REAL,
       servers TEXT NOT NULL, sources TEXT NOT NULL)""",
     "CREATE TABLE source (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE entry (
-      id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at REAL NOT NULL, machine INTEGER, instance INTEGER,
-      kind TEXT NOT NULL, level TEXT NOT NULL, server TEXT, flow TEXT, file TEXT, line INTEGER, action TEXT,
-      text TEXT NOT NULL, facts TEXT, message BLOB)""",
+    journal_page.SCHEMA,
 )
-_INTO = (
-    "INSERT INTO entry (run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts,"
-    " message) VALUES "
-)
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-# Rows in one statement (SQLite takes 32,766 values since 3.32). Few sizes, as each statement is kept ready, and costs
-# time and memory to make.
-_SIZES = (128, 32, 8, 1)
-_INSERTS = {size: _INTO + ", ".join([_ROW] * size) for size in _SIZES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +85,6 @@ class Book:
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
-        self._names: dict[str, str] = {}
         self._end_of_life: Callable[[], None] | None = None
 
     def write(self, rows: Sequence[Row], lost: int, ended: bool) -> None:
@@ -107,7 +93,7 @@ class Book:
         db.execute("BEGIN IMMEDIATE")
         rows = [*self._silence(db, rows[0].at, lost), *rows]
         run = self._the_run(db)
-        self._insert(db, run, rows)
+        journal_page.insert(db, run, rows, self._keep.mask)
         self._prune(db, max(row.at for row in rows))
         if ended:
             db.execute("UPDATE run SET ended = ? WHERE id = ?", (rows[-1].at, run))
@@ -176,7 +162,7 @@ class Book:
             yield of_run(at, "entries-lost", "error", None, f"{lost} entries before this could not be written", {})
         if self._run_number:
             return
-        last = "SELECT at FROM entry WHERE run IN (SELECT id FROM run WHERE servers = ?) ORDER BY id DESC LIMIT 1"
+        last = "SELECT last FROM page WHERE run IN (SELECT id FROM run WHERE servers = ?) ORDER BY id DESC LIMIT 1"
         found = db.execute(last, (json.dumps(self._about.servers),)).fetchone()
         if found is not None:
             since = min(found[0], self._began)
@@ -192,7 +178,7 @@ class Book:
         bury(db, self._keep.path)
         hashes = {}
         for source in (one for sources in about.sources for one in sources):
-            text = _storable(self._keep.mask(source.text))
+            text = storable(self._keep.mask(source.text))
             hashes[source.path] = hashlib.sha256(text.encode()).hexdigest()
             db.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", (hashes[source.path], text))
         self._run_number = (
@@ -204,49 +190,18 @@ class Book:
         )
         return self._run_number
 
-    def _insert(self, db: sqlite3.Connection, run: int, rows: Sequence[Row]) -> None:
-        """Many rows in one statement: Python's lock is let go of and waited for once in each."""
-        first = 0
-        for size in _SIZES:
-            while len(rows) - first >= size:
-                values = [self._values(run, row) for row in rows[first : first + size]]
-                db.execute(_INSERTS[size], list(chain.from_iterable(values)))
-                first += size
-
-    def _values(self, run: int, row: Row) -> tuple[object, ...]:
-        """The row as SQL takes it: no secret, and nothing that is no UTF-8."""
-        mask, message, facts = self._keep.mask, row.message, row.facts
-        if message is not None:
-            text = to_text(message)
-            shown = mask(text)
-            message = (message if shown is text else to_bytes(shown))[:MOST_TEXT]
-        if facts is not None and len(facts := mask(facts)) > MOST_TEXT:
-            facts = json.dumps({"cut": facts[:MOST_TEXT]})
-        text = _storable(mask(row.text))[:MOST_TEXT]
-        places = [self._shown(place) for place in (row.server, row.flow, row.file)]
-        before = (run, row.at, row.machine, row.instance, row.kind, row.level, *places, row.line, row.action)
-        return (*before, text, facts, message)
-
-    def _shown(self, name: str | None) -> str | None:
-        """One of the few names of servers, flows and files."""
-        if name is None:
-            return None
-        if name not in self._names:
-            self._names[name] = _storable(self._keep.mask(name))
-        return self._names[name]
-
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
         """Let the oldest make room, some at a time; what was freed is used again."""
-        oldest, newest = db.execute("SELECT min(id), max(id) FROM entry").fetchone()
-        number, since = db.execute("SELECT run, at FROM entry WHERE id = ?", (oldest,)).fetchone()
+        oldest, newest = db.execute("SELECT min(id), max(id) FROM page").fetchone()
+        number, since = db.execute("SELECT run, last FROM page WHERE id = ?", (oldest,)).fetchone()
         some = max(1, min(_PRUNED, (newest - oldest) // 10))
         if since < now - self._keep.max_age:
-            db.execute("DELETE FROM entry WHERE id < ? AND at < ?", (oldest + _PRUNED, now - self._keep.max_age))
+            db.execute("DELETE FROM page WHERE id < ? AND last < ?", (oldest + _PRUNED, now - self._keep.max_age))
         for _ in range(_ROUNDS):
             if self._used(db) <= self._keep.max_size:
                 break
-            db.execute("DELETE FROM entry WHERE id < (SELECT min(id) FROM entry) + ?", (some,))
-        first = db.execute("SELECT run FROM entry ORDER BY id LIMIT 1").fetchone()
+            db.execute("DELETE FROM page WHERE id < (SELECT min(id) FROM page) + ? AND id < ?", (some, newest))
+        first = db.execute("SELECT run FROM page ORDER BY id LIMIT 1").fetchone()
         if first is None or first[0] != number:
             number = first[0] if first else self._run_number
             db.execute("DELETE FROM run WHERE id < ? AND id <> ?", (number, self._run_number))
@@ -271,8 +226,3 @@ def is_damage(error: Exception) -> bool:
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _storable(text: str) -> str:
-    """The text without surrogate escapes, which SQLite does not take."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,26 +13,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-# of several rows in a group SQLite takes the other columns from that of the least or greatest id
-_OPEN_ACTIONS = """
-SELECT machine, instance, server, flow, file, line, action, text, min(id) FROM entry
-WHERE run = ? AND action IS NOT NULL GROUP BY action
-HAVING total(kind IN ('action', 'errand')) > 0
-AND total(kind IN ('answer', 'unanswered', 'errand-result', 'recalled')) = 0
-AND (total(kind = 'sent') > 0 OR total(kind = 'withdrawn') = 0)
-"""
-_LAST_OF_OPEN_FLOWS = """
-SELECT machine, instance, server, flow, file, line, max(id) FROM entry
-WHERE run = ? AND instance IS NOT NULL AND line IS NOT NULL GROUP BY machine, instance
-HAVING total(kind = 'flow-started') > 0 AND total(kind = 'flow-ended') = 0
-"""
-_INSERT = (
-    "INSERT INTO entry (run, at, machine, instance, kind, level, server, flow, file, line, action, text)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+from amiflow.engine.journal import Row, of_run
+from amiflow.live.journal_page import insert, read
+
+_CONCLUDED = frozenset(("answer", "unanswered", "errand-result", "recalled"))
 
 
 def live(path: str, name: str) -> Callable[[], None]:
@@ -57,18 +44,57 @@ def bury(db: sqlite3.Connection, path: str) -> None:
 
 
 def _close(db: sqlite3.Connection, run: int) -> None:
-    at = db.execute("SELECT at FROM entry WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)).fetchone()
+    at = db.execute("SELECT last FROM page WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)).fetchone()
     ended = at[0] if at is not None else 0.0
-    rows: list[tuple[object, ...]] = []
-    for machine, instance, *place, action, text, _ in db.execute(_OPEN_ACTIONS, (run,)):
-        words = f"{str(text).partition(':')[0]}: unknown: amiflow ended before the answer came"
-        rows.append((run, ended, machine, instance, "unanswered", "warn", *place, action, words))
-    for machine, instance, *place, _ in db.execute(_LAST_OF_OPEN_FLOWS, (run,)):
-        words = "failed: amiflow ended before it did"
-        rows.append((run, ended, machine, instance, "flow-ended", "error", *place, None, words))
-    rows.append((run, ended, *[None] * 2, "run-ended", "error", *[None] * 5, "amiflow ended without a word"))
-    db.executemany(_INSERT, rows)
+    left = Left()
+    for _, _, row in read(db, "run = ?", (run,)):
+        left.add(row)
+    insert(db, run, [*left.closing(ended), _last(ended)], str)  # what it says is masked already
     db.execute("UPDATE run SET ended = ? WHERE id = ?", (ended, run))
+
+
+class Left:
+    """What a run has left open, by its entries: actions and errands without an outcome, flows without an end."""
+
+    def __init__(self) -> None:
+        self._actions: dict[str, Row] = {}
+        self._on_wire: set[str] = set()
+        self._flows: dict[tuple[int | None, int], Row] = {}
+
+    def add(self, row: Row) -> None:
+        """The next of its entries."""
+        if row.action is not None:
+            self._of_action(row, row.action)
+        if row.instance is None:
+            return
+        whose = (row.machine, row.instance)
+        if row.kind == "flow-ended":
+            self._flows.pop(whose, None)
+        elif row.kind == "flow-started" or (whose in self._flows and row.line is not None):
+            self._flows[whose] = row
+
+    def _of_action(self, row: Row, action: str) -> None:
+        if row.kind in ("action", "errand"):
+            self._actions[action] = row
+        elif row.kind == "sent":
+            self._on_wire.add(action)
+        elif row.kind in _CONCLUDED or (row.kind == "withdrawn" and action not in self._on_wire):
+            self._actions.pop(action, None)
+            self._on_wire.discard(action)
+
+    def closing(self, at: float) -> Iterator[Row]:
+        """The entries that close it."""
+        for row in self._actions.values():
+            words = f"{row.text.partition(':')[0]}: unknown: amiflow ended before the answer came"
+            yield row._replace(at=at, kind="unanswered", level="warn", text=words, facts=None, message=None)
+        for row in self._flows.values():
+            words = "failed: amiflow ended before it did"
+            closed = row._replace(at=at, kind="flow-ended", level="error", text=words, facts=None, message=None)
+            yield closed._replace(action=None)
+
+
+def _last(at: float) -> Row:
+    return of_run(at, "run-ended", "error", None, "amiflow ended without a word", {})
 
 
 def _is_dead(path: str, name: str) -> bool:

@@ -1,9 +1,9 @@
 """The journal read again: entries as they were written, chosen by flow, channel, time or outcome.
 
-Belongs here: opening the file to read, and entries from its rows, which are checked, as anything may have happened to
-a file. Never here: writing it (`journal_file`), printing (`cli`).
+Belongs here: opening the file to read, and which entries are wanted. Never here: how entries are written down
+(`journal_page`), writing them (`journal_file`), printing (`cli`).
 
-A page of rows is read at a time, so that a run which writes meanwhile can go on reusing its file of pending changes.
+A few pages are read at a time, so that a run which writes meanwhile can go on reusing its file of pending changes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,12 @@ from typing import Any, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.live.journal_db import APPLICATION, VERSION
+from amiflow.live.journal_page import Damaged, Numbered, read, read_back
 from amiflow.live.problems import Trouble
 from amiflow.report.data import dataclass
 
-_PAGE = 500
-_COLUMNS = "id, run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts, message"
 _ID = re.compile(r"(\d{1,15})\.(\d{1,15})(?:\.(\d{1,6}))?")
 _NAMED = re.compile(r"(\w{1,200})#(\d{1,15})")
-
-
-class Damaged(Exception):
-    """A row is none that amiflow wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +114,34 @@ class Reader:
             tests.append(lambda entry: entry.flow == choice.flow)
         if choice.channel is not None:
             channel = choice.channel
-            told = self._stories("message IS NOT NULL", lambda entry: entry.names(channel))
+            told = self._stories("1", lambda entry: entry.names(channel))
             tests.append(lambda entry: entry.story in told if entry.story is not None else entry.names(channel))
         if choice.failed:
-            failed = self._stories("kind = 'flow-ended' AND level = 'error'", lambda entry: True)
+            failed = self._stories("failed", lambda entry: entry.kind == "flow-ended" and entry.level == "error")
             tests.append(lambda entry: entry.story in failed)
         if choice.since is not None:
             since = choice.since
             tests.append(lambda entry: entry.at >= since)
-        for entry in self._rows("1"):
+        where, values = ("1", ()) if choice.since is None else ("last >= ?", (choice.since,))
+        for entry in map(_entry, read(self._db, where, values)):
             if all(test(entry) for test in tests):
                 yield entry
 
     def _stories(self, where: str, test: _Test) -> set[Story]:
-        return {entry.story for entry in self._rows(where) if entry.story is not None and test(entry)}
+        entries = map(_entry, read(self._db, where))
+        return {entry.story for entry in entries if entry.story is not None and test(entry)}
 
     def story(self, story: Story) -> list[Entry]:
         """What happened in one run of a flow, with what befell the connection meanwhile; empty where there is none."""
-        own = f"run = {story.run} AND machine = {story.machine} AND instance = {story.instance}"
-        first, last = self._db.execute(f"SELECT min(id), max(id) FROM entry WHERE {own}").fetchone()
-        if first is None:
-            return []
-        meanwhile = f"run = {story.run} AND machine IS NULL AND id BETWEEN {first} AND {last}"
-        found = list(self._rows(f"({own}) OR ({meanwhile})"))
+        found: list[Entry] = []
+        meanwhile: list[Entry] = []
+        for numbered in read(self._db, "run = ?", (story.run,)):
+            row = numbered[2]
+            if (row.machine, row.instance) == (story.machine, story.instance):
+                found += [*meanwhile, _entry(numbered)]
+                meanwhile.clear()
+            elif row.machine is None and found:
+                meanwhile.append(_entry(numbered))
         server = next((entry.server for entry in found if entry.story is not None and entry.server), None)
         return [entry for entry in found if entry.story is not None or entry.server in (None, server)]
 
@@ -151,9 +151,8 @@ class Reader:
         if found := _ID.fullmatch(word):
             return Story(int(found[1]), int(found[3] or 0), int(found[2]))
         if found := _NAMED.fullmatch(word):
-            query = "SELECT run, machine FROM entry WHERE flow = ? AND instance = ? ORDER BY id DESC LIMIT 1"
-            row = self._db.execute(query, (found[1], int(found[2]))).fetchone()
-            return Story(_int(row[0]), _int(row[1]), int(found[2])) if row is not None else None
+            sought = (found[1], int(found[2]))
+            return next((_story(one) for one in read_back(self._db) if (one[2].flow, one[2].instance) == sought), None)
         return None
 
     def source_line(self, entry: Entry) -> str | None:
@@ -167,44 +166,34 @@ class Reader:
                 " WHERE run.id = ? AND one.key = ?"
             )
             found = self._db.execute(query, at).fetchone()
-            self._lines[at] = re.split(r"\r\n|\n|\r", _text(found[0])) if found is not None else []
+            self._lines[at] = re.split(r"\r\n|\n|\r", str(found[0])) if found is not None else []
         lines = self._lines[at]
         return lines[entry.line - 1] if 0 < entry.line <= len(lines) else None
 
-    def _rows(self, where: str) -> Iterator[Entry]:
-        last = -1
-        while True:
-            query = f"SELECT {_COLUMNS} FROM entry WHERE id > ? AND ({where}) ORDER BY id LIMIT {_PAGE}"
-            page = self._db.execute(query, (last,)).fetchall()
-            yield from map(_entry, page)
-            if len(page) < _PAGE:
-                return
-            last = _int(page[-1][0])
+
+def _story(numbered: Numbered) -> Story | None:
+    _, run, row = numbered
+    return Story(run, row.machine or 0, row.instance) if row.instance is not None else None
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def _entry(numbered: Numbered) -> Entry:
     """Raises Damaged."""
-    id, run, at, machine, instance, kind, level, server, flow, file, line, action, text, facts, message = row
-    story = Story(_int(run), _int(machine), _int(instance)) if instance is not None else None
-    if not isinstance(at, float) or not 0 <= at < 1e11:
-        raise Damaged("an entry has no time")
-    if message is not None and not isinstance(message, bytes):
-        raise Damaged("an entry has a message that is none")
+    number, run, row = numbered
     return Entry(
-        _int(id),
-        _int(run),
-        at,
-        story,
-        _text(kind),
-        _text(level),
-        _maybe(server),
-        _maybe(flow),
-        _maybe(file),
-        _int(line) if line is not None else None,
-        _maybe(action),
-        _text(text),
-        _facts(_text(facts)) if facts is not None else {},
-        Message(message) if message is not None else None,
+        number,
+        run,
+        row.at,
+        _story(numbered),
+        row.kind,
+        row.level,
+        row.server,
+        row.flow,
+        row.file,
+        row.line,
+        row.action,
+        row.text,
+        _facts(row.facts) if row.facts is not None else {},
+        Message(row.message) if row.message is not None else None,
     )
 
 
@@ -216,22 +205,6 @@ def _facts(text: str) -> Mapping[str, Any]:
     if not isinstance(facts, dict):
         raise Damaged("an entry has facts that are none")
     return facts
-
-
-def _int(value: object) -> int:
-    if not isinstance(value, int):
-        raise Damaged(f"a number is wanted, not {value!r:.40}")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise Damaged(f"a text is wanted, not {value!r:.40}")
-    return value
-
-
-def _maybe(value: object) -> str | None:
-    return None if value is None else _text(value)
 
 
 def _quoted(path: str) -> str:

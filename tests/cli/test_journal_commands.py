@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.command import Amiflow
+from support.journal import query
 from support.runs import answering
 from support.scripted_ami import Action, Connection, scripted
 
@@ -54,11 +54,7 @@ def where(amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
 
 
 def kinds(path: Path) -> list[str]:
-    db = sqlite3.connect(path)
-    try:
-        return [row[0] for row in db.execute("SELECT kind FROM entry ORDER BY id")]
-    finally:
-        db.close()
+    return [str(row[0]) for row in query(path, "SELECT kind FROM entry ORDER BY id")]
 
 
 def test_run_writes_a_journal_that_log_and_trace_read(amiflow: Amiflow, where: tuple[str, ...]) -> None:

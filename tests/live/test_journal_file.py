@@ -14,7 +14,7 @@ import pytest
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
-from amiflow.live import journal_db, journal_file
+from amiflow.live import journal_file, journal_page
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Keep, check
 from amiflow.live.journal_file import Journal, default_path, writing
@@ -22,6 +22,7 @@ from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
 from amiflow.report.source import Source, Span
+from support.journal import query
 from support.machines import START
 
 SOURCES = ((Source("recipe.flow", 'flow f on A { log "pass w0rd" }\n'),),)
@@ -66,11 +67,7 @@ class Desk:
         return journal
 
     def query(self, text: str) -> list[tuple[object, ...]]:
-        db = sqlite3.connect(self.path)
-        try:
-            return db.execute(text).fetchall()
-        finally:
-            db.close()
+        return query(self.path, text)
 
     def texts(self) -> list[object]:
         return [row[0] for row in self.query("SELECT text FROM entry WHERE kind = 'log' ORDER BY id")]
@@ -184,7 +181,7 @@ def test_no_secret_gets_in(desk: Desk) -> None:
     journal.add(START, 0, None, [fx.Send("pbx", "x-1", headers, None, False, 1.0, 1, SPAN)])
     message = Message.build([("Event", "A"), ("Name", "w0rd")])
     journal.add(START, 0, None, [fx.Noted("x", "info", "the w0rd", "f", 1, SPAN, {"list": ("w0rd",)}, message)])
-    say(journal, "x" * (journal_db.MOST_TEXT - 2) + "w0rd")
+    say(journal, "x" * (journal_page.MOST_TEXT - 2) + "w0rd")
     settle(journal)
     files = [path.read_bytes() for path in desk.path.parent.iterdir()]
     assert len(files) > 1 and not any(b"w0rd" in data for data in files)
@@ -197,9 +194,9 @@ def test_a_long_value_is_cut(desk: Desk) -> None:
     say(journal, "x" * 100_000)
     journal.add(START, 0, None, [fx.FlowEnded("f", 1, "done", None, SPAN, "x" * 100_000)])
     journal.close(20)
-    assert [len(str(text)) for text in desk.texts()] == [journal_db.MOST_TEXT]
+    assert [len(str(text)) for text in desk.texts()] == [journal_page.MOST_TEXT]
     ((facts,),) = desk.query("SELECT facts FROM entry WHERE kind = 'flow-ended'")
-    assert len(json.loads(str(facts))["cut"]) == journal_db.MOST_TEXT
+    assert len(json.loads(str(facts))["cut"]) == journal_page.MOST_TEXT
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -202,42 +204,75 @@ def test_a_damaged_file_gives_trouble_or_entries(path: Path, tmp_path: Path, dat
     read_all(damaged)
 
 
+def change(path: Path, at: Callable[[list[Any]], None], **columns: object) -> None:
+    """Alter each page of a journal: what it holds, and the columns beside that."""
+    db = sqlite3.connect(path, isolation_level=None)
+    for number, entries in db.execute("SELECT id, entries FROM page").fetchall():
+        page = json.loads(entries)
+        at(page)
+        db.execute("UPDATE page SET entries = ? WHERE id = ?", (json.dumps(page), number))
+        for column, value in columns.items():
+            db.execute(f"UPDATE OR IGNORE page SET {column} = ifnull(?, {column}) WHERE id = ?", (value, number))
+    db.close()
+
+
 _VALUES = st.one_of(
-    st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=20), st.binary(max_size=20)
+    st.none(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.none()),
 )
-_COLUMN = st.sampled_from(
-    ["run", "at", "machine", "instance", "kind", "level", "server", "flow", "file", "line", "text", "facts", "message"]
-)
+_SQL_VALUES = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=20))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(_COLUMN, _VALUES)
-def test_any_value_in_any_column_gives_trouble_or_entries(
-    path: Path, tmp_path: Path, column: str, value: object
+@given(st.integers(0, 7), st.integers(-1, 6), _VALUES, st.sampled_from(["run", "first", "entries"]), _SQL_VALUES)
+def test_any_value_anywhere_gives_trouble_or_entries(
+    path: Path, tmp_path: Path, part: int, place: int, value: object, column: str, stored: object
 ) -> None:
     changed = tmp_path / "changed.sqlite"
     changed.write_bytes(path.read_bytes())
+
+    def spoil(page: list[Any]) -> None:
+        if place < 0:
+            page[part] = value
+        elif part == 0:
+            page[0][0][place] = value
+        else:
+            page[part] = [value, *page[part][1:]]
+
+    change(changed, spoil, **({column: stored} if part == 7 else {}))
     db = sqlite3.connect(changed, isolation_level=None)
-    db.execute(f"UPDATE OR IGNORE entry SET {column} = ifnull(?, {column})", (value,))
-    db.execute("UPDATE run SET sources = ?", (value if isinstance(value, str) else '{"recipe.flow": 7}',))
+    db.execute("UPDATE run SET sources = ?", (value if isinstance(value, str) and "\0" not in value else '{"r": 7}',))
     db.close()
     read_all(changed)
 
 
-def test_a_row_that_amiflow_never_wrote_is_trouble(path: Path, tmp_path: Path) -> None:
-    damages: list[Callable[[sqlite3.Connection], object]] = [
-        lambda db: db.execute("UPDATE entry SET facts = '[1]' WHERE facts IS NOT NULL"),
-        lambda db: db.execute("UPDATE entry SET facts = '{' WHERE facts IS NOT NULL"),
-        lambda db: db.execute("UPDATE entry SET at = 1e300"),
-        lambda db: db.execute("UPDATE entry SET message = 'text'"),
-        lambda db: db.execute("UPDATE entry SET instance = x'00'"),
-        lambda db: db.execute("UPDATE entry SET kind = x'00'"),
+def columns(page: list[Any], number: int, value: object) -> None:
+    page[number] = [value] * len(page[number])
+
+
+def test_a_page_that_amiflow_never_wrote_is_trouble(path: Path, tmp_path: Path) -> None:
+    damages: list[Callable[[list[Any]], None]] = [
+        lambda page: columns(page, 1, 10**40),
+        lambda page: columns(page, 1, "1"),
+        lambda page: columns(page, 2, 999),
+        lambda page: columns(page, 3, "one"),
+        lambda page: columns(page, 5, None),
+        lambda page: columns(page, 5, "\ud800"),
+        lambda page: columns(page, 6, "[1]"),
+        lambda page: columns(page, 6, "{"),
+        lambda page: columns(page, 7, "\ud800"),
+        lambda page: page.pop(),
+        lambda page: page[1].pop(),
+        lambda page: columns(page, 0, []),
+        lambda page: columns(page, 0, [None, *page[0][0][1:]]),
     ]
     for damage in damages:
         changed = tmp_path / "changed.sqlite"
         changed.write_bytes(path.read_bytes())
-        db = sqlite3.connect(changed, isolation_level=None)
-        damage(db)
-        db.close()
+        change(changed, damage)
         with pytest.raises(Trouble, match="cannot be read"), reading(str(changed)) as reader:
             list(reader.entries(Choice()))
