@@ -126,6 +126,7 @@ class Actions:
         return written
 
     def _attempt(self, instance: Instance, acting: Acting) -> None:
+        self._core.change(instance)
         acting.since = self._core.now
         acting.until = self._core.now + acting.within
         acting.timer = self._core.timers.set(acting.until, "block", instance)
@@ -135,6 +136,7 @@ class Actions:
             self._hold(instance, acting)
 
     def _hold(self, instance: Instance, acting: Acting) -> None:
+        self._core.change(instance)
         acting.phase = "held"
         self._held[instance] = None
 
@@ -166,6 +168,7 @@ class Actions:
         if guard is not None and (why := guard.forbids(step.action, headers)) is not None:
             self._forbid(instance, acting, why)
             return
+        core.change(instance)
         acting.phase = "handed"
         acting.action_id = f"{core.options.prefix}-{core.number('action')}"
         if is_originate(step.action):
@@ -186,8 +189,8 @@ class Actions:
                 acting.until,
                 instance.id,
                 step.span,
-                # Its finally is run again after a restart: what it may have sent must be known then.
-                promised=instance.state == "final" and not step.reads,
+                # It may go on after a restart: what it may have sent must be known then.
+                promised=instance.program.keeps and not step.reads,
             )
         )
 
@@ -237,6 +240,7 @@ class Actions:
         holder = self._open.get(action_id)
         acting = holder.block if isinstance(holder, Instance) else None
         if isinstance(holder, Instance) and isinstance(acting, Acting) and acting.phase == "handed":
+            self._core.change(holder)
             acting.phase = "sent"
             if acting.moves:
                 acting.moves = False
@@ -259,6 +263,7 @@ class Actions:
         if response.name == "Error":
             self._fail(holder, acting, Failure("error", _refusal(response)), True)
         elif acting.step.awaits_call:
+            self._core.change(holder)
             acting.phase = "called"
             self._open[item.action_id] = holder
         else:
@@ -331,15 +336,20 @@ class Actions:
     def abandon(self, instance: Instance, acting: Acting) -> str | None:
         """The flow waits no longer for the action; a call that it began and has not got is hung up. What had kept the
         action back, where it had to wait for its turn."""
-        self._core.timers.cancel(acting.timer)
-        self._held.pop(instance, None)
-        kept_back = self.limits.leave(acting.step.action, instance)
-        self._open.pop(acting.action_id, None)
+        kept_back = self.leave(instance, acting)
         if acting.phase == "handed":
             self.limits.dialled(acting.action_id)
         if acting.phase in ("handed", "sent"):
             self._core.emit(Withdraw(instance.server.name, acting.action_id))
         self._drop_call(instance, acting)
+        return kept_back
+
+    def leave(self, instance: Instance, acting: Acting) -> str | None:
+        """The flow waits no longer for the action, and leaves all as it is. What had kept it back."""
+        self._core.timers.cancel(acting.timer)
+        self._held.pop(instance, None)
+        kept_back = self.limits.leave(acting.step.action, instance)
+        self._open.pop(acting.action_id, None)
         return kept_back
 
     def _given(self, acting: Acting, response: Message, rows: tuple[Message, ...]) -> Value:
@@ -360,6 +370,7 @@ class Actions:
     def _fail(self, instance: Instance, acting: Acting, failure: Failure, again: bool) -> None:
         """The attempt failed: try again where that is allowed and asked for, else the step has failed."""
         core, step = self._core, acting.step
+        core.change(instance)
         core.timers.cancel(acting.timer)
         text = f"{step.action}: {failure.message}"
         core.note("action-failed", "debug", text, instance=instance, span=step.span, failure=failure.kind)
@@ -370,6 +381,54 @@ class Actions:
         else:
             instance.break_off(step, failure)
             core.resume(instance)
+
+    # --- after a restart ----------------------------------------------------------------------------------------------
+
+    def rejoin(self, instance: Instance, acting: Acting) -> None:
+        """The flow is in an action after a restart; what is held goes out next. What has gone out, or may have, and
+        changes something is never sent again."""
+        match acting.phase:
+            case "between":
+                pass
+            case "called":
+                self._open[acting.action_id] = instance
+                self.limits.dials(acting.action_id, max(acting.until - self._core.now, 0.0))
+            case "handed" | "sent" if not acting.step.reads:
+                acting.phase = "sent"
+                self._drop_call(instance, acting)
+                text = "amiflow was restarted before the answer came"
+                self._fail(instance, acting, Failure("unknown", text), False)
+            case _ if acting.until <= self._core.now:
+                spell = duration_text(timedelta(seconds=acting.within))
+                self._fail(instance, acting, Failure("disconnected", f"no connection within {spell}"), True)
+            case _:
+                self._hold(instance, acting)
+
+    def forsake(self, instance: Instance, acting: Acting) -> None:
+        """The flow will not go on after a restart: a call that it may have begun is hung up."""
+        self._core.timers.cancel(acting.timer)
+        acting.phase = "sent" if acting.phase == "handed" else acting.phase
+        self._drop_call(instance, acting)
+
+    @property
+    def called_out(self) -> tuple[Instance, ...]:
+        """Who awaits the OriginateResponse of a call that the server has queued."""
+        open_ = (holder for holder in self._open.values() if isinstance(holder, Instance))
+        return tuple(one for one in open_ if isinstance(one.block, Acting) and one.block.phase == "called")
+
+    def found(self, instance: Instance, acting: Acting, channel: str) -> None:
+        """The call that it awaits was answered while nobody listened."""
+        self._close(acting)
+        self._finish(instance, acting, Call(channel, acting.channel_id, None))
+
+    def lose(self, instance: Instance, acting: Acting, why: str) -> None:
+        """The call that it awaits is no more, and how it went was not seen."""
+        self._close(acting)
+        self._fail(instance, acting, Failure("lost", f"no OriginateResponse: {why}"), False)
+
+    def _close(self, acting: Acting) -> None:
+        del self._open[acting.action_id]
+        self.limits.dialled(acting.action_id)
 
     # --- connections --------------------------------------------------------------------------------------------------
 

@@ -247,13 +247,48 @@ class Admission:
         core, admitted = self._core, self._flows[program.number]
         instance = Instance(core.number("instance"), program, server, key, names, server.seen, cause)
         core.instances[instance.id] = instance
+        instance.token = f"{core.options.prefix}-{instance.id}"
+        core.change(instance)
         admitted.count += 1
         if program.flow.cooldown is not None:
             admitted.starts[server.name, key] = core.now
-        if program.until is not None:
-            instance.until = Listener(program.until, "until", instance)
-            server.index.add(instance.until, core.frame(names, server))
+        self._arm_until(instance)
         return instance
+
+    def _arm_until(self, instance: Instance) -> None:
+        watch = instance.program.until
+        if watch is not None:
+            instance.until = Listener(watch, "until", instance)
+            instance.server.index.add(instance.until, self._core.frame(instance.names, instance.server))
+
+    # --- restarts of amiflow ------------------------------------------------------------------------------------------
+
+    def adopt(self, instance: Instance) -> None:
+        """A run of before a restart is there again; whoever has its key comes before those who wait for it."""
+        core, program, at = self._core, instance.program, (instance.server.name, instance.key)
+        admitted, per = self._flows[program.number], program.flow.per
+        core.instances[instance.id] = instance
+        admitted.count += 1
+        if program.flow.cooldown is not None and instance.state == "running":
+            admitted.starts[at] = max(instance.started, admitted.starts.get(at, instance.started))
+        if instance.alive:
+            self._arm_until(instance)
+        if per is None or per.policy == "parallel" or instance.key is None:
+            turn = None
+        else:
+            turn = admitted.turns.setdefault((instance.server.name, instance.key), _Turn(instance))
+        if instance.state == "queued" and turn is not None and turn.active is not instance:
+            turn.waiting = turn.waiting or deque()
+            turn.waiting.append(instance)
+            self._tape.arm(instance, entered=False)
+        elif instance.state == "queued":
+            self._steps.start(instance)
+
+    def put_away(self, instance: Instance) -> None:
+        """The run ends, and this one goes on in the next."""
+        if instance.state == "queued":
+            self._leave_queue(instance)
+        self._steps.put_away(instance)
 
     # --- the end of a run ---------------------------------------------------------------------------------------------
 

@@ -33,14 +33,25 @@ class Conditions:
             instance.position += 1
             return True
         timer = core.timers.set(core.now + within, "block", instance)
-        wait = instance.block = Holding(step, within, core.now, timer, self._wanted(instance, step))
-        for what in wait.reads:
-            self._waiting.setdefault(what, {})[instance] = None
-        self._watch_expiry(instance, wait)
+        wait = instance.block = Holding(step, within, core.now, timer, ())
+        self._watch(instance, wait)
         if core.options.steps:
             text = f"waits up to {duration_text(timedelta(seconds=within))} until that is so"
             core.note("step", "debug", text, instance=instance, span=step.span)
         return False
+
+    def _watch(self, instance: Instance, wait: Holding) -> None:
+        wait.reads = self._wanted(instance, wait.step)
+        for what in wait.reads:
+            self._waiting.setdefault(what, {})[instance] = None
+        self._watch_expiry(instance, wait)
+
+    def rejoin(self, instance: Instance, wait: Holding) -> None:
+        """The flow stands in the wait after a restart. What it reads of the picture is known when that is taken."""
+        self._watch(instance, wait)
+        for what, server in wait.reads:
+            if not server:
+                self._core.touch(what)
 
     def _wanted(self, instance: Instance, step: WaitUntil) -> tuple[tuple[str, str], ...]:
         """What the condition reads; the plan holds every step for as long as this lives."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from amiflow.ami.message import Message
+from amiflow.engine import standing
 from amiflow.engine.calendar import Calendar
 from amiflow.engine.cover import Cover, Way
 from amiflow.engine.dispatch import Watch
-from amiflow.engine.effects import Effect, Level, Noted
+from amiflow.engine.effects import Effect, Level, Noted, Remember
 from amiflow.engine.emergency import Numbers
 from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
@@ -23,14 +24,17 @@ from amiflow.engine.hearing import Hearing, words
 from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
+from amiflow.engine.standing import Clock
 from amiflow.engine.stores import Held, HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.tables import Rows
 from amiflow.engine.timers import Timers
 from amiflow.engine.values import Value, to_text
+from amiflow.engine.written import Pen
 from amiflow.plan.bounds import Caps
 from amiflow.plan.expressions import Expr
+from amiflow.plan.identity import identity
 from amiflow.plan.keeping import CounterStore, Hours, MapStore, Put, SeriesStore, Store
-from amiflow.plan.model import Act, Await, Plan
+from amiflow.plan.model import Act, Await, Flow, Plan
 from amiflow.report.source import Span
 
 _COMPLAINT_PAUSE = 60.0  # seconds between two notes of the same thing that may come in a flood
@@ -54,7 +58,8 @@ class Options:
     `max_pending`: matches of one flow that may be pending; `max_kept`: events kept for one flow's later waits. With
     `shadow` only actions that merely read are sent; with `cover` the ways that were taken are remembered; with
     `steps` each step is noted, for the journal. Without `caps` there are no brakes but those of the recipe;
-    the numbers of `emergency` are protected, in a plan that was made `emergency.guarded`.
+    the numbers of `emergency` are protected, in a plan that was made `emergency.guarded`. With `keeping` runs of flows
+    and durable stores are written down, so that they outlive amiflow; else no flow is resumed.
     """
 
     prefix: str
@@ -69,6 +74,7 @@ class Options:
     uncapped: bool = False
     caps: Caps | None = None
     emergency: Numbers | None = None
+    keeping: bool = False
 
 
 class Core:
@@ -77,7 +83,10 @@ class Core:
     def __init__(self, plan: Plan, inputs: Inputs, options: Options) -> None:
         self.plan = plan
         self.options = options
-        self.programs = tuple(Program(flow, number) for number, flow in enumerate(plan.flows))
+        self.programs = tuple(self._program(flow, number) for number, flow in enumerate(plan.flows))
+        self.pen = Pen(inputs.secrets)
+        self.changed: dict[Instance, None] = {}
+        self.earlier: tuple[str, ...] = ()
         self.servers = {name: Server(name) for name in options.servers}
         self.world = World(zone=options.zone)
         self.timers = Timers()
@@ -96,6 +105,10 @@ class Core:
         self._secrets = tuple(sorted(filter(None, inputs.secrets.values()), key=len, reverse=True))
         self._numbers: Counter[str] = Counter()
         self._set_globals(inputs)
+
+    def _program(self, flow: Flow, number: int) -> Program:
+        wanted = flow.after == "resume" or (flow.after == "fail" and flow.final)
+        return Program(flow, number, identity(self.plan, flow) if self.options.keeping and wanted else "")
 
     def _set_globals(self, inputs: Inputs) -> None:
         names = self.world.globals
@@ -221,9 +234,9 @@ class Core:
         return self._numbers[kind]
 
     @property
-    def run(self) -> str:
-        """What every id of this run begins with."""
-        return self.options.run or self.options.prefix
+    def runs(self) -> tuple[str, ...]:
+        """What every id of this run begins with, or of the earlier ones that it takes up."""
+        return (self.options.run or self.options.prefix, *self.earlier)
 
     # --- effects ------------------------------------------------------------------------------------------------------
 
@@ -285,6 +298,22 @@ class Core:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+    # --- what is written down -----------------------------------------------------------------------------------------
+
+    def change(self, instance: Instance) -> None:
+        """The run stands otherwise than before: it is to be written down, where its flow wants that."""
+        if instance.program.keeps:
+            self.changed[instance.root] = None
+
+    def write_down(self, instance: Instance) -> None:
+        """Have written down how the run stands, or that it is over."""
+        over = instance.state == "ended"
+        if over and not instance.written:
+            return
+        instance.written = not over
+        state = None if over else standing.write(instance, self.pen, Clock(self.now, self.world.wall))
+        self.emit(Remember(instance.token, instance.id, instance.server.name, state))
 
     # --- running flows ------------------------------------------------------------------------------------------------
 

@@ -76,13 +76,15 @@ class ServerReady:
 
     `ami_version` is the banner's ("11.0.0"); it decides whether C-escapes are undone. `restarted` is true where
     Asterisk itself was restarted since the last time (its Uptime went back). `unseen` is for how many seconds nothing
-    had come from it before, none the first time; the wall clock may have been set meanwhile.
+    had come from it before, none the first time; the wall clock may have been set meanwhile. `uptime` is that of
+    Asterisk in seconds, where it tells.
     """
 
     server: str
     ami_version: str
     restarted: bool
     unseen: float | None = None
+    uptime: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,40 @@ class SourceEnded:
     """No server will send anything more (the end of a recording or of a simulated scenario): Exit when no flow runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a durable store was given: the value for a key, the time (the epoch in seconds) and for how many seconds.
+    Key and value are in the form of `engine.written`; `declared` is what the store held (`plan.keeping.kind_of`)."""
+
+    store: str
+    declared: str
+    key: object
+    value: object
+    at: float
+    lasting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A run of a flow as it was last written down (`Remember`), at that time (the epoch in seconds); `story` is what
+    the journal calls it."""
+
+    token: str
+    at: float
+    state: Mapping[str, object]
+    story: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What earlier runs of this plan, which are over, have left: to be given before the first ServerReady. `runs` are
+    what the ids of these began with."""
+
+    flows: tuple[Past, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    runs: tuple[str, ...] = ()
+
+
 Input: TypeAlias = (
     ServerReady
     | ServerLost
@@ -210,6 +246,7 @@ Input: TypeAlias = (
     | StopRuns
     | StopAsked
     | SourceEnded
+    | Restored
 )
 
 # --- effects ----------------------------------------------------------------------------------------------------------
@@ -220,8 +257,8 @@ class Send(NamedTuple):
 
     `action_id` is the runner's own, unique for the run, and is to be put on the wire as `ActionID`; `headers` begin
     with `Action`. `until` is the monotonic time at which the flow's own patience ends: an action not yet sent by then
-    is dropped. `instance` is the flow instance that asked, with the step's span. Where it is `promised`, its intention
-    is to be in the journal, if there is one, before it is sent.
+    is dropped. `instance` is the flow instance that asked, with the step's span. Where it is `promised`, this and every
+    effect before it is to be in the journal, if there is one, before it is sent.
     """
 
     server: str
@@ -294,13 +331,14 @@ class Exit:
 @dataclass(frozen=True, slots=True)
 class Errand:
     """Have this done by a worker, unless the run does not allow it; its outcome is to come as `ErrandDone`. `until` is
-    the monotonic time at which the flow's patience ends."""
+    the monotonic time at which the flow's patience ends; `promised` as in `Send`."""
 
     errand_id: str
     request: Request
     until: float
     instance: int
     span: Span
+    promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,13 +350,15 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A `signal` step: to be given to every machine of the run as `Signalled`, with its `line`."""
+    """A `signal` step: to be given to every machine of the run as `Signalled`, with its `line`. Where it has a
+    `promise_id` it is promised under that, as in `Send`."""
 
     name: str
     fields: Mapping[str, str]
     instance: int
     span: Span
     line: Line = ()
+    promise_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,4 +373,27 @@ class SignalReply:
     kind: Literal["done", "unknown", "wrong", "idle", "failed", "stopped"] = "done"
 
 
-Effect: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Said | Noted | FlowEnded | Exit
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Write down how a run of a flow stands, in place of what was written of it before; with a state of none it is over
+    and to be forgotten. The token is its own over all runs of amiflow. The state is plain data, as JSON has it, that
+    nobody changes."""
+
+    token: str
+    instance: int
+    server: str
+    state: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChanged:
+    """A durable store changed. `set`: the entry takes the place of what there is for its key; `add`: it is one more;
+    `remove`: what there is for its key is gone; `evict`: the oldest entry of the store is gone; `clear`: all are."""
+
+    change: Literal["set", "add", "remove", "evict", "clear"]
+    entry: Entry
+
+
+Effect: TypeAlias = (
+    Send | Withdraw | Errand | Recall | Signal | SignalReply | Said | Noted | FlowEnded | Exit | Remember | StoreChanged
+)

@@ -126,7 +126,8 @@ class Errands:
     def _signal(self, instance: Instance, step: model.Errand, call: SignalCall) -> None:
         core, frame = self._core, self._core.frame(instance.names, instance.server)
         fields = {name: to_text(core.value(value, frame)) for name, value in call.fields}
-        core.emit(Signal(call.name, fields, instance.id, step.span, instance.root.own_line))
+        promise = f"{core.options.prefix}-e{core.number('errand')}" if instance.program.keeps else ""
+        core.emit(Signal(call.name, fields, instance.id, step.span, instance.root.own_line, promise))
         instance.position += 1
 
     def _pretend(self, instance: Instance, step: model.Errand, request: Request) -> None:
@@ -138,12 +139,14 @@ class Errands:
 
     def _attempt(self, instance: Instance, block: OnErrand) -> None:
         core = self._core
+        core.change(instance)
         block.between = False
         block.errand_id = f"{core.options.prefix}-e{core.number('errand')}"
         until = core.now + block.within
         block.timer = core.timers.set(until, "block", instance)
         self._open[block.errand_id] = instance
-        core.emit(Errand(block.errand_id, block.request, until, instance.id, block.step.span))
+        promised = instance.program.keeps and not _reads(block.request)
+        core.emit(Errand(block.errand_id, block.request, until, instance.id, block.step.span, promised))
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
@@ -177,6 +180,17 @@ class Errands:
         if self._open.pop(block.errand_id, None) is not None:
             self._core.emit(Recall(block.errand_id))
 
+    def rejoin(self, instance: Instance, block: OnErrand) -> None:
+        """The flow is in an errand after a restart: what merely reads is asked again."""
+        if block.between:
+            return
+        self._core.timers.cancel(block.timer)
+        if _reads(block.request):
+            self._attempt(instance, block)
+        else:
+            text = f"{describe(block.request)}: amiflow was restarted before it was known what came of it"
+            self._fail(instance, block, Failure("unknown", text), False)
+
     def _succeed(self, instance: Instance, step: model.Errand, value: Value) -> None:
         if step.into is not None:
             instance.names[step.into] = value
@@ -184,6 +198,7 @@ class Errands:
 
     def _fail(self, instance: Instance, block: OnErrand, failure: Failure, again: bool) -> None:
         core, step = self._core, block.step
+        core.change(instance)
         core.note("errand-failed", "debug", failure.message, instance=instance, span=step.span, failure=failure.kind)
         if again and block.attempts > 0:
             block.attempts -= 1

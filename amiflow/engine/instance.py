@@ -153,7 +153,8 @@ class Instance:
     `place` is the number, on the server's tape, of the last event that is past; `movable`: the next action that does
     more than read moves it; `kept` are later events that a later wait may want; `dropped` is the last that found no
     room among them. A parallel branch is an instance too, with the `id` of the run and its `parent`. `line` are the
-    flows that led here, this one last, where the run itself brought that about.
+    flows that led here, this one last, where the run itself brought that about. `token` is what the run is called over
+    all restarts of amiflow; `written`: something is written down of it.
     """
 
     id: int
@@ -181,6 +182,8 @@ class Instance:
     line: Line = ()
     diverted: bool = False
     """Whether it stands where it does because a step failed and an `or` took over."""
+    token: str = ""
+    written: bool = False
 
     @property
     def code(self) -> Literal["body", "final"]:
@@ -217,12 +220,17 @@ class Instance:
         """The line that what this run does goes on with."""
         return self.line or ((self.program.flow.name, self.started),)
 
-    def values(self) -> Iterator[Value]:
-        """What its names hold, and those of its branches."""
-        yield from self.names.values()
+    def strands(self) -> Iterator[Instance]:
+        """The run itself, and the branches that run, with theirs."""
+        yield self
         if isinstance(self.block, Forked):
             for branch in self.block.running:
-                yield from branch.values()
+                yield from branch.strands()
+
+    def values(self) -> Iterator[Value]:
+        """What its names hold, and those of its branches."""
+        for strand in self.strands():
+            yield from strand.names.values()
 
     def escape(self) -> Enter | None:
         """In trouble within a task whose call has an `or`: go on there, where there is one in the same branch."""

@@ -31,6 +31,8 @@ from amiflow.engine.effects import (
     Pause,
     Recall,
     Received,
+    Remember,
+    Restored,
     Resume,
     Said,
     Send,
@@ -43,6 +45,7 @@ from amiflow.engine.effects import (
     SourceEnded,
     StopAsked,
     StopRuns,
+    StoreChanged,
     Tick,
     Unanswered,
     Withdraw,
@@ -168,7 +171,7 @@ class Scribe:
                 yield self._result(at, item)
             case Signalled(name=name, fields=given):
                 yield of_run(at, "signal-came", "info", None, name, given)
-            case Received() | Tick():
+            case Received() | Tick() | Restored():
                 return
             case _:
                 assert_never(item)
@@ -239,7 +242,7 @@ class Scribe:
                 yield from self._note(at, machine, effect)
             case FlowEnded():
                 yield self._end(at, machine, effect)
-            case Exit():
+            case Exit() | Remember() | StoreChanged():
                 return
             case _:
                 assert_never(effect)
@@ -277,7 +280,7 @@ class Scribe:
         if note.kind in ("answer", "gap"):
             return
         facts, message = note.facts, note.message
-        if note.kind == "flow-started" and note.instance is not None and note.flow is not None:
+        if note.kind in ("flow-started", "resumed") and note.instance is not None and note.flow is not None:
             server, events = facts.get("server"), facts.get("events")
             self._running[machine, note.instance] = Run(
                 note.flow, server if isinstance(server, str) else None, note.span
@@ -288,7 +291,7 @@ class Scribe:
                     yield self._row(
                         at, machine, note.instance, "event", "info", note.flow, note.span, event.name, None, event.raw
                     )
-            facts = {"key": facts["key"]} if "key" in facts else {}
+            facts = {name: facts[name] for name in ("key", "of", "after") if name in facts}
         raw = message.raw if message is not None else None
         if note.kind == "would-send":
             facts, raw = {}, _would(note)

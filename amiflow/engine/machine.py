@@ -22,6 +22,7 @@ from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core, Inputs, Options
 from amiflow.engine.cover import Way
 from amiflow.engine.dispatch import Listener
+from amiflow.engine.durable import Durable
 from amiflow.engine.effects import (
     Answered,
     Effect,
@@ -30,6 +31,7 @@ from amiflow.engine.effects import (
     Input,
     Pause,
     Received,
+    Restored,
     Resume,
     Sent,
     ServerLost,
@@ -49,13 +51,16 @@ from amiflow.engine.loops import Loops
 from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Appointment, Moments, Period
 from amiflow.engine.ours import is_from_run
+from amiflow.engine.reconcile import Asking, Reconciliation
+from amiflow.engine.rejoining import Rejoining
+from amiflow.engine.restart import Restarts, holds_channel
 from amiflow.engine.server import Server
 from amiflow.engine.signals import Signals
 from amiflow.engine.snapshot import Snapshots, Taking
 from amiflow.engine.steps import Steps
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
-from amiflow.engine.values import Call, Value
+from amiflow.engine.values import Value
 from amiflow.plan.model import Plan
 from amiflow.report.source import Span
 
@@ -88,12 +93,16 @@ class Machine:
         self._actions = Actions(core, self._tape, shared)
         self._conditions = Conditions(core)
         self._errands = Errands(core)
-        self._steps = Steps(core, self._tape, self._actions, self._conditions, self._errands)
+        durable = Durable(core)
+        self._steps = Steps(core, self._tape, self._actions, self._conditions, self._errands, durable)
         self._admission = Admission(core, self._steps, self._tape, Loops(core, self._named))
         self._matching = Matching(core, self._admission)
         self._moments = Moments(core, self._admission)
         self._signals = Signals(core, self._admission)
         self._snapshots = Snapshots(core, self._pictured)
+        rejoining = Rejoining(core, self._steps, self._tape, self._actions, self._conditions, self._errands)
+        self._restarts = Restarts(core, rejoining, self._admission, durable)
+        self._reconciliation = Reconciliation(core, self._tape, self._actions, self._admission)
         self._ending: str | None = None
         self._exited = False
 
@@ -115,6 +124,8 @@ class Machine:
             self._fire(now, inclusive=True)
         if not core.instances:
             self._close_when_over()
+        while core.changed:
+            core.write_down(core.changed.popitem()[0])
         return core.take()
 
     def deadline(self) -> float | None:
@@ -164,10 +175,10 @@ class Machine:
             case Sent(action_id=action_id):
                 self._actions.sent(action_id)
             case Answered():
-                if not self._snapshots.answered(item):
+                if not self._snapshots.answered(item) and not self._reconciliation.answered(item):
                     self._actions.answered(item)
             case Unanswered():
-                if not self._snapshots.unanswered(item):
+                if not self._snapshots.unanswered(item) and not self._reconciliation.unanswered(item):
                     self._actions.unanswered(item)
             case ErrandDone():
                 self._errands.done(item)
@@ -175,14 +186,16 @@ class Machine:
                 self._signals.take(item)
             case ServerReady():
                 self._ready(self._core.servers[item.server], item)
-            case ServerLost(server=name, reason=reason):
-                self._lost(self._core.servers[name], reason)
+            case ServerLost():
+                self._lost(self._core.servers[item.server], item)
             case Pause(flow=flow, why=why):
                 self._admission.pause(flow, why)
             case Resume(flow=flow, why=why):
                 self._admission.resume(flow, why)
             case StopRuns():
                 self._stop_runs(item)
+            case Restored():
+                self._restarts.take(item)
             case StopAsked(reason=reason):
                 self._ask_to_stop(reason)
             case SourceEnded():
@@ -232,6 +245,7 @@ class Machine:
 
     def _ready(self, server: Server, item: ServerReady) -> None:
         core = self._core
+        self._restarts.note_gap(server)
         gap = core.now - server.lost if server.lost is not None and not server.ready else None
         server.ready, server.back = True, core.now
         server.escapes = escapes(item.ami_version)
@@ -240,8 +254,11 @@ class Machine:
             core.note("gap", "warn", text, server=server.name, seconds=gap)
         if item.restarted:
             self._end_of_before(server)
+        self._restarts.bring_back(server, item.uptime)
         self._actions.connected(server)
         server.returned = server.begun and gap is not None
+        if gap is not None:
+            self._reconciliation.begin(server)
         self._snapshots.begin(server, item.restarted)
 
     def _pictured(self, server: Server) -> None:
@@ -259,17 +276,18 @@ class Machine:
     def _end_of_before(self, server: Server) -> None:
         """Asterisk was restarted: no channel of before exists any more."""
         for instance in list(self._core.instances.values()):
-            if instance.server is server and any(map(_is_of_channel, instance.values())):
+            if instance.server is server and holds_channel(instance):
                 self._core.note("restarted", "warn", "its channel went with the restart", instance=instance)
                 self._admission.cancel(instance, "its channel is gone")
 
-    def _lost(self, server: Server, reason: str) -> None:
+    def _lost(self, server: Server, item: ServerLost) -> None:
         if not server.ready:
             return
-        server.ready, server.lost = False, self._core.now
+        server.ready, server.lost = False, self._core.now - item.silent
         self._snapshots.lost(server)
+        self._reconciliation.lost(server)
         # The runner says so itself, once for all its plans.
-        self._core.note("gap", "debug", f"{server.name} is lost: {reason}", server=server.name)
+        self._core.note("gap", "debug", f"{server.name} is lost: {item.reason}", server=server.name)
         self._matching.gap(server)
 
     # --- time ---------------------------------------------------------------------------------------------------------
@@ -300,6 +318,8 @@ class Machine:
                 self._actions.expire_hangup(hangup)
             case Taking() as taking:
                 self._snapshots.expire(taking)
+            case Asking() as asking:
+                self._reconciliation.expire(asking)
             case Period() as period:
                 self._moments.fall_due(period)
             case Appointment() as appointment:
@@ -353,9 +373,13 @@ class Machine:
         self._matching.clear()
         self._moments.stop()
         self._admission.drop_held_back()
+        for instance in list(self._core.instances.values()):
+            if instance.program.resumes and instance.alive:
+                self._admission.put_away(instance)
         self._admission.close()
         for instance in list(self._core.instances.values()):
-            self._steps.end(instance, "stopped")
+            if not instance.program.resumes:
+                self._steps.end(instance, "stopped")
         self._actions.limits.lift()
         self._drain()
 
@@ -375,7 +399,7 @@ class Machine:
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:
-        return is_from_run(message, self._core.run) or self._named.caused(message, self._core.now)
+        return is_from_run(message, self._core.runs) or self._named.caused(message, self._core.now)
 
 
 def _shown(instance: Instance) -> Running:
@@ -383,7 +407,3 @@ def _shown(instance: Instance) -> Running:
     at = step.span if step is not None else instance.program.flow.span
     flow, server = instance.program.flow.name, instance.server.name
     return Running(flow, instance.id, server, instance.state, instance.key, instance.started, at)
-
-
-def _is_of_channel(value: Value) -> bool:
-    return isinstance(value, Call) or (isinstance(value, Message) and value.get("Uniqueid") is not None)

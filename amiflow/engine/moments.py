@@ -69,7 +69,7 @@ class Moments:
         for program in self._core.programs:
             trigger = program.flow.trigger
             if isinstance(trigger, Every) and (program.flow.server or first) == server.name:
-                period = Period(program, server, trigger.period)
+                period = Period(program, server, trigger.period, run=self._going_on(program, server))
                 self._periods.append(period)
                 self._set(period, self._core.now)
             if isinstance(trigger, Cron | OnHours) and (program.flow.server or first) == server.name:
@@ -91,8 +91,16 @@ class Moments:
     def _start_all(self, moment: str, server: Server) -> None:
         for program in self._core.programs:
             trigger = program.flow.trigger
-            if isinstance(trigger, OnRun) and trigger.moment == moment and program.flow.server in (None, server.name):
+            if not isinstance(trigger, OnRun) or trigger.moment != moment:
+                continue
+            goes_on = moment == "start" and program.resumes and self._going_on(program, server) is not None
+            if program.flow.server in (None, server.name) and not goes_on:
                 self._start(program, server)
+
+    def _going_on(self, program: Program, server: Server) -> Instance | None:
+        """The run that was taken up after a restart of amiflow, where there is one."""
+        runs = self._core.instances.values()
+        return next((one for one in runs if one.program is program and one.server is server), None)
 
     def _start(self, program: Program, server: Server) -> Instance | None:
         key = self._admission.key(program, {}, server, None)

@@ -139,7 +139,7 @@ def _ids_in(message: Message) -> Iterator[str]:
             yield value.removesuffix(";2")
 
 
-def is_from_run(message: Message, prefix: str) -> bool:
-    """Whether the event is of a channel, or of a call, that the run began, or says by which of its actions it was
-    raised: their ids were chosen by it."""
-    return any((message.get(header) or "").startswith(prefix) for header in ("Uniqueid", "Linkedid", "ActionID"))
+def is_from_run(message: Message, prefixes: tuple[str, ...]) -> bool:
+    """Whether the event is of a channel, or of a call, that one of the runs began, or says by which of their actions it
+    was raised: their ids were chosen by them."""
+    return any((message.get(header) or "").startswith(prefixes) for header in ("Uniqueid", "Linkedid", "ActionID"))

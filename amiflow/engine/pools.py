@@ -37,6 +37,15 @@ class Pools:
         self._waiting[step.pool][instance] = None
         return False
 
+    def rejoin(self, instance: Instance, waiting: Queueing) -> None:
+        """The flow waits on for a slot after a restart."""
+        self._waiting[waiting.step.pool][instance] = None
+
+    def count(self, instance: Instance) -> None:
+        """The flow has its slots still, after a restart. Raises KeyError where there is no such pool any more."""
+        for slot in instance.slots:
+            self._taken[slot.pool] += 1
+
     def expire(self, instance: Instance, waiting: Queueing) -> None:
         """No slot became free in time."""
         self.leave(instance, waiting)

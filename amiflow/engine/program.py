@@ -31,13 +31,20 @@ class ReadyStage:
 
 
 class Program:
-    """A flow and what was made of it; `number` is its place in the plan."""
+    """A flow and what was made of it; `number` is its place in the plan. Where its runs are to be written down
+    (`keeps`), `identity` is the hash of its code (`plan.identity`); those that `resume` go on after a restart."""
 
-    __slots__ = ("_waits", "allows_emergency", "flow", "lookback", "number", "reset", "stages", "times", "until")
+    __slots__ = (
+        "_waits", "allows_emergency", "flow", "identity", "keeps", "lookback", "number", "reset", "resumes", "stages",
+        "times", "until"
+    )  # fmt: skip
 
-    def __init__(self, flow: Flow, number: int) -> None:
+    def __init__(self, flow: Flow, number: int, identity: str = "") -> None:
         self.flow = flow
         self.number = number
+        self.identity = identity
+        self.keeps = bool(identity)
+        self.resumes = self.keeps and flow.after == "resume"
         trigger = flow.trigger
         self.stages = tuple(map(_ready, trigger.stages)) if isinstance(trigger, OnEvents) else ()
         self.times = trigger.times if isinstance(trigger, OnEvents) else None

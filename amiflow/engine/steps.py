@@ -14,6 +14,7 @@ from amiflow.engine.actions import Actions
 from amiflow.engine.branches import Branches
 from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core
+from amiflow.engine.durable import Durable
 from amiflow.engine.effects import FlowEnded, Outcome, Said
 from amiflow.engine.errands import Errands
 from amiflow.engine.evaluate import EvaluationError
@@ -49,7 +50,7 @@ from amiflow.plan.model import (
 )
 from amiflow.report.source import Span
 
-_FINALLY = 30.0  # seconds that a finally may take
+FINALLY = 30.0  # seconds that a finally may take
 _SLICE = 10_000  # instructions in a row before others get their turn
 MOST_STEPS = 1_000_000  # instructions in a row before the flow is taken to be stuck
 _TRACED = 200  # steps in a row that are noted one by one
@@ -59,15 +60,19 @@ _SHOWN = 200  # characters of a value in a note
 class Steps:
     """What running flows do."""
 
-    def __init__(self, core: Core, tape: Tape, actions: Actions, conditions: Conditions, errands: Errands) -> None:
+    def __init__(
+        self, core: Core, tape: Tape, actions: Actions, conditions: Conditions, errands: Errands, durable: Durable
+    ) -> None:
         self._core = core
+        self._durable = durable
         self._tape = tape
         self._actions = actions
         self._conditions = conditions
         self._errands = errands
-        self._pools = Pools(core)
+        self.pools = Pools(core)
         self._branches = Branches(core, tape)
         self._traced = 0
+        self._leaving: set[Instance] = set()
 
     # --- beginning and end --------------------------------------------------------------------------------------------
 
@@ -79,6 +84,8 @@ class Steps:
         instance.started = core.now
         core.counters["started", flow.name] += 1
         origin = _origin(instance) if core.options.steps else {}
+        if flow.after == "drop":
+            origin["after"] = "drop"
         core.note(
             "flow-started", "debug", flow.name, instance=instance, span=flow.span, message=instance.cause, **origin
         )
@@ -102,17 +109,18 @@ class Steps:
         if instance.state != "running":
             return
         instance = instance.root
+        self._leaving.discard(instance)
         self._leave(instance)
         instance.ending = Ending(outcome, failure, span, result)
         if instance.program.flow.final:
             instance.state, instance.position = "final", 0
-            instance.lifetime = self._core.timers.set(self._core.now + _FINALLY, "final", instance)
+            instance.lifetime = self._core.timers.set(self._core.now + FINALLY, "final", instance)
             self._core.resume(instance)
         else:
             self._finish(instance)
 
-    def _leave(self, instance: Instance) -> None:
-        """Wait for nothing any more."""
+    def _leave(self, instance: Instance, quietly: bool = False) -> None:
+        """Wait for nothing any more; `quietly`: what it has begun is left as it is."""
         core = self._core
         match instance.block:
             case Pausing(timer=timer):
@@ -124,23 +132,23 @@ class Steps:
             case OnErrand() as errand:
                 self._errands.abandon(errand)
             case Acting() as acting:
-                self._actions.abandon(instance, acting)
+                (self._actions.leave if quietly else self._actions.abandon)(instance, acting)
             case Queueing() as waiting:
-                self._pools.leave(instance, waiting)
+                self.pools.leave(instance, waiting)
             case Forked() as forked:
-                self._cancel_branches(forked)
+                self._cancel_branches(forked, quietly)
         instance.block = None
         instance.trouble = None
-        self._pools.release(instance, everything=True)
+        self.pools.release(instance, everything=True)
         self._tape.disarm(instance)
         core.timers.cancel(instance.lifetime)
         if instance.until is not None:
             instance.server.index.remove(instance.until)
             instance.until = None
 
-    def _cancel_branches(self, forked: Forked) -> None:
+    def _cancel_branches(self, forked: Forked, quietly: bool = False) -> None:
         for branch in forked.running:
-            self._leave(branch)
+            self._leave(branch, quietly)
             branch.state = "ended"
 
     def _fail_branch(self, branch: Instance, flow: Instance, failure: Failure, span: Span) -> None:
@@ -164,9 +172,27 @@ class Steps:
     def forget(self, instance: Instance) -> None:
         """The run is no more."""
         self._leave(instance)
+        self._core.change(instance)
         instance.state = "ended"
         instance.kept = None
         del self._core.instances[instance.id]
+
+    # --- restarts of amiflow ------------------------------------------------------------------------------------------
+
+    def put_away(self, instance: Instance) -> None:
+        """The run of amiflow ends, and this flow goes on in the next one; first the answers that it awaits come in."""
+        if any(map(_is_out, instance.strands())):
+            self._leaving.add(instance)
+            return
+        self._leaving.discard(instance)
+        core = self._core
+        core.note("put-away", "info", "goes on when amiflow runs again", instance=instance)
+        core.write_down(instance)
+        self._leave(instance, quietly=True)
+        instance.state = "ended"
+        core.changed.pop(instance, None)
+        del core.instances[instance.id]
+        core.over.append(instance)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -184,7 +210,7 @@ class Steps:
             case Acting() as acting:
                 self._actions.expire(instance, acting)
             case Queueing() as waiting:
-                self._pools.expire(instance, waiting)
+                self.pools.expire(instance, waiting)
                 self._core.resume(instance)
             case Pausing():
                 self._core.resume(instance)
@@ -193,7 +219,7 @@ class Steps:
         """The flow's lifetime is over, or that of its finally."""
         flow = instance.program.flow
         if instance.state == "final":
-            self._log_trouble(instance, f"finally took longer than {_FINALLY:g}s", flow.span)
+            self._log_trouble(instance, f"finally took longer than {FINALLY:g}s", flow.span)
             self._leave(instance)
             self._finish(instance)
             return
@@ -206,13 +232,17 @@ class Steps:
         """Run the flow on from where it stands, until it waits or ends."""
         if instance.state == "ended" or instance.block is not None:
             return
+        self._core.change(instance)
+        if instance.root in self._leaving:
+            self.put_away(instance.root)
+            return
         self._tape.disarm(instance)
         self._traced = _TRACED + 1 if instance.spent else 0
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):
                 return
             if instance.slots:
-                self._pools.release(instance)
+                self.pools.release(instance)
             step = instance.step()
             if self._core.cover is not None:
                 self._core.cover.come(instance, step)
@@ -315,9 +345,9 @@ class Steps:
                 self._branches.join(instance)
                 return False
             case Take():
-                return self._begin(instance, self._pools.begin(instance, step))
+                return self._begin(instance, self.pools.begin(instance, step))
             case Remove(store=store, key=key, span=span):
-                self._core.world.globals[store].remove(self._value(instance, key))
+                self._remove(store, self._value(instance, key))
                 self._core.touch(f"store {store}")
                 self._trace(instance, span, f"{store} forgets")
                 instance.position += 1
@@ -389,12 +419,17 @@ class Steps:
         key = self._value(instance, step.key)
         value = self._value(instance, step.value) if step.value is not None else None
         gone = store.put(key, value)
+        self._durable.put(step.store, key, value, gone is not None)
         core.touch(f"store {step.store}")
         if gone is not None:
             core.overflow(step, f"`{step.store}` is full: the oldest, of `{gone}`, went", instance)
         if core.options.steps:
             self._trace(instance, step.span, f"{step.store}[{to_text(key)}] takes {to_text(value)}")
         instance.position += 1
+
+    def _remove(self, store: str, key: str) -> None:
+        self._core.world.globals[store].remove(key)
+        self._durable.remove(store, key)
 
     def _trace(self, instance: Instance, span: Span, text: str) -> None:
         """Note a step, where that is asked for; of many in a row only the first, lest a loop drown all else."""
@@ -421,6 +456,16 @@ def _origin(instance: Instance) -> dict[str, Value]:
     if len(events) > 1:
         origin["events"] = events
     return origin
+
+
+def _is_out(strand: Instance) -> bool:
+    """Whether an answer is on its way that tells what came of something."""
+    match strand.block:
+        case Acting(phase="handed" | "sent"):
+            return True
+        case OnErrand(between=between):
+            return not between
+    return False
 
 
 def _past(instance: Instance) -> int:

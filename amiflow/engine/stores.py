@@ -38,12 +38,17 @@ class HeldMap:
         self._expire()
         return key in self._held
 
-    def put(self, key: str, value: Value) -> str | None:
-        """Set the value; the key that had to go for it, if any."""
+    @property
+    def lasting(self) -> float:
+        """For how many seconds a value is held."""
+        return self._lasting
+
+    def put(self, key: str, value: Value, at: float | None = None) -> str | None:
+        """Set the value (at a time which none that is held is behind); the key that had to go for it, if any."""
         self._expire()
         self._held.pop(key, None)
         gone = self._held.popitem(last=False)[0] if len(self._held) >= self._most else None
-        self._held[key] = (self._clock(), value)
+        self._held[key] = (self._clock() if at is None else at, value)
         return gone
 
     def remove(self, key: str) -> None:
@@ -78,13 +83,18 @@ class _Window:
         self._expire()
         return key in self._by_key
 
-    def put(self, key: str, value: Value) -> str | None:
-        """One more; the key of the entry that had to go for it, if any."""
+    @property
+    def lasting(self) -> float:
+        """For how many seconds an entry counts."""
+        return self._within
+
+    def put(self, key: str, value: Value, at: float | None = None) -> str | None:
+        """One more (of a time which none held is behind); the key of the entry that had to go for it, if any."""
         self._expire()
         gone = self._drop_oldest() if self._count >= self._most else None
         held = self._by_key.setdefault(key, deque())
         held.append(value)
-        self._order.append((self._clock(), key, held))
+        self._order.append((self._clock() if at is None else at, key, held))
         self._count += 1
         return gone
 

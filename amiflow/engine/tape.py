@@ -57,6 +57,12 @@ class Tape:
                     break
         return False
 
+    def rejoin(self, instance: Instance, wait: Awaiting) -> None:
+        """The flow stands in the wait after a restart."""
+        for slot, watch in enumerate(instance.program.entries(wait.step)):
+            if wait.taken[slot] is None:
+                self._listen(instance, wait, slot, watch)
+
     def _listen(self, instance: Instance, wait: Awaiting, slot: int, watch: Watch) -> None:
         listener = Listener(watch, "wait", instance, slot)
         instance.server.index.add(listener, self._core.frame(instance.names, instance.server))
@@ -85,6 +91,7 @@ class Tape:
 
     def _fill(self, instance: Instance, wait: Awaiting, slot: int, number: int, message: Message) -> bool:
         """Take the event for one entry. True where that completes the wait: then the flow stands behind it."""
+        self._core.change(instance)
         wait.taken[slot] = message
         wait.last = max(wait.last, number)
         if wait.step.mode == "all" and None in wait.taken:
@@ -122,6 +129,14 @@ class Tape:
         text += self._core.missed(instance, wait.step, [entry.pattern.events for entry in missing])
         instance.break_off(wait.step, Failure(kind, text))
 
+    def lose(self, instance: Instance, wait: Awaiting, why: str) -> None:
+        """What it waits for cannot come any more, or came unseen."""
+        self.leave(instance, wait)
+        text = f"no {_missing(wait)}: {why}"
+        self._core.note("wait-lost", "debug", text, instance=instance, span=wait.step.span)
+        instance.break_off(wait.step, Failure("lost", text))
+        self._core.resume(instance)
+
     def _miss(self, instance: Instance, wait: Awaiting) -> None:
         """An event that this wait may have wanted found no room among those kept."""
         self.leave(instance, wait)
@@ -156,6 +171,7 @@ class Tape:
         instance.keepers.clear()
 
     def _keep(self, instance: Instance, number: int, message: Message) -> None:
+        self._core.change(instance)
         kept = instance.kept = instance.kept or []
         if len(kept) < self._core.options.max_kept:
             kept.append((number, message))

@@ -23,7 +23,6 @@ from amiflow.lang.imports import Importer
 from amiflow.lang.lower import lower
 from amiflow.lang.lower_expr import Lowering
 from amiflow.lang.lower_tests import lower_test
-from amiflow.lang.notyet import not_yet
 from amiflow.lang.parse import parse
 from amiflow.lang.safety import safety
 from amiflow.lang.scope import Bindings, Checked
@@ -62,7 +61,6 @@ _Phase: TypeAlias = Callable[[_Analysed], list[Diagnostic]]
 
 # Phases that only look, behind `bind` and `check`, whose tables they read.
 _PHASES: tuple[_Phase, ...] = (
-    lambda known: not_yet(known.bindings.whole),
     lambda known: picture_problems(known.bindings),
     lambda known: safety(known.bindings, known.checked, known.vocabulary),
     lambda known: decided(known.bindings, known.checked, known.found),

@@ -7,7 +7,6 @@ expressions (`lower_expr`), tests (`lower_tests`).
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import sha256
 from typing import TypeVar, cast
 
 from amiflow.lang import nodes
@@ -76,9 +75,7 @@ def _flow(flow: nodes.FlowDecl, lowering: Lowering, constants: Constants) -> mod
     cooldown = _clause(flow, nodes.CooldownClause)
     until = _clause(flow, nodes.UntilClause)
     server = _clause(flow, nodes.ServerClause)
-    calls = (node for node in lowering.bindings.reached(flow) if isinstance(node, nodes.Call))
-    tasks = dict.fromkeys(task for call in calls if (task := lowering.bindings.calls.get(call)) is not None)
-    text = "\n".join(lowering.slice(span) for span in (flow.span, *(task.span for task in tasks)))
+    restart = _clause(flow, nodes.RestartClause)
     return model.Flow(
         name=flow.name.text,
         trigger=trigger,
@@ -95,10 +92,10 @@ def _flow(flow: nodes.FlowDecl, lowering: Lowering, constants: Constants) -> mod
         ),
         body=lower_body(lowering, flow.body),
         final=lower_body(lowering, flow.cleanup) if flow.cleanup is not None else (),
-        source_hash=sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         span=flow.span,
         latest=cooldown is not None and cooldown.latest,
         urgent=_clause(flow, nodes.UrgentClause) is not None,
+        after=restart.policy if restart is not None else "fail",
     )
 
 

@@ -58,11 +58,11 @@ def _store(decl: nodes.MapDecl | nodes.CounterDecl | nodes.SeriesDecl, lowering:
     kind, name, expr = _type(decl.name, lowering), decl.name.text, lowering.expr
     match decl:
         case nodes.MapDecl(lasting=lasting, max=most, span=span):
-            return keeping.MapStore(name, kind.of, expr(lasting), expr(most), span)
+            return keeping.MapStore(name, kind.of, expr(lasting), expr(most), span, decl.durable)
         case nodes.CounterDecl(within=within, max=most, span=span):
-            return keeping.CounterStore(name, expr(within), expr(most), span)
+            return keeping.CounterStore(name, expr(within), expr(most), span, decl.durable)
         case nodes.SeriesDecl(within=within, max=most, span=span):
-            return keeping.SeriesStore(name, kind.of, expr(within), expr(most), span)
+            return keeping.SeriesStore(name, kind.of, expr(within), expr(most), span, decl.durable)
 
 
 def _hours(decl: nodes.HoursDecl, lowering: Lowering) -> keeping.Hours:

@@ -43,7 +43,7 @@ def _step(step: nodes.TestStep, lowering: Lowering) -> model.TestStep:
             return model.Rows(_action(action, lowering), given, span)
         case nodes.Advance(duration=duration):
             return model.Advance(expr(duration), span)
-        case nodes.Connection(change="disconnect" | "reconnect" as change):
+        case nodes.Connection(change=change):
             return model.Connection(change, span)
         case nodes.TestRepeat(count=count, steps=inner):
             return model.RepeatSteps(expr(count), _steps(inner, lowering), span)

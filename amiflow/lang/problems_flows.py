@@ -271,16 +271,6 @@ def duplicate_clause(clause: nodes.Clause, earlier: nodes.Clause) -> Diagnostic:
     )
 
 
-def not_yet(span: Span, what: str) -> Diagnostic:
-    return problem(
-        "not-yet",
-        f"{what} is not there yet",
-        span,
-        "not there yet",
-        notes=("it belongs to the language, and this version of amiflow cannot run it",),
-    )
-
-
 def bad_moment(time: nodes.PlainText) -> Diagnostic:
     return problem(
         "bad-moment",

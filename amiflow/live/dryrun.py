@@ -25,10 +25,12 @@ from amiflow.engine.effects import (
     Input,
     Noted,
     Recall,
+    Remember,
     Said,
     Send,
     Signal,
     SignalReply,
+    StoreChanged,
     Withdraw,
 )
 from amiflow.live.effects import imagined
@@ -177,7 +179,7 @@ def _hand(runner: Runner, item: Input, clock: VirtualClock, journal: Journal | N
                 case Signal(name=name, fields=fields):
                     runner.narrator.does(effect)
                     inputs.append(effects.Signalled(name, fields))
-                case Withdraw() | Recall() | SignalReply():
+                case Withdraw() | Recall() | SignalReply() | Remember() | StoreChanged():
                     continue
                 case _:
                     assert_never(effect)

@@ -13,10 +13,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
+from amiflow.engine.effects import Restored
 from amiflow.engine.journal import Row, of_run
-from amiflow.live import journal_page
+from amiflow.live import journal_page, memory_db
 from amiflow.live.journal_dead import bury, live
 from amiflow.live.journal_page import storable
+from amiflow.live.memory_db import Memory
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
 from amiflow.report.data import dataclass
@@ -78,29 +80,48 @@ class Book:
     """The database of one run's journal, opened when it is first written to. Its methods raise sqlite3.Error, OSError,
     and UnicodeDecodeError, which SQLite's words on a damaged file may be; after that it is to be `shut`."""
 
-    def __init__(self, keep: Keep, about: About, began: float) -> None:
+    def __init__(self, keep: Keep, about: About, began: float, memory: Memory | None = None) -> None:
         self._keep = keep
+        self._memory = memory
         self._about = about
         self._began = began
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
+        self._anew = True
         self._end_of_life: Callable[[], None] | None = None
 
-    def write(self, rows: Sequence[Row], lost: int, ended: bool) -> None:
-        """Commit the rows; `lost` is how many could not be written before them, `ended` whether they are the last."""
+    def write(self, at: float, rows: Sequence[Row], lost: int, ended: bool) -> None:
+        """Commit the rows, and with them what is to be remembered; `lost` is how many could not be written before them,
+        `ended` whether they are the last."""
         db = self._opened()
         db.execute("BEGIN IMMEDIATE")
-        rows = [*self._silence(db, rows[0].at, lost), *rows]
+        rows = [*self._silence(db, at, lost), *rows]
         run = self._the_run(db)
         journal_page.insert(db, run, rows, self._keep.mask)
-        self._prune(db, max(row.at for row in rows))
+        if self._memory is not None and (self._anew or self._memory.waits):
+            self._memory.write(db, self._anew)
+            memory_db.prune(db, at, self._keep.max_age)
+        self._prune(db, at)
         if ended:
-            db.execute("UPDATE run SET ended = ? WHERE id = ?", (rows[-1].at, run))
+            db.execute("UPDATE run SET ended = ? WHERE id = ?", (at, run))
         db.execute("COMMIT")
+        self._anew = False
+        if self._memory is not None:
+            self._memory.committed()
         if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
             with suppress(sqlite3.Error):  # what matters is committed
                 db.executescript(f"PRAGMA incremental_vacuum({_RETURNED})")  # `execute` would give back one page only
+
+    def claim(self, now: float) -> list[Restored]:
+        """What earlier runs have left to the machines of this one."""
+        if self._memory is None:
+            return []
+        db = self._opened()
+        db.execute("BEGIN IMMEDIATE")
+        found = self._memory.claim(db, self._keep.path, now)
+        db.execute("COMMIT")
+        return found
 
     def set_aside(self) -> str:
         """Rename the file, so that a new one can begin; returns what it is called now."""
@@ -154,6 +175,8 @@ class Book:
                 raise OSError(f"it is no journal of this version of amiflow (version {VERSION})")
             for statement in _SCHEMA:
                 db.execute(statement)
+        for statement in memory_db.SCHEMA:
+            db.execute(statement)
         db.execute("COMMIT")
 
     def _silence(self, db: sqlite3.Connection, at: float, lost: int) -> Iterator[Row]:
@@ -176,6 +199,7 @@ class Book:
         if db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone():
             return self._run_number
         bury(db, self._keep.path)
+        self._anew = True
         hashes = {}
         for source in (one for sources in about.sources for one in sources):
             text = storable(self._keep.mask(source.text))

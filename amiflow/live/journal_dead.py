@@ -5,7 +5,8 @@ writing (`journal_file`).
 
 A living run holds a lock (`flock`) on a file beside the journal, which the system lets go of however the run ends. The
 next run that writes to the journal finds the file unlocked: each action without an answer is written as unknown, as it
-may have been carried out, and each flow without an end as failed. Nothing of that is ever sent again.
+may have been carried out, and each flow without an end as failed, but for those of which something is remembered
+(`memory_db`): they are put away, for the next run of their recipe. Nothing of that is ever sent again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from amiflow.engine.journal import Row, of_run
 from amiflow.live.journal_page import insert, read
 
 _CONCLUDED = frozenset(("answer", "unanswered", "errand-result", "recalled"))
+_DROPPED = '"after": "drop"'
+_REMEMBERED = "SELECT 1 FROM flow_state WHERE run = ? AND machine = ? AND instance = ?"
 
 
 def live(path: str, name: str) -> Callable[[], None]:
@@ -39,17 +42,21 @@ def live(path: str, name: str) -> Callable[[], None]:
 def bury(db: sqlite3.Connection, path: str) -> None:
     """Within a transaction: close what dead runs left open. Raises sqlite3.Error."""
     for number, name in db.execute("SELECT id, name FROM run WHERE ended IS NULL").fetchall():
-        if _is_dead(path, name):
-            _close(db, number)
+        if is_dead(path, name):
+            _close(db, number, name)
 
 
-def _close(db: sqlite3.Connection, run: int) -> None:
+def _close(db: sqlite3.Connection, run: int, name: str) -> None:
     at = db.execute("SELECT last FROM page WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)).fetchone()
     ended = at[0] if at is not None else 0.0
     left = Left()
     for _, _, row in read(db, "run = ?", (run,)):
         left.add(row)
-    insert(db, run, [*left.closing(ended), _last(ended)], str)  # what it says is masked already
+
+    def is_remembered(row: Row) -> bool:
+        return db.execute(_REMEMBERED, (name, row.machine, row.instance)).fetchone() is not None
+
+    insert(db, run, [*left.closing(ended, is_remembered), _last(ended)], str)  # what it says is masked already
     db.execute("UPDATE run SET ended = ? WHERE id = ?", (ended, run))
 
 
@@ -60,6 +67,7 @@ class Left:
         self._actions: dict[str, Row] = {}
         self._on_wire: set[str] = set()
         self._flows: dict[tuple[int | None, int], Row] = {}
+        self._dropped: set[tuple[int | None, int]] = set()
 
     def add(self, row: Row) -> None:
         """The next of its entries."""
@@ -68,9 +76,13 @@ class Left:
         if row.instance is None:
             return
         whose = (row.machine, row.instance)
-        if row.kind == "flow-ended":
+        if row.kind in ("flow-started", "resumed"):
+            self._flows[whose] = row
+            if _DROPPED in (row.facts or ""):
+                self._dropped.add(whose)
+        elif row.kind in ("flow-ended", "put-away"):
             self._flows.pop(whose, None)
-        elif row.kind == "flow-started" or (whose in self._flows and row.line is not None):
+        elif whose in self._flows and row.line is not None:
             self._flows[whose] = row
 
     def _of_action(self, row: Row, action: str) -> None:
@@ -82,22 +94,28 @@ class Left:
             self._actions.pop(action, None)
             self._on_wire.discard(action)
 
-    def closing(self, at: float) -> Iterator[Row]:
-        """The entries that close it."""
+    def closing(self, at: float, is_remembered: Callable[[Row], bool]) -> Iterator[Row]:
+        """The entries that close it; what is remembered of flows is told by the other function."""
         for row in self._actions.values():
             words = f"{row.text.partition(':')[0]}: unknown: amiflow ended before the answer came"
             yield row._replace(at=at, kind="unanswered", level="warn", text=words, facts=None, message=None)
-        for row in self._flows.values():
-            words = "failed: amiflow ended before it did"
-            closed = row._replace(at=at, kind="flow-ended", level="error", text=words, facts=None, message=None)
-            yield closed._replace(action=None)
+        for whose, row in self._flows.items():
+            closed = row._replace(at=at, kind="flow-ended", action=None, facts=None, message=None)
+            if is_remembered(row):
+                words = "amiflow ended before it did: the next run takes it up"
+                yield closed._replace(kind="put-away", level="warn", text=words)
+            elif whose in self._dropped:
+                yield closed._replace(level="info", text="dropped: amiflow ended before it did")
+            else:
+                yield closed._replace(level="error", text="failed: amiflow ended before it did")
 
 
 def _last(at: float) -> Row:
     return of_run(at, "run-ended", "error", None, "amiflow ended without a word", {})
 
 
-def _is_dead(path: str, name: str) -> bool:
+def is_dead(path: str, name: str) -> bool:
+    """Whether the run of this name is over; its sign of life is taken away then."""
     place = _place(path, name)
     try:
         descriptor = os.open(place, os.O_RDWR)

@@ -6,8 +6,9 @@ Belongs here: the thread, promises, and what becomes of a full disk or a damaged
 The loop hands over references to frozen data; rows, masking, JSON and SQL are made in the thread, some 50 ms of them in
 one transaction (WAL, `synchronous=NORMAL`: what is committed outlives the process, even `kill -9`, without an fsync; a
 power cut may take the commits since the last checkpoint). So nobody waits, with one exception: an action whose flow may
-be taken up again after a restart, today one that its `finally` sends. Its intention is committed first, and only then
-is it sent; else it could be sent twice. `promise` asks for that, and `kept` says when it is so.
+be taken up again after a restart. Its intention is committed first, and in the same transaction how the flow stands
+(`memory_db`), and only then is it sent; else it could be sent twice. `promise` asks for that, and `kept` says when it
+is so.
 
 The file is bounded by size and age: the oldest entries make room for new ones within the one file. What cannot be
 written is counted and complained of, and the run goes on; later it is tried again. A damaged file is renamed to
@@ -26,11 +27,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from amiflow.engine.effects import Effect, Input
+from amiflow.engine.effects import Effect, Input, Restored
 from amiflow.engine.journal import Row, Scribe, of_run
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Book, Keep, is_damage
 from amiflow.live.log import Line, Log
+from amiflow.live.memory_db import Memory
 from amiflow.report.data import dataclass
 
 MOST_WAITING = 100_000  # batches of the loop that may wait for the thread
@@ -63,13 +65,14 @@ def default_path(environ: Mapping[str, str], root: bool) -> str:
 
 @contextmanager
 def writing(
-    keep: Keep | None, about: About, clock: Clock, log: Log, poke: Callable[[], None]
+    keep: Keep | None, about: About, clock: Clock, log: Log, poke: Callable[[], None], memory: Memory | None = None
 ) -> Iterator[Journal | None]:
-    """A journal for as long as the block lasts, none where none is to be kept; what went wrong at its end is logged."""
+    """A journal for as long as the block lasts, none where none is to be kept; what went wrong at its end is logged.
+    With a memory, what it is given is remembered in the same file."""
     if keep is None:
         yield None
         return
-    journal = Journal(keep, about, clock, poke)
+    journal = Journal(keep, about, clock, poke, memory)
     try:
         yield journal
     finally:
@@ -84,8 +87,12 @@ def writing(
 class Journal:
     """The journal of one run. All but the thread's own methods are called by the loop; `poke` wakes it."""
 
-    def __init__(self, keep: Keep, about: About, clock: Clock, poke: Callable[[], None]) -> None:
+    def __init__(
+        self, keep: Keep, about: About, clock: Clock, poke: Callable[[], None], memory: Memory | None = None
+    ) -> None:
         self.lost = 0
+        self._memory = memory
+        self._found: queue.SimpleQueue[list[Restored]] = queue.SimpleQueue()
         self._keep = keep
         self._about = about
         self._clock = clock
@@ -98,7 +105,7 @@ class Journal:
         self._refused = 0
         self._kept: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._complaints: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._book = Book(keep, about, self._began)
+        self._book = Book(keep, about, self._began, memory)
         self._failing = False
         self._retry_at = 0.0
         self._lost_here = 0
@@ -127,6 +134,15 @@ class Journal:
         """The promises fulfilled since the last time."""
         return _all(self._kept)
 
+    def left(self, patience: float) -> list[Restored]:
+        """What earlier runs have left to the machines of this one: to be asked for once, before the run begins; nothing
+        where that cannot be read, or not within so many seconds."""
+        try:
+            return self._found.get(timeout=patience)
+        except queue.Empty:
+            self._complain(f"what earlier runs have left in {self._keep.path} could not be read in time")
+            return []
+
     def complaints(self) -> list[str]:
         """What went wrong since the last time, in words."""
         return _all(self._complaints)
@@ -150,6 +166,7 @@ class Journal:
     def _work(self) -> None:
         closing = False
         self._take(began=True)
+        self._found.put(self._claim())
         while not closing:
             self._stir.wait()
             self._hurry.wait(_PAUSE)
@@ -160,6 +177,14 @@ class Journal:
                 self._take()
             self._take(ended=closing)
         self._book.end()
+
+    def _claim(self) -> list[Restored]:
+        try:
+            return self._book.claim(self._began)
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+            self._book.shut()
+            self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {error}")
+            return []
 
     def _take(self, began: bool = False, ended: bool = False) -> None:
         """Write what has gathered, promises and all."""
@@ -191,12 +216,15 @@ class Journal:
         rows = [self._beginning()] if began else []
         for number, item in enumerate(items):
             rows += self._scribe.rows(*item)
+            if self._memory is not None and item[3]:
+                self._memory.take(item[0], item[1] or 0, item[3])
             if number % _SLICE == _SLICE - 1 and len(self._queue) < _MOST_AT_ONCE:
                 time.sleep(_BREATH)
         if ended:
             at = self._clock.wall()
             rows += [*self._scribe.last(at), of_run(at, "run-ended", "info", None, "the run is over", {})]
-        if not rows or (self._failing and self._clock.now() < self._retry_at and not ended):
+        is_idle = not rows and (self._memory is None or not self._memory.waits)
+        if is_idle or (self._failing and self._clock.now() < self._retry_at and not ended):
             self._lose(len(rows))
             return
         try:
@@ -214,7 +242,8 @@ class Journal:
         return of_run(self._began, "run-started", "info", None, "the run begins", facts)
 
     def _commit(self, rows: Sequence[Row], ended: bool) -> None:
-        self._book.write(rows, self._lost_here, ended)
+        at = max((row.at for row in rows), default=self._clock.wall())
+        self._book.write(at, rows, self._lost_here, ended)
         if self._failing:
             self._complain(f"the journal {self._keep.path} is written again; {self._lost_here} entries are lost")
         self._failing, self._lost_here = False, 0

@@ -15,7 +15,7 @@ import select
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from amiflow.ami.reports import (
     Answered,
@@ -32,10 +32,12 @@ from amiflow.engine.effects import (
     Input,
     Noted,
     Recall,
+    Remember,
     Said,
     Send,
     Signal,
     SignalReply,
+    StoreChanged,
     Withdraw,
 )
 from amiflow.live.clock import Clock
@@ -66,6 +68,7 @@ do errands, of those who ask something of the run, and of who watches the kill s
 
 
 _TOLD = (Noted, FlowEnded, Said)  # what there is nothing to do about
+_Wanted: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
 _OWN = (effects.Sent, effects.Answered, effects.Unanswered, effects.ErrandDone)  # what one machine alone is given
 
 
@@ -118,7 +121,7 @@ class Loop:
             run_id, self._peers, runners, self._ledger, clock, company.journal, company.switch, company.meter
         )
         self._desk = Desk(runners, status, log, self._give)
-        self._promised: dict[str, tuple[Runner, Send]] = {}
+        self._promised: dict[str, tuple[Runner, _Wanted]] = {}
         self._owners: dict[str, Runner] = {}
         self._asking = Asking(needs, event_filter, run_id, log, clock, self._heard, self._be_ready)
         self._tidings = Tidings(self._peers, log, clock)
@@ -127,6 +130,10 @@ class Loop:
         self._cut = False
         self._source_ended = False
         self._quiet_at = 0.0
+
+    def restore(self, runner: Runner, item: effects.Restored) -> None:
+        """What earlier runs have left to the machine; to be called before `run`."""
+        self._inputs.append((runner, item))
 
     # --- the run ---
 
@@ -272,9 +279,9 @@ class Loop:
         """Some intentions are on disk, so that their actions may go; or something is wrong with the journal."""
         if self._journal is None:
             return
-        for action_id in self._journal.kept():
-            if action_id in self._promised:
-                self._send(*self._promised.pop(action_id))
+        for promise in self._journal.kept():
+            if promise in self._promised:
+                self._bring_about(*self._promised.pop(promise))
         for text in self._journal.complaints():
             self._log.line(Line("error", "journal", text))
 
@@ -324,7 +331,8 @@ class Loop:
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
         now = self._clock.now()
         self._ledger.ready(peer.name, ready.ami_version, now)
-        self._inputs.append((None, effects.ServerReady(peer.name, ready.ami_version, peer.restarted, peer.unseen(now))))
+        version, unseen = ready.ami_version, peer.unseen(now)
+        self._inputs.append((None, effects.ServerReady(peer.name, version, peer.restarted, unseen, ready.uptime)))
         peer.restarted = False
         self._log.server("info", peer.name, "ready", "ready: what happens from here on is seen")
         self._herald.ready()
@@ -365,6 +373,11 @@ class Loop:
         for effect in brought:
             if isinstance(effect, _TOLD):
                 runner.narrator.tell(effect)
+            elif isinstance(effect, Remember | StoreChanged):
+                continue  # the journal has it
+            elif self._journal and (promise := _promise(effect)):
+                self._promised[promise] = (runner, effect)
+                self._journal.promise(promise)
             else:
                 self._bring_about(runner, effect)
         if isinstance(item, effects.Answered):
@@ -386,13 +399,8 @@ class Loop:
             if self._meter is not None:
                 self._meter.settled(send, outcome in ("success", "error"), self._clock.now())
 
-    def _bring_about(
-        self, runner: Runner, effect: Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
-    ) -> None:
+    def _bring_about(self, runner: Runner, effect: _Wanted) -> None:
         match effect:
-            case Send(promised=True, action_id=action_id) if self._journal:
-                self._promised[action_id] = (runner, effect)
-                self._journal.promise(action_id)
             case Send():
                 self._send(runner, effect)
             case Withdraw(server=server, action_id=action_id):
@@ -406,6 +414,7 @@ class Loop:
                 runner.narrator.does(effect)
                 self._workshop.begin(effect, until - self._clock.now())
             case Recall(errand_id=errand_id):
+                self._promised.pop(errand_id, None)
                 self._owners.pop(errand_id, None)
             case Signal(name=name, fields=fields, line=line):
                 runner.narrator.does(effect)
@@ -455,6 +464,16 @@ class Loop:
 
 def _earlier(one: float | None, other: float | None) -> float | None:
     return one if other is None or (one is not None and one <= other) else other
+
+
+def _promise(effect: _Wanted) -> str:
+    """What the journal's promise for this effect is called; empty where it need not be written down first."""
+    match effect:
+        case Send(promised=True, action_id=promise) | Errand(promised=True, errand_id=promise):
+            return promise
+        case Signal(promise_id=promise):
+            return promise
+    return ""
 
 
 def _nobody() -> None:

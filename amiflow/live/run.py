@@ -7,6 +7,7 @@ line (`cli`), or anything that happens while the run goes on (`loop`).
 from __future__ import annotations
 
 import gc
+import os
 import random
 import secrets
 import sys
@@ -36,6 +37,7 @@ from amiflow.live.journal_file import writing
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, SWITCH, Company, Loop
+from amiflow.live.memory_db import Memory
 from amiflow.live.meter import Meter
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused, problem
@@ -49,6 +51,7 @@ from amiflow.plan.errands import ANY
 from amiflow.plan.model import ActionNeed, Plan
 from amiflow.plan.triggers import OnSignal
 
+_READING = 30.0  # seconds that the beginning of a run waits for what earlier ones have left
 _SWITCH = 0.0005  # seconds that a thread may keep the interpreter while another waits for it
 
 
@@ -95,9 +98,10 @@ def machines(
     log: Log,
     steps: bool = False,
     brakes: Brakes = BRAKES,
+    keeping: bool = False,
 ) -> list[Runner]:
-    """A machine for each plan; with `steps` it notes each of them, without caps no flow's `max` is in force either.
-    Raises Refused where a constant has no value."""
+    """A machine for each plan; with `steps` it notes each of them, without caps no flow's `max` is in force either, and
+    with `keeping` it has written down what is to outlive it. Raises Refused where a constant has no value."""
     caps = brakes.caps
     shared = Shared(caps)
     runners = []
@@ -111,6 +115,7 @@ def machines(
             uncapped=caps is None,
             caps=caps,
             emergency=brakes.emergency,
+            keeping=keeping,
         )
         runners.append(Runner(job.plan, _machine(job, options, shared), Narrator(log, job.plan), number))
     return runners
@@ -146,7 +151,10 @@ def run(
     check_servers(jobs, names)
     if not shadow:
         check_allowed(jobs, outside)
-    runners = machines(jobs, names, run_id, shadow, log, keep is not None, brakes)
+    keeping = keep is not None and not shadow
+    if not shadow and keep is None:
+        _warn_of_no_memory(jobs, log)
+    runners = machines(jobs, names, run_id, shadow, log, keep is not None, brakes, keeping)
     needs = [] if shadow else _needs(jobs)
     wanted = tuple(
         one for job, runner in zip(jobs, runners, strict=True) for one in interest(job.plan, runner.machine.world)
@@ -157,23 +165,45 @@ def run(
     began = clock.now()
     log.line(Line("info", "limits", brakes.text()))
     _spare_the_collector()
+    memory = Memory(run_id, [_recipe(job.plan) for job in jobs]) if keeping else None
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
             workshop = Workshop(allowed(outside.allow), partial(wake.poke, ERRANDS))
             with (
-                writing(keep, about, clock, log, partial(wake.poke, JOURNAL)) as journal,
+                writing(keep, about, clock, log, partial(wake.poke, JOURNAL), memory) as journal,
                 listening(outside, _awaits_signals(jobs), log, partial(wake.poke, CONTROL)) as mailbox,
                 watching(outside.kill_switch, partial(wake.poke, SWITCH)) as switch,
                 closing(outside.herald or Herald()) as herald,
             ):
                 meter = Meter() if outside.web is not None else None
                 company = Company(_beginning(events, wake), journal, workshop, mailbox, switch, herald, meter)
-                status = Loop(peers, runners, needs, log, clock, wake, run_id, names_asked, company).run()
+                loop = Loop(peers, runners, needs, log, clock, wake, run_id, names_asked, company)
+                for runner, left in zip(runners, journal.left(_READING) if journal and memory else (), strict=False):
+                    loop.restore(runner, left)
+                status = loop.run()
         finally:
             wake.close()
     summarize(runners, log, clock.now() - began)
     return status
+
+
+def _recipe(plan: Plan) -> str:
+    """What the runs of a recipe are known by."""
+    return os.path.abspath(plan.sources[0].path) if plan.sources else ""
+
+
+def _warn_of_no_memory(jobs: Sequence[Job], log: Log) -> None:
+    """Without a journal nothing outlives amiflow."""
+    for job in jobs:
+        flows = [flow.name for flow in job.plan.flows if flow.after == "resume"]
+        stores = [store.name for store in job.plan.stores if store.durable]
+        text = "no journal is kept: "
+        if flows:
+            named = ", ".join(flows)
+            log.line(Line("warn", "memory", f"{text}`after restart resume` of {named} is as `after restart fail`"))
+        if stores:
+            log.line(Line("warn", "memory", f"{text}what is in {', '.join(stores)} does not outlive this run"))
 
 
 def check_constants(jobs: Sequence[Job], log: Log) -> None:

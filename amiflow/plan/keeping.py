@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from amiflow.plan.expressions import Expr
-from amiflow.plan.types import Type
+from amiflow.plan.types import Type, type_name
 from amiflow.report.data import dataclass
 from amiflow.report.source import Span
 
@@ -17,13 +17,15 @@ from amiflow.report.source import Span
 class MapStore:
     """`map seen: text lasting 10m max 10000`: values by text key, each for that long after it was set, at most so many.
 
-    The bounds of every store read inputs of the run and constants only, and are read once, at its beginning."""
+    The bounds of every store read inputs of the run and constants only, and are read once, at its beginning. What a
+    `durable` one holds comes back when amiflow is restarted, each entry for the rest of its time."""
 
     name: str
     value: Type
     lasting: Expr
     max: Expr
     span: Span
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class CounterStore:
     within: Expr
     max: Expr
     span: Span
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class SeriesStore:
     within: Expr
     max: Expr
     span: Span
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,17 @@ class Table:
 
 
 Store: TypeAlias = MapStore | CounterStore | SeriesStore
+
+
+def kind_of(store: Store) -> str:
+    """What a store holds, as its declaration says it: what was kept for another kind is no use to it."""
+    match store:
+        case MapStore(value=value):
+            return f"map of {type_name(value)}"
+        case CounterStore():
+            return "counter"
+        case SeriesStore(value=value):
+            return f"series of {type_name(value)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,6 +285,7 @@ Code: TypeAlias = tuple[Instruction, ...]
 
 
 Policy: TypeAlias = Literal["single", "replace", "queued", "parallel"]
+AfterRestart: TypeAlias = Literal["resume", "drop", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +314,8 @@ class Allow:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A trigger, its clauses and its code. `lasting` is the lifetime as written or, by default, as computed from the
-    flow's own bounds (at least one hour). `source_hash` changes with the flow's text: an unchanged flow may resume.
-    With `latest` the last event that the cooldown suppressed runs when it is over; `urgent` is exempt from `max`."""
+    flow's own bounds (at least one hour). With `latest` the last event that the cooldown suppressed runs when it is
+    over; `urgent` is exempt from `max`. `after` is what becomes of a run when amiflow itself is restarted."""
 
     name: str
     trigger: Trigger
@@ -327,10 +328,10 @@ class Flow:
     allows: tuple[Allow, ...]
     body: Code
     final: Code
-    source_hash: str
     span: Span
     latest: bool = False
     urgent: bool = False
+    after: AfterRestart = "fail"
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

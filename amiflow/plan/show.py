@@ -78,13 +78,14 @@ def _clock(minutes: int) -> str:
 
 def store(one: keeping.Store) -> str:
     """A store with its bounds."""
+    durable = " durable" if one.durable else ""
     match one:
         case keeping.MapStore(name=name, value=value, lasting=lasting):
-            return f"map {name}: {type_name(value)} lasting {expression(lasting)} max {expression(one.max)}"
+            return f"map {name}: {type_name(value)} lasting {expression(lasting)} max {expression(one.max)}{durable}"
         case keeping.CounterStore(name=name, within=within):
-            return f"counter {name} within {expression(within)} max {expression(one.max)}"
+            return f"counter {name} within {expression(within)} max {expression(one.max)}{durable}"
         case keeping.SeriesStore(name=name, value=value, within=within):
-            return f"series {name}: {type_name(value)} within {expression(within)} max {expression(one.max)}"
+            return f"series {name}: {type_name(value)} within {expression(within)} max {expression(one.max)}{durable}"
         case _:
             assert_never(one)
 
@@ -117,6 +118,7 @@ def _flow(flow: model.Flow, sources: Mapping[str, Source]) -> list[str]:
         lines.append(f"  until {pattern(flow.until)}")
     lines.append(f"  max {expression(flow.max)}, lasting {expression(flow.lasting)}")
     lines += ["  urgent"] if flow.urgent else []
+    lines += [f"  after restart {flow.after}"] if flow.after != "fail" else []
     lines += [f'  server "{flow.server}"'] if flow.server else []
     lines += [f'  allow {allow.code} "{allow.reason}"' for allow in flow.allows]
     lines += _code(flow.body, sources)

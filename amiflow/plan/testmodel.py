@@ -95,9 +95,9 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """`disconnect`, `reconnect`: the line breaks, or is there again."""
+    """`disconnect`, `reconnect`: the line breaks, or is there again; `restart`: amiflow dies, and runs again."""
 
-    change: Literal["disconnect", "reconnect"]
+    change: Literal["disconnect", "reconnect", "restart"]
     span: Span
 
 

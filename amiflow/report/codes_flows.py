@@ -143,14 +143,6 @@ FLOWS: tuple[Code, ...] = (
         "  log h.Channel\n}\n",
     ),
     Code(
-        "not-yet",
-        "error",
-        "This version runs a part of the language.",
-        "The construct is right, and cannot be run yet.",
-        'flow f on start after restart resume { log "hello" }\n',
-        'flow f on start { log "hello" }\n',
-    ),
-    Code(
         "wrong-test",
         "error",
         "A test can fail.",

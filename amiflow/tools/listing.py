@@ -21,10 +21,18 @@ class Listing:
 
     def __init__(self) -> None:
         self.picture = Picture(PARTS)
+        self._channels_told: dict[str, Headers] = {}
 
     def hear(self, event: Message) -> None:
         """The event happens on the server."""
         self.picture.hear(event)
+        for side in ("", "Dest"):
+            own, name = event.get(f"{side}Uniqueid"), event.get(f"{side}Channel")
+            told = {"Uniqueid": own, "Channel": name, "Linkedid": event.get(f"{side}Linkedid") or own}
+            if own is not None:
+                self._channels_told[own] = {header: text for header, text in told.items() if text is not None}
+        if event.name == "Hangup":
+            self._channels_told.pop(event.get("Uniqueid") or "", None)
 
     def learn(self, sent: _Sent, rows: tuple[Message, ...]) -> None:
         """The test says what a list is to show."""
@@ -35,6 +43,9 @@ class Listing:
         match sent[0][1]:
             case "CoreShowChannels":
                 return tuple(self._channels())
+            case "Status":  # any event of a channel shows that it exists, not only those that the picture learns from
+                known = {one["Uniqueid"]: one for one in self._pbx("channels")}
+                return tuple(_row("Status", {**one, **known.get(own, {})}) for own, one in self._channels_told.items())
             case "BridgeList":
                 return tuple(_row("BridgeListItem", bridge) for bridge in self._pbx("bridges"))
             case "QueueStatus":

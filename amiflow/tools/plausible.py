@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from amiflow.ami.catalog import Catalog, Header, exists
 from amiflow.ami.message import Message
+from amiflow.engine.effects import Send
+from amiflow.plan import testmodel as tm
 
 Headers = Sequence[tuple[str, str]]
 
@@ -41,6 +43,7 @@ _NAMED = {
     "mailbox": "100@default",
     "parkinglot": "default",
 }
+_REASONS = {"failed": "0", "no_answer": "3", "busy": "5", "congestion": "8"}
 _TYPED = {"int": "0", "number": "0", "duration": "0", "text": "test"}
 
 
@@ -120,3 +123,24 @@ def _moment(wall: float, unit: str | None) -> str:
         case "local":
             return moment.strftime("%Y-%m-%d %H:%M:%S")
     return str(int(wall))
+
+
+def originate_response(send: Send, reply: tm.Reply | tm.ReplyOriginate | None) -> Message:
+    """What Asterisk tells of a call once it was answered, or could not be had."""
+    sent = {name.casefold(): value for name, value in send.headers}
+    failed = isinstance(reply, tm.ReplyOriginate)
+    reason = _REASONS[reply.outcome] if isinstance(reply, tm.ReplyOriginate) else "4"
+    channel = sent.get("channel", "")
+    headers = (
+        ("Event", "OriginateResponse"),
+        ("ActionID", send.action_id),
+        ("Response", "Failure" if failed else "Success"),
+        ("Channel", channel if failed else f"{channel}-00000001"),
+        ("Context", sent.get("context", "")),
+        ("Exten", sent.get("exten", "")),
+        ("Reason", reason),
+        ("Uniqueid", sent.get("channelid", "<unknown>")),
+        ("CallerIDNum", "<unknown>"),
+        ("CallerIDName", "<unknown>"),
+    )
+    return Message.build(headers)

@@ -21,9 +21,10 @@ from amiflow.ami.catalog import Catalog, load
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
+from amiflow.engine.cover import Way
 from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
-from amiflow.engine.machine import Machine
+from amiflow.engine.machine import Machine, Running
 from amiflow.engine.snapshot import NOBODY
 from amiflow.engine.tables import Rows, TableError, build
 from amiflow.engine.values import BadText, Value, read, to_text, write
@@ -34,14 +35,14 @@ from amiflow.plan.types import Coding
 from amiflow.report.source import Span
 from amiflow.tools.errands import Errands, Expected, meets, wanted
 from amiflow.tools.listing import Listing
+from amiflow.tools.memory import Memory
 from amiflow.tools.outcome import Did, Ended, Headers, Item, Logged, Result, Returned, Sent, Traced, Unmet, action_text
-from amiflow.tools.plausible import AMI, Plausible
+from amiflow.tools.plausible import AMI, Plausible, originate_response
 
 _SERVER = "pbx"
 _PREFIX = "test"
 _WALL = datetime(2026, 1, 1, tzinfo=UTC).timestamp()  # where the test says nothing
 _ROUNDS = 100_000  # calls of the machine at one instant, before a test is taken to be stuck
-_REASONS = {"failed": "0", "no_answer": "3", "busy": "5", "congestion": "8"}
 
 _LISTED = Message.build((("Response", "Success"), ("EventList", "start")))
 
@@ -66,6 +67,8 @@ class _Run:
         self._test = test
         self._plausible = Plausible(catalog)
         self._listing = Listing()
+        self._memory = Memory()
+        self._prefixes: list[str] = []
         self._errands = Errands()
         self._machine: Machine | None = None
         self._world = World()
@@ -81,6 +84,7 @@ class _Run:
         self._met = 0  # the place, among the items, behind the last expectation that was met
         self._inputs: deque[fx.Input] = deque()
         self._trace: list[Traced] = []
+        self._ways: frozenset[tuple[Span, Way]] = frozenset()
 
     def result(self) -> Result:
         """Run the test."""
@@ -96,7 +100,7 @@ class _Run:
         except EvaluationError as error:
             unmet = Unmet(error.span, error.text, "cannot be evaluated")
         ways = self._machine.ways if self._machine is not None else frozenset()
-        return Result(self._test, unmet, tuple(self._trace), ways)
+        return Result(self._test, unmet, tuple(self._trace), self._ways | ways)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -191,11 +195,16 @@ class _Run:
         """The run begins, if it has not yet."""
         if self._machine is not None:
             return
-        secrets = {secret.name: f"secret {secret.name}" for secret in self._plan.secrets}
-        options = Options(_PREFIX, (_SERVER,), cover=True)
-        self._machine = Machine(self._plan, Inputs(self._params, secrets, self._tables), options)
-        self._world = self._machine.world
+        self._machine = self._new()
         self._give(fx.ServerReady(_SERVER, AMI, False))
+
+    def _new(self) -> Machine:
+        self._prefixes.append(f"{_PREFIX}{len(self._prefixes) + 1}" if self._prefixes else _PREFIX)
+        secrets = {secret.name: f"secret {secret.name}" for secret in self._plan.secrets}
+        options = Options(self._prefixes[-1], (_SERVER,), cover=True, keeping=True)
+        machine = Machine(self._plan, Inputs(self._params, secrets, self._tables), options)
+        self._world = machine.world
+        return machine
 
     def _event(self, step: tm.GiveEvent) -> None:
         message = self._message(step)
@@ -208,7 +217,32 @@ class _Run:
         else:
             self._tell("", f"event {step.event} is not seen: the connection is down", step.span)
 
+    def _restart(self, span: Span) -> None:
+        """amiflow dies without a word, and begins again at the same instant; nothing in flight arrives."""
+        old = self._running()
+        self._tell("", "restart", span)
+        self._inputs.clear()
+        self._ways |= old.ways
+        for run in old.running():
+            self._forget(run)
+        earlier = tuple(self._prefixes)
+        self._machine = self._new()
+        self._give(self._memory.restored(earlier))
+        if self._connected:
+            self._give(fx.ServerReady(_SERVER, AMI, False))
+
+    def _forget(self, run: Running) -> None:
+        """Nothing is written of some runs, as there is nothing for them to do: that amiflow ends is their end."""
+        flow = next(flow for flow in self._plan.flows if flow.name == run.flow)
+        if flow.after == "drop" or (flow.after == "fail" and not flow.final):
+            outcome: fx.Outcome = "stopped" if flow.after == "drop" else "failed"
+            self._items.append(Ended(run.flow, outcome, "amiflow was restarted"))
+            self._tell(f"{run.flow} #{run.instance}", f"{outcome}: amiflow was restarted", run.at)
+
     def _connection(self, step: tm.Connection) -> None:
+        if step.change == "restart":
+            self._restart(step.span)
+            return
         if self._connected != (step.change == "disconnect"):
             state = "there" if self._connected else "down"
             raise Unmet(step.span, f"the connection is {state}", f"`{step.change}` changes nothing")
@@ -274,6 +308,8 @@ class _Run:
                 self._tell("", str(self._items[-1]), None)
             case fx.Withdraw() | fx.Recall():
                 pass
+            case fx.Remember() | fx.StoreChanged():
+                self._memory.take(effect, self._began + self._now)
             case fx.Exit(status=status):
                 self._tell("", f"the run ends, exit status {status}", None)
             case _:
@@ -311,7 +347,7 @@ class _Run:
         self._inputs.append(fx.Sent(send.action_id))
         self._inputs.append(fx.Answered(send.action_id, response, rows))
         if action == "originate" and response.get("Response") != "Error":
-            self._inputs.append(fx.Received(_SERVER, _originate_response(send, reply)))
+            self._inputs.append(fx.Received(_SERVER, originate_response(send, reply)))
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -421,27 +457,6 @@ class _Run:
 
 def _next(waiting: deque[_U] | None) -> _U | None:
     return waiting.popleft() if waiting else None
-
-
-def _originate_response(send: fx.Send, reply: tm.Reply | tm.ReplyOriginate | None) -> Message:
-    """What Asterisk tells of a call once it was answered, or could not be had."""
-    sent = {name.casefold(): value for name, value in send.headers}
-    failed = isinstance(reply, tm.ReplyOriginate)
-    reason = _REASONS[reply.outcome] if isinstance(reply, tm.ReplyOriginate) else "4"
-    channel = sent.get("channel", "")
-    headers = (
-        ("Event", "OriginateResponse"),
-        ("ActionID", send.action_id),
-        ("Response", "Failure" if failed else "Success"),
-        ("Channel", channel if failed else f"{channel}-00000001"),
-        ("Context", sent.get("context", "")),
-        ("Exten", sent.get("exten", "")),
-        ("Reason", reason),
-        ("Uniqueid", sent.get("channelid", "<unknown>")),
-        ("CallerIDNum", "<unknown>"),
-        ("CallerIDName", "<unknown>"),
-    )
-    return Message.build(headers)
 
 
 def _escaped(text: str) -> str:

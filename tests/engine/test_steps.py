@@ -1,5 +1,7 @@
 """Steps that need nobody else, the end of a run, and its finally."""
 
+from typing import Any
+
 import pytest
 
 from amiflow.engine import steps
@@ -253,9 +255,14 @@ def test_a_secret_is_in_no_note_of_a_step() -> None:
     assert [note.text for note in bench.notes("step")] == ["x = " + "-" * 190 + "***"]
 
 
-def test_only_what_a_finally_changes_is_promised() -> None:
-    bench = Bench(flow("f", on("A", "a"), act("Hangup"), final=(act("Getvar", reads=True), act("Hangup"))))
+@pytest.mark.parametrize(
+    ("after", "keeping", "promised"),
+    [("fail", True, [True, False, True]), ("drop", True, [False] * 3), ("fail", False, [False] * 3)],
+)
+def test_what_changes_something_is_promised_where_the_flow_is_kept(after: Any, keeping: bool, promised: Any) -> None:
+    final = (act("Getvar", reads=True), act("Hangup"))
+    bench = Bench(flow("f", on("A", "a"), act("Hangup"), final=final, after=after), keeping=keeping)
     bench.event("A")
     for _ in range(3):
         bench.answer()
-    assert [send.promised for send in bench.sends] == [False, False, True]
+    assert [send.promised for send in bench.sends] == promised

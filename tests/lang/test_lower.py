@@ -197,12 +197,6 @@ def test_params_have_types_and_trusts_are_listed() -> None:
     assert [secret.name for secret in whole.secrets] == ["s"] and [let.name for let in whole.constants] == ["d"]
 
 
-def test_the_hash_is_that_of_the_flow_alone() -> None:
-    text = 'flow f on start { log "a" }'
-    assert flow(text).source_hash == flow(f"# moved\n\n{text}\n").source_hash
-    assert flow(text).source_hash != flow(text.replace('"a"', '"b"')).source_hash
-
-
 def test_a_test_is_lowered_with_its_values_typed() -> None:
     text = (
         'flow f on Hangup as h { log h.Channel } test "t" { event Hangup { Cause: "16" } '

@@ -127,10 +127,10 @@ def test_a_run_that_lives_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_sign_of_life_is_a_lock_not_a_file(tmp_path: Path) -> None:
     end = journal_dead.live(str(tmp_path / "j"), "run1")
-    assert not journal_dead._is_dead(str(tmp_path / "j"), "run1")
-    assert journal_dead._is_dead(str(tmp_path / "j"), "run2")
+    assert not journal_dead.is_dead(str(tmp_path / "j"), "run1")
+    assert journal_dead.is_dead(str(tmp_path / "j"), "run2")
     end()
-    assert journal_dead._is_dead(str(tmp_path / "j"), "run1")
+    assert journal_dead.is_dead(str(tmp_path / "j"), "run1")
 
 
 # --- a process that is really killed ----------------------------------------------------------------------------------

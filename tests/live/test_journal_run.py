@@ -49,18 +49,28 @@ def test_a_run_goes_on_without_a_disk_says_so_and_counts(tmp_path: Path) -> None
     assert complaint < len(ran.lines) - 3  # while the run went on, not at its end
 
 
-def test_a_promised_action_waits_for_the_disk_and_others_do_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    may_write, waited = threading.Event(), threading.Event()
-    commit = Book.write
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A disk that takes nothing, once the run has begun, until the event is set."""
+    may_write, began, commit = threading.Event(), threading.Event(), Book.write
 
     def slow(book: Book, *args: object) -> None:
-        may_write.wait(30)
+        if began.is_set():
+            may_write.wait(30)
+        began.set()
         commit(book, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Book, "write", slow)
-    recipe = 'flow f on start { Hangup { Channel: "x" } } finally { Setvar { Variable: "X" Value: "1" } }\n'
+    return may_write
+
+
+def test_a_promised_action_waits_for_the_disk_and_others_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write, waited = slow_disk(monkeypatch), threading.Event()
+    recipe = """
+    flow kept on start after restart resume { Setvar { Variable: "X" Value: "1" } }
+    flow free on start { Hangup { Channel: "x" } }
+    """
 
     def script(connection: Connection, action: Action) -> None:
         if action["Action"] == "Hangup":
@@ -79,14 +89,7 @@ def test_a_promised_action_waits_for_the_disk_and_others_do_not(
 
 
 def test_a_promise_that_the_flow_no_longer_wants_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    may_write = threading.Event()
-    commit = Book.write
-
-    def slow(book: Book, *args: object) -> None:
-        may_write.wait(30)
-        commit(book, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Book, "write", slow)
+    may_write = slow_disk(monkeypatch)
     recipe = """
     flow f on start { stop } finally {
       Setvar { Variable: "X" Value: "1" } within 200ms or ignore

@@ -168,6 +168,7 @@ def flow(
     until: triggers.Pattern | None = None,
     lasting: float = 3600,
     server: str | None = None,
+    after: m.AfterRestart = "fail",
 ) -> m.Flow:
     return m.Flow(
         name,
@@ -181,8 +182,8 @@ def flow(
         (),
         (*body, m.Stop(span())),
         (*final, m.Stop(span())) if final else (),
-        "",
         span(),
+        after=after,
     )
 
 

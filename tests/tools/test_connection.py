@@ -15,7 +15,7 @@ flow unanswered
 
 flow awaits on UserEvent as u
 {
-  wait Hangup as h where h.Uniqueid == u["Id"] within 10s or as e { log e.kind stop }
+  wait Hangup as h where h.Uniqueid == u["Uniqueid"] within 10s or as e { log e.kind stop }
   log h.Channel
 }
 
@@ -39,10 +39,12 @@ def result(steps: str) -> Result:
     [
         'event DialBegin { } advance 31s expect log "unanswered"',
         "event DialBegin { } disconnect reconnect advance 31s expect nothing more",
-        'event UserEvent { Id: "1" } disconnect advance 1s event Hangup { Uniqueid: "1" } '
-        'reconnect advance 11s expect log "gap"',
-        'event UserEvent { Id: "1" } disconnect reconnect event Hangup { Uniqueid: "1" Channel: "X" } expect log "X"',
-        'event UserEvent { Id: "1" } advance 11s expect log "timeout"',
+        'event UserEvent { Uniqueid: "1" } disconnect advance 1s event Hangup { Uniqueid: "1" } '
+        'reconnect expect log "lost"',
+        'event UserEvent { Uniqueid: "1" } disconnect reconnect '
+        'event Hangup { Uniqueid: "1" Channel: "X" } expect log "X"',
+        'event UserEvent { Uniqueid: "1" } disconnect advance 11s reconnect expect log "gap"',
+        'event UserEvent { Uniqueid: "1" } advance 11s expect log "timeout"',
         'event Newchannel { Channel: "X" } expect Hangup { Channel: "X" } disconnect',
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from amiflow.lang.compile import Compiled, compile_recipe
 from amiflow.lang.grammar import Grammar, build
+from amiflow.plan.identity import identity
 from amiflow.tools.coverage import coverage
 from amiflow.tools.testing import run_tests
 
@@ -138,7 +139,7 @@ def test_a_flow_changes_with_its_tasks() -> None:
     one = compile_recipe("r", lambda _: 'flow f on start { t() }\ntask t() { log "a" }', grammar=grammar())
     two = compile_recipe("r", lambda _: 'flow f on start { t() }\ntask t() { log "b" }', grammar=grammar())
     assert one.plan is not None and two.plan is not None
-    assert one.plan.flows[0].source_hash != two.plan.flows[0].source_hash
+    assert identity(one.plan, one.plan.flows[0]) != identity(two.plan, two.plan.flows[0])
 
 
 def test_tasks_that_multiply_are_refused() -> None:
