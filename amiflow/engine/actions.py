@@ -204,7 +204,7 @@ class Actions:
     def _remember(self, instance: Instance, acting: Acting, headers: tuple[tuple[str, str], ...]) -> None:
         """What the action names and begins is this flow's doing."""
         core, action, line = self._core, acting.step.action, instance.root.own_line
-        self._named.record(core.now, action, headers, line)
+        self._named.record(core.now, instance.server.name, action, headers, line)
         if core.options.caps is not None and (acting.channel_id or action.casefold() == "userevent"):
             self._named.began(core.now, acting.channel_id or acting.action_id, line)
 

@@ -147,7 +147,7 @@ class Admission:
         if turn is not None and policy == "single":
             self._suppress(program, f"already runs for {to_text(key)}", cause)
             return None
-        line = self._loops.line(flow.name, cause, line)
+        line = self._loops.line(flow.name, server.name, cause, line)
         replaced = turn.waiting.pop() if turn is not None and policy == "replace" and turn.waiting else None
         if replaced is not None:
             self._discard(replaced, "a newer one takes its place")

@@ -162,7 +162,8 @@ class Core:
     # --- expressions --------------------------------------------------------------------------------------------------
 
     def frame(self, names: dict[str, Value], server: Server) -> Frame:
-        """The names as an expression sees them on that server."""
+        """The names as an expression sees them on that server; it is to be evaluated before the next one is made."""
+        self.world.server = server.name
         return Frame(names, self.world, server.escapes, server.picture)
 
     def value(self, expr: Expr, frame: Frame) -> Value:

@@ -33,11 +33,13 @@ def _never_ours(_message: Message) -> bool:
 @dataclass(slots=True)
 class World:
     """What an expression may read besides the names of its flow: the file's constants, the time (`wall`, seconds since
-    1970), the run's zone, and which events this run caused. The machine keeps it up to date."""
+    1970), the run's zone, the server that it is about, and which events of that one this run caused. The machine keeps
+    it up to date."""
 
     globals: dict[str, Value] = field(default_factory=dict)
     wall: float = 0.0
     zone: str = "UTC"
+    server: str = ""
     ours: Callable[[Message], bool] = _never_ours
 
 

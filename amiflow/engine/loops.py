@@ -31,13 +31,13 @@ class Loops:
         self._most = core.options.caps.loop_rounds if core.options.caps is not None else 0
         self._held: dict[str, float] = {}
 
-    def line(self, flow: str, cause: Message | None, line: Line) -> Line:
-        """The line that this start of the flow ends, by the event or, where its `line` is given, by a signal; empty
-        where nothing of it is this run's doing. Raises Loop."""
+    def line(self, flow: str, server: str, cause: Message | None, line: Line) -> Line:
+        """The line that this start of the flow on that server ends, by the event or, where its `line` is given, by a
+        signal; empty where nothing of it is this run's doing. Raises Loop."""
         if not self._most:
             return ()
         now = self._core.now
-        before = self._named.line(cause, now) if cause is not None else line
+        before = self._named.line(server, cause, now) if cause is not None else line
         if not before:
             return ()
         rounds = [when for name, when in before if name == flow and now - when <= _SPELL]

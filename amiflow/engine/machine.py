@@ -399,7 +399,8 @@ class Machine:
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:
-        return is_from_run(message, self._core.runs) or self._named.caused(message, self._core.now)
+        core = self._core
+        return is_from_run(message, core.runs) or self._named.caused(core.world.server, message, core.now)
 
 
 def _shown(instance: Instance) -> Running:

@@ -24,7 +24,8 @@ _BY_PEOPLE = frozenset(("DTMFBegin", "DTMFEnd", "Hold", "Unhold"))
 
 Line: TypeAlias = tuple[tuple[str, float], ...]
 """Flows that were started one by what the other did, the last one last, each with when it was started."""
-_Thing: TypeAlias = tuple[str, str]
+_Thing: TypeAlias = tuple[str, str, str]
+"""The server, the kind and the name: two servers may well have channels of the same name."""
 
 
 class _Deed(NamedTuple):
@@ -40,6 +41,7 @@ class _Fresh(NamedTuple):
     """An action as it was sent."""
 
     when: float
+    server: str
     action: str
     headers: tuple[tuple[str, str], ...]
     line: Line
@@ -55,9 +57,11 @@ class Named:
         self._deeds: dict[_Thing, list[_Deed]] = {}
         self._ids: dict[str, tuple[float, Line]] = {}
 
-    def record(self, now: float, action: str, headers: tuple[tuple[str, str], ...], line: Line = ()) -> None:
-        """An action that may cause events goes out."""
-        self._fresh.append(_Fresh(now, action, headers, line))
+    def record(
+        self, now: float, server: str, action: str, headers: tuple[tuple[str, str], ...], line: Line = ()
+    ) -> None:
+        """An action that may cause events goes out to a server."""
+        self._fresh.append(_Fresh(now, server, action, headers, line))
         while self._fresh[0].when < now - _MEMORY:
             self._fresh.popleft()
 
@@ -67,20 +71,20 @@ class Named:
         if len(self._ids) > _MOST_IDS:
             del self._ids[next(iter(self._ids))]
 
-    def caused(self, message: Message, now: float) -> bool:
-        """Whether the event tells of a thing that an action named within the last two seconds."""
+    def caused(self, server: str, message: Message, now: float) -> bool:
+        """Whether the server's event tells of a thing of it that an action named within the last two seconds."""
         self._digest(now)
-        return bool(self._deeds) and any(thing in self._deeds for thing in _things_of(message))
+        return bool(self._deeds) and any(thing in self._deeds for thing in _things_of(server, message))
 
-    def line(self, message: Message, now: float) -> Line:
-        """Whose doing the event is: the longest line of flows of which the last one caused it, empty where none did.
+    def line(self, server: str, message: Message, now: float) -> Line:
+        """Whose doing the server's event is: the longest line of flows of which the last one caused it; empty: none's.
 
         Its call or its ActionID is of this run; or an action named its thing within the last two seconds and raises
         such events by itself, or moves calls, after which anything may happen to that channel."""
         lines = [line for own_id in _ids_in(message) if (line := self._of(own_id, now))] if self._ids else []
         self._digest(now)
         if self._deeds:
-            lines += [deed.line for thing in _things_of(message) for deed in self._deeds.get(thing, ())
+            lines += [deed.line for thing in _things_of(server, message) for deed in self._deeds.get(thing, ())
                       if _explains(deed, message.name, thing)]  # fmt: skip
         return max(lines, key=len, default=())
 
@@ -91,19 +95,19 @@ class Named:
     def _digest(self, now: float) -> None:
         """The catalogue is looked into only when somebody asks: few recipes do."""
         while self._fresh:
-            when, action, headers, line = self._fresh.popleft()
+            when, server, action, headers, line = self._fresh.popleft()
             kinds, causes, moves = _facts(action.casefold())
             for name, value in headers:
                 kind = kinds.get(name.casefold())
                 if kind is not None:
-                    deeds = self._deeds.pop((kind, value), [])  # what was named last stands last
-                    self._deeds[kind, value] = [*deeds[1 - _MOST_DEEDS :], _Deed(when, causes, moves, line)]
+                    deeds = self._deeds.pop((server, kind, value), [])  # what was named last stands last
+                    self._deeds[server, kind, value] = [*deeds[1 - _MOST_DEEDS :], _Deed(when, causes, moves, line)]
         while self._deeds and next(iter(self._deeds.values()))[-1].when < now - _MEMORY:
             del self._deeds[next(iter(self._deeds))]
 
 
 def _explains(deed: _Deed, event: str, thing: _Thing) -> bool:
-    return event in deed.causes or (deed.moves and thing[0] == "channel" and event not in _BY_PEOPLE)
+    return event in deed.causes or (deed.moves and thing[1] == "channel" and event not in _BY_PEOPLE)
 
 
 @cache
@@ -124,11 +128,11 @@ def _naming(event: str) -> tuple[tuple[str, str], ...]:
     return tuple((header.name, header.names) for header in headers if header.names in _KINDS and header.names)
 
 
-def _things_of(message: Message) -> Iterator[_Thing]:
+def _things_of(server: str, message: Message) -> Iterator[_Thing]:
     for header, kind in _naming(message.name):
         value = message.get(header)
         if value:
-            yield kind, value
+            yield server, kind, value
 
 
 def _ids_in(message: Message) -> Iterator[str]:

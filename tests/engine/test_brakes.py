@@ -207,6 +207,14 @@ def moves(name: str, trigger: str) -> m.Flow:
 LOOSE = Caps(loop_rounds=3)
 
 
+def test_calls_of_the_same_name_on_many_servers_are_no_loop() -> None:
+    names = tuple("abcdefgh")
+    run = bench(moves("f", "ConfbridgeJoin"), caps=LOOSE, servers=names)
+    for name in names:
+        run.event("ConfbridgeJoin", server=name, Channel="PJSIP/1-1")
+    assert dialling(run) == len(names) and not run.notes("loop")
+
+
 def test_a_flow_that_keeps_starting_itself_is_stopped_and_named() -> None:
     run = bench(moves("f", "ConfbridgeJoin"), caps=LOOSE)
     for _ in range(5):

@@ -247,10 +247,19 @@ def test_an_event_of_a_call_that_the_run_began_is_ours(uniqueid: str, said: list
 
 def test_machines_of_one_run_share_what_they_named() -> None:
     named = Named()
-    named.record(10.0, "Hangup", (("Channel", "PJSIP/1-1"),))
-    assert named.caused(event("Hangup", Channel="PJSIP/1-1"), 11.0)
-    assert not named.caused(event("Hangup", Channel="PJSIP/2-1"), 11.0)
-    assert not named.caused(event("Hangup", Channel="PJSIP/1-1"), 13.0)
+    named.record(10.0, "pbx", "Hangup", (("Channel", "PJSIP/1-1"),))
+    assert named.caused("pbx", event("Hangup", Channel="PJSIP/1-1"), 11.0)
+    assert not named.caused("pbx", event("Hangup", Channel="PJSIP/2-1"), 11.0)
+    assert not named.caused("pbx", event("Hangup", Channel="PJSIP/1-1"), 13.0)
+
+
+def test_a_thing_of_the_same_name_on_another_server_is_none_of_ours() -> None:
+    bench = ours(servers=("pbx", "other"))
+    bench.event("Go")
+    bench.event("QueueMemberPause", server="other", Queue="q", Interface="PJSIP/1")
+    assert bench.said == []
+    bench.event("QueueMemberPause", Queue="q", Interface="PJSIP/1")
+    assert bench.said == ["ours"]
 
 
 # --- inputs of the run ------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import TypeAlias
 
 from amiflow.engine.journal import Row
@@ -27,7 +27,6 @@ from support.faults import END, Line
 Headers: TypeAlias = dict[str, str]
 Story: TypeAlias = tuple[int, int | None, int | None]
 """Which run of amiflow, which of its plans, which run of a flow."""
-SLACK = 0.001  # seconds: epochs are rounded
 ON_ITS_WAY = 0.5  # seconds that an event may have been on its way when the run ended
 
 
@@ -58,6 +57,14 @@ def messages(stream: bytes) -> list[bytes]:
     return [one.lstrip(b"\r\n") for one in whole]
 
 
+def told(line: Line) -> list[tuple[float, bytes]]:
+    """The messages that came to a client, each with the time at which it was whole."""
+    stream, passed = line.stream("to client"), line.passed["to client"]
+    ends = list(accumulate(len(data) for _, data in passed))
+    whole = accumulate(len(raw) + len(END) for raw in stream.split(END)[:-1])
+    return [(passed[bisect_left(ends, end)][0], raw) for raw, end in zip(messages(stream), whole, strict=True)]
+
+
 @dataclass
 class Books:
     """All that the judgement is made from, each thing with its time: seconds of one clock that nobody sets. `seen` are
@@ -68,6 +75,8 @@ class Books:
     rows: Sequence[tuple[float, Row]]
     alters: bool = False
     """Whether the fault alters bytes."""
+    slack: float = 0.001
+    """How far two times of one thing may be apart: epochs are rounded, and a busy process reads later than another."""
 
     def __post_init__(self) -> None:
         rows = [row for _, row in self.rows]
@@ -110,9 +119,9 @@ class Books:
         return word
 
     def _without_story(self, events: list[tuple[float, bytes]], came: dict[bytes, float]) -> str:
-        if any(since - SLACK <= at <= until + SLACK for at, _ in events for since, until in self._gaps()):
+        if any(since - self.slack <= at <= until + self.slack for at, _ in events for since, until in self._gaps()):
             return "gap"
-        if any(came.get(raw, at + ON_ITS_WAY) >= self._stopped_at() - SLACK for at, raw in events):
+        if any(came.get(raw, at + ON_ITS_WAY) >= self._stopped_at() - self.slack for at, raw in events):
             return "after the end"
         if self.alters and any(raw not in came for _, raw in events):
             return "garbled"
@@ -121,12 +130,8 @@ class Books:
     def _came(self) -> dict[bytes, float]:
         """The messages that came to the client, and when each was whole."""
         found: dict[bytes, float] = {}
-        for line in self.lines:
-            stream, passed = line.stream("to client"), line.passed["to client"]
-            ends = list(accumulate(len(data) for _, data in passed))
-            whole = accumulate(len(raw) + len(END) for raw in stream.split(END)[:-1])
-            for raw, end in zip(messages(stream), whole, strict=True):
-                found.setdefault(raw, passed[bisect_left(ends, end)][0])
+        for at, raw in chain.from_iterable(map(told, self.lines)):
+            found.setdefault(raw, at)
         return found
 
     def _stopped_at(self) -> float:

@@ -25,13 +25,13 @@ FIRST_IS_OVER = 30.0
 
 
 @cache
-def scenario() -> Scenario:
-    """Bob answers Alice at once; Frank answers Erin a minute later."""
+def scenario(second_call: float = SECOND_CALL) -> Scenario:
+    """Bob answers Alice at once; Frank answers Erin so many seconds later."""
     answers = {"after": "300ms"}
     data = {
         "calls": [
             {"at": "0s", "from": "PJSIP/alice", "to": "bob"},
-            {"at": f"{SECOND_CALL:g}s", "from": "PJSIP/erin", "to": "frank"},
+            {"at": f"{second_call:g}s", "from": "PJSIP/erin", "to": "frank"},
         ],
         "endpoints": {"PJSIP/bob": answers, "PJSIP/erin": {}, "PJSIP/frank": answers},
     }
