@@ -7,7 +7,7 @@ telling what is allowed, and what allows nothing. Never here: finding what is wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from amiflow.lang import nodes, problems_safety
 from amiflow.report.codes import CODES
@@ -18,6 +18,8 @@ from amiflow.report.source import Source, Span
 _ALLOW = re.compile(r"allow\s+(?P<code>[a-z]+(?:-[a-z]+)+)\s*(?::\s*(?P<reason>\S.*)?)?$")
 _WARNINGS = [code.name for code in CODES.values() if code.severity == "warning"]
 _WITHOUT_WHOLE_TEXT = frozenset({"unused-name", "empty-flow", "no-flows", "wrong-test"})
+_OF_BLOCKS = frozenset({"unknown-name", "maybe-none", "misplaced", "unreachable-step", "missing-bound"})
+"""What hangs on which steps are in which block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,13 @@ class _Allow:
     span: Span
 
 
-def meant(found: Iterable[Diagnostic], file: nodes.File, source: Source, incomplete: bool) -> list[Diagnostic]:
+def meant(
+    found: Iterable[Diagnostic], file: nodes.File, source: Source, syntax: Sequence[Diagnostic]
+) -> list[Diagnostic]:
     """What is to be told: without allowed warnings, without repeats, without what cannot be told while parts of the
-    text are unread, and with what is wrong with comments that allow."""
+    text are unread or a block has no end, and with what is wrong with comments that allow."""
+    unclosed = [one.span.start for one in syntax if one.code == "unclosed"]
+    torn = [decl.span for decl in file.decls if any(decl.span.start <= at < decl.span.end for at in unclosed)]
     clauses = [
         (flow.span, clause)
         for flow in file.decls
@@ -49,9 +55,11 @@ def meant(found: Iterable[Diagnostic], file: nodes.File, source: Source, incompl
             used.update(here, around)
             if here or around:
                 continue
-        if not (incomplete and problem.code in _WITHOUT_WHOLE_TEXT):
+        if syntax and problem.code in _WITHOUT_WHOLE_TEXT:
+            continue
+        if problem.code not in _OF_BLOCKS or not any(_within(problem.span, span) for span in torn):
             told.append(problem)
-    if incomplete:
+    if syntax:
         return told
     told += [problems_safety.idle_allow(one.span, one.code, "comment") for one in allows if one not in used]
     idle = [one for _, one in clauses if one not in used]

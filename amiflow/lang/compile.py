@@ -102,7 +102,7 @@ def compile_recipe(
         found += not_in_version(bindings.whole, checked, vocabulary, asterisk)
     # What a file that is imported is warned of, it is warned of where it is checked itself.
     found = [*importer.found, *(one for one in found if one.severity == "error" or one.span.path == path)]
-    diagnostics = tuple(ordered([*syntax, *meant(found, file, source, bool(syntax))]))
+    diagnostics = tuple(ordered([*syntax, *meant(found, file, source, syntax)]))
     if any(problem.severity == "error" for problem in diagnostics):
         return Compiled(None, (), diagnostics, sources)
     lowering = Lowering(sources, bindings, checked, vocabulary)
