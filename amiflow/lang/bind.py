@@ -134,6 +134,7 @@ class _Binder:
                     self.tasks[self.declared[decl.name]] = decl
                     if decl.name.text in BUILTINS:
                         self.findings.say(problems_names.builtin_name(decl.name))
+                        self._used.add(self.declared[decl.name])  # nobody could call it
 
     def _unique(self, earlier: nodes.FlowDecl | nodes.UserEventDecl | None, name: nodes.Ident, what: str) -> None:
         if earlier is not None and name.text:

@@ -54,7 +54,7 @@ def _entry(inference: Inference, entry: nodes.HeaderEntry, message: MessageOf, r
         inference.findings.say(problems_messages.not_writable(entry.key))
         return
     info = inference.vocabulary.header(message, entry.key.text)
-    if info is None and (inference.vocabulary.open(message) or not message.names):
+    if info is None and (inference.vocabulary.writable(message) or not message.names):
         info = open_header(entry.key.text)
     if info is None:
         inference.infer(entry.value)

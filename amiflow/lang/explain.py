@@ -27,6 +27,12 @@ _HABITS = {
     "chain": ("comparisons are not chained", "compare twice and join with `and`", None),
     "assign": ("a name gets a value with `let`", "write `let name = …`, or `var` and `set` for one that changes", None),
     "//": ("a comment begins with `#`", "write `#`", None),
+    "action": (
+        "an action cannot stand within an expression",
+        "write it as a step of its own, `let r = Action { … }`, and take what you need of `r`",
+        None,
+    ),
+    "typed": ("types of names are not written: they are found", "leave the type out", None),
     "elif": ("`elif` is not a word of the language", "write `else if`", "else if"),
     "elsif": ("`elsif` is not a word of the language", "write `else if`", "else if"),
     "elseif": ("`elseif` is not a word of the language", "write `else if`", "else if"),
@@ -103,6 +109,9 @@ def _unclosed(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnostic:
 
 def _missing(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnostic:
     fix = mistake.fix
+    if mistake.before and mistake.before[-1].type == "REPEAT":
+        label = _primary(_at(source, mistake.before[-1]), "how often?")
+        return _error("syntax", "`repeat` does not say how often", label, help_="write a number: `repeat 3 { … }`")
     what = _wanted(grammar, mistake)
     last = mistake.before[-1] if mistake.before else None
     after = f" after `{_short(str(last))}`" if last and str(last) else ""
@@ -182,7 +191,7 @@ def _habit(source: Source, mistake: Mistake) -> Diagnostic:
         edit = None if set(inside) & set('"\\$') else Edit(span, f'"{inside}"', "safe")
         return _error("foreign-habit", 'a text stands in `"…"`', _primary(span, "wrong quotes"), edit=edit)
     headline, help_, instead = _HABITS[what]
-    width = len(mistake.behind[0]) if what in ("assign", "chain") else len(what)
+    width = len(mistake.behind[0]) if what in ("assign", "chain", "action", "typed") else len(what)
     span = Span(source.path, start or 0, (start or 0) + width)
     edit = None if instead is None else _sign_replaced(source, span, what, instead)
     label = _primary(span, "not written like this")

@@ -47,6 +47,13 @@ _LINE_END = re.compile(r"[\r\n]|\Z")
 _ASSIGNING = re.compile(r"[ \t]*(?:[-+:]?=)(?!=)")
 _HEADER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\([0-9]+\))?")
 _HEADER_SIGN = re.compile(r"[ \t]*(==?)")
+_BLOCK = re.compile(r'\{\s*(?:\}|(?:"[^"\n]*"|[A-Za-z0-9_][A-Za-z0-9_-]*(?:\([0-9]+\))?):)')
+"""The beginning of an action's headers."""
+_BEFORE_VALUE = frozenset(
+    {"IF", "LPAR", "LSQB", "COMMA", "AND", "NOT", "COMPARE", "IN", "LIKE", "PLUS", "STAR", "SLASH", "RETURN", "KEY"}
+)
+"""Behind these an expression begins, and no step."""
+_TYPED = re.compile(r"[ \t]*:[ \t]*[a-z]+\??[ \t]*=(?!=)")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Kind = Literal[
@@ -351,6 +358,14 @@ class Recovery:
             yield Fix("habit", at, (_as(refused, "EQUAL"),), _end(refused), HABIT, str(last) + "=")
         if self.source.text.startswith("<>", last.start_pos or 0):
             yield Fix("habit", at, (_as(last, "COMPARE"),), _end(last) + 1, HABIT, "<>")
+        written = _BLOCK.match(self.source.text, refused.start_pos or 0, self.end)
+        in_value = self.tokens[at - 1].type in _BEFORE_VALUE if at else self.rule == "interpolation"
+        if last.type == "NAME" and str(last)[0].isupper() and written and in_value:
+            hole = token("NAME", "", last.start_pos or 0)
+            yield Fix("habit", at, (hole,), _behind_block(self.source.text, written.end(), self.end), HABIT, "action")
+        typed = _TYPED.match(self.source.text, _end(last), self.end)
+        if last.type == "NAME" and typed and at and self.tokens[at - 1].type in ("LET", "VAR"):
+            yield Fix("habit", at, (last, token("EQUAL", "", typed.end())), typed.end(), HABIT, "typed")
         assigning = _ASSIGNING.match(self.source.text, _end(last), self.end)
         if last.type == "NAME" and assigning and not _open_inside(self.tokens[self._checkpoint[0] : at]):
             given = (token("LET", "", last.start_pos or 0), last, token("EQUAL", "", assigning.end()))
@@ -370,6 +385,15 @@ class Recovery:
         for end in sorted(ends, reverse=True):
             put = Token(type_, value, place, 1, 1, 1, 1, place + end)
             yield Fix("text", at, (put,), place + end, -2 + (end != whole))
+
+
+def _behind_block(text: str, offset: int, end: int) -> int:
+    """Behind the `}` that closes the block whose beginning ends at the offset."""
+    depth = 0 if text[offset - 1] == "}" else 1
+    while offset < end and depth > 0:
+        depth += {"{": 1, "}": -1}.get(text[offset], 0)
+        offset += 1
+    return offset
 
 
 _SIGNS: dict[str, tuple[str, ...]] = {

@@ -127,6 +127,10 @@ class Vocabulary:
                 return not message.names or any(self._answer_is_open(name) for name in message.names)
         return False
 
+    def writable(self, message: MessageOf) -> bool:
+        """Whether any header may be written into the message: what a recipe declares itself it has declared whole."""
+        return self.open(message) and not any(" " in name for name in message.names)
+
     def headers(self, message: MessageOf) -> list[str]:
         """The names of the described headers, in the catalogue's order."""
         tables = [self._table(message, name) for name in message.names]
