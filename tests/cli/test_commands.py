@@ -132,6 +132,23 @@ def test_a_dry_run_refuses_what_the_run_would(amiflow: Amiflow, recipe: str, wor
         assert result.status == 2 and words in result.err, mode
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "no such file or directory"), ("no certificate", "TLS failed: no certificate or crl found")],
+)
+def test_a_file_of_authorities_that_cannot_be_used_is_told_before_anything_is_connected(
+    amiflow: Amiflow, text: str | None, words: str
+) -> None:
+    Path("amiflow.yaml").write_text(SERVERS.replace("port: 1,", "port: 1, tls: {ca: authority.pem},", 1))
+    Path("amiflow.yaml").chmod(0o600)
+    if text is not None:
+        Path("authority.pem").write_text(text)
+    for mode in ((), ("--dry-run",)):
+        result = amiflow("run", "right.flow", "--server", "pbx", "--no-journal", *mode)
+        assert result.status == 2
+        assert f"the authority of pbx: cannot read authority.pem: {words}" in result.err
+
+
 def test_a_dry_run_without_servers_takes_those_that_flows_name_for_given(amiflow: Amiflow) -> None:
     Path("named.flow").write_text('flow f every 1m server "pbx" { log "x" }')
     assert amiflow("run", "named.flow", "--dry-run").status == 0
