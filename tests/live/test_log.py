@@ -65,6 +65,11 @@ def test_control_characters_are_spelt_out() -> None:
     assert line.endswith("a\\r\\n05:00 error b\\x1b[2J\\x9b")
 
 
+def test_a_byte_that_is_no_utf8_is_shown_as_that_byte() -> None:
+    (line,) = written(Line("info", "x", "Ren\udce9 René"))
+    assert line.endswith("Ren\\xe9 René")
+
+
 def test_colour_and_frame() -> None:
     frame = Diagnostic("flow-failed", "error", "flow `f` failed: no", Label(STEP, "this step", primary=True))
     (line,) = written(Line("error", "x", "failed: no", frame=frame), colour=True)
