@@ -118,11 +118,11 @@ class Log:
         return f"{text}\n{render(line.frame, self._sources, colour=self._colour)}" if line.frame else text
 
     def _moment(self) -> str:
-        """The local time of day; its second is made once for all lines of it."""
+        """The local date and time, as a run lasts for months; its second is made once for all lines of it."""
         wall = self._wall()
         second = math.floor(wall)
         if second != self._second[0]:
-            self._second = (second, datetime.fromtimestamp(second).strftime("%H:%M:%S"))
+            self._second = (second, datetime.fromtimestamp(second).strftime("%Y-%m-%d %H:%M:%S"))
         return f"{self._second[1]}.{int((wall - second) * 1000):03}"
 
     def _json(self, line: Line) -> str:
