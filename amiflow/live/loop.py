@@ -193,7 +193,7 @@ class Loop:
             self._inputs.append((None, effects.SourceEnded()))
             self._source_ended = False
             self._act()
-        self._write()
+        self._write()  # what waits in a link, and what time alone brought about
         self._act()
 
     def _sleep(self, deadline: float | None) -> list[Wake[Link | None] | Link]:
@@ -354,6 +354,7 @@ class Loop:
                     self._journal.add(self._clock.wall(), None, item, ())
                 for runner in self._runners:
                     self._hand(runner, item)
+            self._write()  # before what follows from it: whoever waits for an action waits for nothing else
 
     def _hand(self, runner: Runner, item: Input) -> None:
         if runner.status is not None:
