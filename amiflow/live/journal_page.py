@@ -29,8 +29,7 @@ SCHEMA = """CREATE TABLE page (
 _INSERT = "INSERT INTO page (run, first, last, failed, entries) VALUES (?, ?, ?, ?, ?)"
 _LARGE = 64 * 1024  # characters of its texts and messages beyond which a page is full
 _AT_ONCE = 8  # pages read in one statement
-_MICRO = 1_000_000
-_LATEST = 10**11 * _MICRO
+_LATEST = 1e11  # the epoch in seconds
 
 Masking: TypeAlias = Callable[[str], str]
 Numbered: TypeAlias = tuple[int, int, Row]
@@ -89,7 +88,7 @@ def _written(rows: Iterable[Row]) -> str:
         number = kinds.get(common)
         if number is None:
             number = kinds[common] = len(kinds)
-        ats.append(round(at * _MICRO))
+        ats.append(at)
         numbers.append(number)
         instances.append(instance)
         actions.append(action)
@@ -186,10 +185,9 @@ def _row(
 
 
 def _time(value: object) -> float:
-    micros = _int(value)
-    if not 0 <= micros < _LATEST:
+    if not isinstance(value, float) or not 0 <= value < _LATEST:
         raise Damaged("an entry has no time")
-    return micros / _MICRO
+    return value
 
 
 def _int(value: object) -> int:

@@ -256,7 +256,7 @@ def columns(page: list[Any], number: int, value: object) -> None:
 
 def test_a_page_that_amiflow_never_wrote_is_trouble(path: Path, tmp_path: Path) -> None:
     damages: list[Callable[[list[Any]], None]] = [
-        lambda page: columns(page, 1, 10**40),
+        lambda page: columns(page, 1, 1e40),
         lambda page: columns(page, 1, "1"),
         lambda page: columns(page, 2, 999),
         lambda page: columns(page, 3, "one"),
