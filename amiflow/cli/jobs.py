@@ -63,4 +63,4 @@ def _job(loaded: Loaded, values: dict[str, object], root: str | None, configured
     secrets = inputs.secret_values(loaded.plan, os.environ, configured.secrets)
     for secret in secrets.values():
         mask.add(secret)
-    return Job(loaded.plan, values, secrets, read_tables(loaded.plan.tables, root))
+    return Job(loaded.plan, values, secrets, read_tables(loaded.plan.tables, root), configured.zone)

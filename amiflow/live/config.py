@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, TypeAlias
+from zoneinfo import available_timezones
 
 import yaml
 
 from amiflow.engine.emergency import Numbers
 from amiflow.live.document import Raw, Reader
-from amiflow.live.problems import Trouble, problem
+from amiflow.live.problems import Trouble, nearest, problem
 from amiflow.live.secrets import SecretSource, readable_by_all
 from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.errands import is_allowance
@@ -32,7 +33,19 @@ LogLevel: TypeAlias = Literal["debug", "info", "warn", "error"]
 AUTHS: tuple[Auth, ...] = ("auto", "md5", "plain")
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warn", "error")
-_KEYS = ("servers", "params", "secrets", "log", "journal", "allow", "limits", "kill_switch", "emergency", "http")
+_KEYS = (
+    "servers",
+    "params",
+    "secrets",
+    "log",
+    "journal",
+    "allow",
+    "limits",
+    "kill_switch",
+    "emergency",
+    "http",
+    "zone",
+)
 _NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _LEAST_JOURNAL = 1 << 20
 _LONGEST_KEPT = 3650 * 86400.0
@@ -105,7 +118,7 @@ class HttpPort:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration; without a file, the defaults."""
+    """The whole configuration; without a file, the defaults. `zone` is that of times for which a recipe names none."""
 
     servers: Mapping[str, Server] = field(default_factory=dict)
     params: Mapping[str, Setting] = field(default_factory=dict)
@@ -118,6 +131,7 @@ class Config:
     kill_switch: str | None = None
     emergency: Numbers | None = None
     http: HttpPort | None = None
+    zone: str = "UTC"
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
@@ -165,6 +179,7 @@ def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnost
         http=_http(reader, top.get("http"), readable),
         kill_switch=_path(reader, top.get("kill_switch"), "`kill_switch`"),
         emergency=_emergency(reader, top.get("emergency")),
+        zone=_zone(reader, top.get("zone")),
         source=_shown(reader, root is None),
     )
     return config, reader.found
@@ -245,6 +260,15 @@ def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:
     folder = os.path.dirname(reader.source.path)
     verify = reader.flag(keys.get("verify"), "`verify`", True)
     return Tls(os.path.join(folder, ca) if ca else None, verify, reader.text(keys.get("server_name"), "`server_name`"))
+
+
+def _zone(reader: Reader, node: yaml.Node | None) -> str:
+    name, known = reader.text(node, "`zone`"), available_timezones()
+    if node is not None and name is not None and name not in known:
+        headline = f"there is no time zone `{name}`"
+        reader.bad(reader.span(node), headline, "no such zone", nearest(name, sorted(known)))
+        return "UTC"
+    return name or "UTC"
 
 
 def _journal(reader: Reader, node: yaml.Node | None) -> JournalSettings:

@@ -57,12 +57,14 @@ _SWITCH = 0.0005  # seconds that a thread may keep the interpreter while another
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A plan and what it is given: values of params by name, every secret, and the contents of its tables."""
+    """A plan and what it is given: values of params by name, every secret, the contents of its tables, and the zone of
+    times for which it names none."""
 
     plan: Plan
     params: Mapping[str, Any]
     secrets: Mapping[str, str]
     tables: Mapping[str, Rows] = field(default_factory=dict)
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def machines(
             f"{run_id}m{number}",
             tuple(servers),
             run_id,
+            zone=job.zone,
             shadow=shadow,
             steps=steps,
             uncapped=caps is None,

@@ -37,6 +37,7 @@ limits: {actions_per_second: 500}
 kill_switch: stop
 emergency: {numbers: ["112"], prefixes: ["0"]}
 http: {listen: "[::1]:8088", token: file:token, reply_within: 5s}
+zone: Europe/Berlin
 """
 
 
@@ -69,8 +70,14 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert result.secrets == {"crm_token": SecretSource("env", "CRM")}
     assert (result.log_format, result.log_level) == ("json", "debug")
     assert result.journal == JournalSettings("etc/journal.sqlite", 64 << 20, 30 * 86400.0)
-    assert result.kill_switch == "etc/stop"
+    assert result.kill_switch == "etc/stop" and result.zone == "Europe/Berlin"
     assert result.http == HttpPort("::1", 8088, SecretSource("file", "etc/token"), 5.0)
+
+
+def test_a_zone_is_one_that_exists() -> None:
+    result, found = parsed("zone: Europe/Berln\n")
+    assert found == ["bad-value 1: there is no time zone `Europe/Berln`"] and result.zone == "UTC"
+    assert parsed("")[0].zone == "UTC"
 
 
 def test_others_may_be_let_in_where_that_is_meant() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from amiflow.live.document import Raw
 from amiflow.live.inputs import Given, NotOfType
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import SecretSource
+from amiflow.plan.model import Secret
 from amiflow.plan.types import BOOL, DATA, DURATION, INT, NUMBER, TEXT, TIME, ListOf, Maybe, RecordOf, Type
 from amiflow.report.source import Span
 from support.runs import compiled
@@ -106,6 +108,12 @@ def test_the_command_line_is_read_as_name_and_value() -> None:
     place, source, found = inputs.from_command_line(["room=6=8", "limit=", "room=7", "x"])
     assert {name: one.raw for name, one in place.settings.items()} == {"room": "6=8", "limit": ""}
     assert [(one.code, source.slice(one.span)) for one in found] == [("double-key", "room=7"), ("bad-param", "x")]
+
+
+def test_a_secret_of_an_imported_file_has_its_name_in_the_variable() -> None:
+    plan = replace(PLAN, secrets=(Secret("queues.token", PLAN.secrets[0].span),))
+    environ = {"AMIFLOW_SECRET_QUEUES_TOKEN": "e"}
+    assert inputs.secret_values(plan, environ, {}) == {"queues.token": "e"}
 
 
 def test_a_secret_comes_from_the_first_place_that_has_it(tmp_path: Path) -> None:
