@@ -34,6 +34,7 @@ BITS = {
     "message": 1 << 30,
 }
 _WORDS = {**BITS, "all": EVERYTHING, "none": 0}
+CLASSES = frozenset(_WORDS)
 _TRUE = frozenset(("yes", "true", "y", "t", "1", "on"))
 _FALSE = frozenset(("no", "false", "n", "f", "0", "off"))
 

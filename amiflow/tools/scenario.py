@@ -43,6 +43,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from amiflow.ami.asterisk import Account
+from amiflow.ami.classes import CLASSES
 from amiflow.report.suggest import near
 
 Does: TypeAlias = Literal["answer", "ring", "busy", "congestion"]
@@ -169,7 +170,7 @@ def read_scenario(data: object) -> tuple[Scenario | None, tuple[Problem, ...]]:
         reader.calls(keys["calls"], endpoints) if "calls" in keys else _CALLS,
         MappingProxyType(endpoints),
         reader.extensions(keys.get("extensions"), endpoints),
-        MappingProxyType({**_QUEUES, **reader.queues(keys.get("queues"))}),
+        MappingProxyType({**_QUEUES, **reader.queues(keys.get("queues"), endpoints)}),
         reader.accounts(keys["accounts"]) if "accounts" in keys else _ACCOUNTS,
         reader.optional(keys, "ends", (), reader.seconds),
     )
@@ -278,16 +279,18 @@ class _Reader:
             self.bad(path, f"the simulated PBX has no application `{found[1]}`", _hint(found[1], APPLICATIONS))
         return Step(name or "NoOp", found[2] or "")
 
-    def queues(self, data: object) -> Mapping[str, tuple[str, ...]]:
+    def queues(self, data: object, endpoints: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         queues = {}
         for name, path, item in self.entries(data, ("queues",)):
-            queues[name] = tuple(self.member(one, place) for place, one in self.items(item, path))
+            queues[name] = tuple(self.member(one, place, endpoints) for place, one in self.items(item, path))
         return queues
 
-    def member(self, data: object, path: Path) -> str:
+    def member(self, data: object, path: Path, endpoints: Collection[str]) -> str:
         text = self.text(data, path)
         if not re.fullmatch(r"(Local|PJSIP)/\S+", text):
             self.bad(path, f"`{text}` is no member", "write it as `PJSIP/name` or `Local/exten@context`")
+        elif text.startswith("PJSIP/") and text not in endpoints:
+            self.bad(path, f"there is no endpoint `{text}`", _hint(text, endpoints))
         return text
 
     def accounts(self, data: object) -> tuple[Account, ...]:
@@ -301,6 +304,10 @@ class _Reader:
         if "secret" not in keys:
             self.bad(path, f"account `{name}` has no `secret`")
         texts = {key: self.text(keys.get(key, "all"), (*path, key)) for key in ("secret", "read", "write")}
+        for key in ("read", "write"):
+            for word in filter(None, texts[key].split(",")):
+                if word not in CLASSES:
+                    self.bad((*path, key), f"there is no class `{word}`", _hint(word, CLASSES))
         return Account(name, **texts)
 
     # --- values -------------------------------------------------------------------------------------------------------

@@ -127,6 +127,8 @@ def test_calls_may_be_none_and_what_is_typed_is_taken_too() -> None:
             "queues: {a: [bob]}",
             "queues.a[0]: `bob` is no member (write it as `PJSIP/name` or `Local/exten@context`)",
         ),
+        ("queues: {a: [PJSIP/bobb]}", "queues.a[0]: there is no endpoint `PJSIP/bobb` (did you mean `PJSIP/bob`?)"),
+        ("accounts: {a: {secret: x, read: cal}}", "accounts.a.read: there is no class `cal` (did you mean `call`?)"),
         ("accounts: {}", "accounts: without an account nobody can log in"),
         ("accounts: {a: {}}", "accounts.a: account `a` has no `secret`"),
         ("ends: yes", "ends: a text is wanted here"),
