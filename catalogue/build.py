@@ -298,7 +298,7 @@ class Catalogue:
         entry |= {"causes": overlay["causes"][name].split()} if name in overlay["causes"] else {}
         entry |= {"aims": overlay["aims"][name].split()} if name in overlay["aims"] else {}
         entry |= {"response_open": True} if name in overlay["response_open"].split() else {}
-        entry |= {key: said[key] for key in ("one_of", "refused", "open") if key in said}
+        entry |= {key: said[key] for key in ("one_of", "together", "refused", "open") if key in said}
         return entry | span(bounds(grants) | said)
 
     def build(self) -> Facts:

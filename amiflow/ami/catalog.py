@@ -91,6 +91,7 @@ class Action:
     `reads`: changes nothing on the server nor in the session. `causes`: events that the action raises by itself.
     `aims`: the headers that say whose call the action begins, ends, moves or silences.
     `one_of`: each member is a set of headers that together make the action complete. `refused`: why it is never sent.
+    `together`: of each set of headers all are written or none, as Asterisk ignores some of them alone.
     `response_open`: the response may carry headers that are not listed here.
     """
 
@@ -103,6 +104,7 @@ class Action:
     causes: tuple[str, ...] = ()
     aims: tuple[str, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
     response: Mapping[str, Header] = field(default_factory=dict)
     response_open: bool = False
     refused: str | None = None
@@ -246,6 +248,7 @@ class Catalog:
             causes=tuple(facts.pop("causes", ())),
             aims=tuple(facts.pop("aims", ())),
             one_of=tuple(map(tuple, facts.pop("one_of", ()))),
+            together=tuple(map(tuple, facts.pop("together", ()))),
             response=response,
             **facts,
         )

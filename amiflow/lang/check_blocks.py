@@ -128,3 +128,7 @@ def _missing(inference: Inference, block: nodes.Block, message: MessageOf, prese
     groups = [[header for header in group if header.casefold() not in present] for group in action.one_of]
     if groups and all(groups):
         inference.findings.say(problems_messages.missing_group(block, action.name, action.one_of, groups))
+    for group in action.together:
+        lacking = [header for header in group if header.casefold() not in present]
+        if 0 < len(lacking) < len(group):
+            inference.findings.say(problems_messages.missing_group(block, action.name, [group], [lacking]))
