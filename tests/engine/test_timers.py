@@ -1,6 +1,10 @@
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amiflow.engine import timers as engine_timers
 from amiflow.engine.timers import Timer, Timers
 from support.properties import examples
 
@@ -49,12 +53,58 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     for _ in range(10_000):
         timers.cancel(timers.set(3600.0, "block", None))
     assert len(timers) == 0
-    assert len(timers._heap) < 200
+    assert timers._size < 200
+
+
+@pytest.fixture(params=[1, 100], ids=["as it is", "with little room"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few timers are put in order at once that spans and the heap are divided again and again."""
+    for name in ("_SOON", "_MANY", "_FEW"):
+        monkeypatch.setattr(engine_timers, name, max(2, getattr(engine_timers, name) // request.param))
+
+
+@pytest.mark.usefixtures("room")
+def test_timers_far_apart_come_in_order_with_what_is_set_meanwhile() -> None:
+    timers, random = Timers(), Random(7)
+    spread = (1e-4, 1.0, 50.0, 5_000.0, 1e6, 1e9)
+    made = [timers.set(random.random() * random.choice(spread), "block", None) for _ in range(3_000)]
+    for timer in made[::3]:
+        timers.cancel(timer)
+    taken: list[Timer] = []
+    while (timer := timers.take(1e12, True, timers.mark())) is not None:
+        assert timers.is_due(timer.when) == (timers.deadline() == timer.when)
+        taken.append(timer)
+        if len(made) < 4_000:
+            made.append(timers.set(timer.when + random.random() * random.choice(spread), "block", None))
+    whens = [timer.when for timer in taken]
+    assert whens == sorted(whens)
+    assert len(taken) == 3_000 and len(timers) == 0
+
+
+@pytest.mark.usefixtures("room")
+def test_many_timers_of_one_time_come_as_they_were_set() -> None:
+    timers = Timers()
+    last = timers.set(7.0, "block", "last")
+    first = [timers.set(5.0, "block", n) for n in range(3_000)]
+    more = [timers.set(6.0, "block", n) for n in range(10)]
+    assert drain(timers, 9.0) == [*first, *more, last]
+
+
+TIMES = st.one_of(
+    st.integers(0, 20), st.integers(0, 300).map(lambda n: n * 40), st.integers(0, 9).map(lambda n: n / 512)
+)
 
 
 @examples(60)
-@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=200), st.integers(0, 20))
-def test_taking_gives_what_a_sorted_list_would(set_: list[tuple[int, bool]], limit: int) -> None:
+@given(st.lists(st.tuples(TIMES, st.booleans()), max_size=200), st.integers(0, 5000))
+def test_taking_gives_what_a_sorted_list_would(set_: list[tuple[float, bool]], limit: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_SOON", "_MANY", "_FEW"):
+            patch.setattr(engine_timers, name, 5)
+        _agree_with_a_list(set_, limit)
+
+
+def _agree_with_a_list(set_: list[tuple[float, bool]], limit: int) -> None:
     timers = Timers()
     made = [(timers.set(float(when), "block", None), keep) for when, keep in set_]
     for timer, keep in made:
