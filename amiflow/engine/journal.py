@@ -97,7 +97,8 @@ _NOBODY = Run(None, None, None)
 
 _UNKNOWN = "unknown: amiflow ended before the answer came"
 _UNSENT = "unsent: amiflow ended before it could be sent"
-_CUT_SHORT = "failed: amiflow ended before it did"
+_CUT_SHORT: tuple[str, Level, str] = ("flow-ended", "error", "failed: amiflow ended before it did")
+_LEFT: tuple[str, Level, str] = ("put-away", "warn", "amiflow ended before it did: the next run takes it up")
 
 
 class Scribe:
@@ -111,6 +112,7 @@ class Scribe:
         self._running: dict[tuple[int, int], Run] = {}
         self._open: dict[str, Doing] = {}
         self._on_wire: set[str] = set()
+        self._remembered: set[tuple[int, int]] = set()
 
     def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> Iterator[Row]:
         """What an input was and what came of it; a machine of none is for an input that all are given."""
@@ -126,9 +128,8 @@ class Scribe:
             yield self._of_action(at, action_id, "unanswered", "warn", text)
             self._close(action_id)
         for (machine, instance), (flow, _, span) in list(self._running.items()):
-            yield self._row(
-                at, machine, instance, "flow-ended", "error", flow, span, "failed: amiflow ended before it did"
-            )
+            kind, level, text = _LEFT if (machine, instance) in self._remembered else _CUT_SHORT
+            yield self._row(at, machine, instance, kind, level, flow, span, text)
             del self._running[machine, instance]
         for server in list(self._blind):
             yield self._gap(at, server)
@@ -242,7 +243,10 @@ class Scribe:
                 yield from self._note(at, machine, effect)
             case FlowEnded():
                 yield self._end(at, machine, effect)
-            case Exit() | Remember() | StoreChanged():
+            case Remember(instance=instance, state=state):
+                change = self._remembered.discard if state is None else self._remembered.add
+                change((machine, instance))
+            case Exit() | StoreChanged():
                 return
             case _:
                 assert_never(effect)

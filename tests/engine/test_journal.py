@@ -167,6 +167,20 @@ def test_what_a_run_leaves_open_when_it_is_cut_short_is_closed() -> None:
     assert not list(bench.scribe.last(START + 8))
 
 
+def test_a_run_of_a_flow_that_is_remembered_is_left_to_the_next_run_of_amiflow() -> None:
+    bench = Written(flow("f", on("A", "a"), wait(on("B"), within=5), per=("a.N",)))
+    for number in ("1", "2", "3"):
+        bench.event("A", N=number)
+    for instance, states in ((1, ({},)), (2, ({}, None))):
+        for state in states:
+            list(bench.scribe.rows(START, 0, None, [fx.Remember("t", instance, "pbx", state)]))
+    assert [(row.kind, row.level, row.instance) for row in bench.scribe.last(START + 7)] == [
+        ("put-away", "warn", 1),
+        ("flow-ended", "error", 2),
+        ("flow-ended", "error", 3),
+    ]
+
+
 def test_what_was_refused_and_suppressed_is_written() -> None:
     bench = Written(flow("f", on("A", "a"), wait(on("B"), within=5), per=("a.N",), most=1))
     for number in ("1", "1", "2"):

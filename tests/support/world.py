@@ -19,14 +19,15 @@ from typing import Any
 from unittest import mock
 
 from amiflow.ami import catalog
-from amiflow.engine.effects import Effect, Input
+from amiflow.engine.effects import Effect, Input, Restored
 from amiflow.engine.journal import Row, Scribe, of_run
 from amiflow.live import run as running
 from amiflow.live.config import Server, Timeouts
-from amiflow.live.journal_db import About
+from amiflow.live.journal_db import About, Keep
 from amiflow.live.link import END_OF_STREAM, LinkLost
 from amiflow.live.log import Log
 from amiflow.live.loop import JOURNAL
+from amiflow.live.memory_db import Memory
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask, SecretSource
 from amiflow.live.wake import Finished
@@ -160,11 +161,11 @@ class MemoryJournal:
         self._clock = clock
         self._scribe: Scribe | None = None
         self._promised: list[str] = []
-        self.poke: Callable[[], None] = lambda: None
+        self._poke: Callable[[], None] = lambda: None
 
-    def begin(self, about: About) -> None:
+    def begin(self, about: About, poke: Callable[[], None]) -> None:
         """A run begins; what is between it and the one before is a gap, as `live.journal_db` has it."""
-        at = self._clock.wall()
+        at, self._poke = self._clock.wall(), poke
         if self.rows:
             self._write([of_run(at, "gap", "info", None, "nothing is written of these servers", {"to": at})])
         self._write([of_run(at, "run-started", "info", None, "the run begins", {})])
@@ -174,8 +175,10 @@ class MemoryJournal:
         assert self._scribe is not None
         self._write(self._scribe.rows(at, machine, item, effects))
 
-    def end(self) -> None:
-        """The run is over."""
+    def left(self, patience: float) -> list[Restored]:
+        return []
+
+    def close(self, patience: float) -> None:
         assert self._scribe is not None
         self._write(self._scribe.last(self._clock.wall()))
 
@@ -184,7 +187,7 @@ class MemoryJournal:
 
     def promise(self, action_id: str) -> None:
         self._promised.append(action_id)
-        self.poke()
+        self._poke()
 
     def kept(self) -> list[str]:
         kept, self._promised = self._promised, []
@@ -259,13 +262,19 @@ class World:
             yield
 
     @contextmanager
-    def _writing(self, keep: object, about: About, clock: object, log: object, poke: object) -> Iterator[MemoryJournal]:
-        self.journal.begin(about)
-        self.journal.poke = lambda: self.poke(JOURNAL)
+    def _writing(
+        self, keep: Keep, about: About, clock: object, log: Log, poke: Callable[[], None], memory: Memory | None
+    ) -> Iterator[Any]:
+        journal = self._journal_of(keep, about, memory)
         try:
-            yield self.journal
+            yield journal
         finally:
-            self.journal.end()
+            journal.close(0)
+
+    def _journal_of(self, keep: Keep, about: About, memory: Memory | None) -> Any:
+        """The journal of a run that begins."""
+        self.journal.begin(about, lambda: self.poke(JOURNAL))
+        return self.journal
 
     # --- the wake-up pair ---------------------------------------------------------------------------------------------
 
