@@ -108,8 +108,9 @@ class Books:
         stories = self._stories(bridge)
         if not stories:
             return self._without_story(events, came)
+        stories |= self._resumed(stories)
         ends = [row for story, row in self._told if row.kind == "flow-ended" and story in stories]
-        if len(ends) != len(stories):
+        if len(ends) != len(self._stories(bridge)):
             return "lost"
         word = ends[0].text.partition(":")[0]
         if word == "done" and not self._arrived({headers(raw)["channel"] for _, raw in events}):
@@ -142,6 +143,12 @@ class Books:
         """The runs of flows that began with this bridge."""
         mark = f"BridgeUniqueid: {bridge}".encode()
         return {story for story, row in self._told if row.kind == "event" and row.message and mark in row.message}
+
+    def _resumed(self, stories: set[Story]) -> set[Story]:
+        """What these runs of flows are called where a later run of amiflow took them up."""
+        names = {f"{run}.{instance}" + (f".{machine}" if machine else "") for run, machine, instance in stories}
+        taken_up = [(story, json.loads(row.facts or "{}")) for story, row in self._told if row.kind == "resumed"]
+        return {story for story, facts in taken_up if facts.get("of") in names}
 
     def _gaps(self) -> list[tuple[float, float]]:
         """The wall clock may have been set within a gap: one of a server ends with its row and is as long as it says,

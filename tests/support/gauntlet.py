@@ -91,7 +91,7 @@ class Gauntlet:
 
     def ordeals(self, status: int, log: Sequence[str] = ()) -> list[Ordeal]:
         """What became of each server's calls."""
-        rows = rows_of(self.journal)
+        rows = rows_of(self.journal, time.time() - time.monotonic())
         result = []
         for station, fault in zip(self.stations, self._faults, strict=True):
             account = self._account(station, fault, rows)
@@ -105,13 +105,12 @@ class Gauntlet:
         return Books(seen, station.proxy.lines, own, isinstance(fault, Corrupt), LAG).judge()
 
 
-def rows_of(journal: Path) -> list[tuple[float, Row]]:
-    """The journal's entries as rows, each with its time by the clock that proxies have."""
-    offset = time.time() - time.monotonic()
+def rows_of(journal: Path, epoch: float) -> list[tuple[float, Row]]:
+    """The journal's entries as rows, each with its time in seconds since an epoch."""
     with reading(str(journal)) as reader:
         return [
             (
-                one.at - offset,
+                one.at - epoch,
                 Row(
                     one.at,
                     one.story.machine if one.story else None,

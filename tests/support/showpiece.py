@@ -25,8 +25,9 @@ FIRST_IS_OVER = 30.0
 
 
 @cache
-def scenario(second_call: float = SECOND_CALL) -> Scenario:
-    """Bob answers Alice at once; Frank answers Erin so many seconds later."""
+def scenario(second_call: float = SECOND_CALL, wait: float = 0.0) -> Scenario:
+    """Bob answers Alice at once; Frank answers Erin so many seconds later. Whoever is moved waits so long before the
+    room."""
     answers = {"after": "300ms"}
     data = {
         "calls": [
@@ -34,6 +35,7 @@ def scenario(second_call: float = SECOND_CALL) -> Scenario:
             {"at": f"{second_call:g}s", "from": "PJSIP/erin", "to": "frank"},
         ],
         "endpoints": {"PJSIP/bob": answers, "PJSIP/erin": {}, "PJSIP/frank": answers},
+        "extensions": {"default": {"680": ["Answer()", f"Wait({wait:g})", "ConfBridge(680)"]}} if wait else {},
     }
     found, problems = read_scenario(data)
     assert found is not None, problems
@@ -73,15 +75,15 @@ def suffer(*faults: Fault | None) -> Ordeal:
     return through(World([plan_of(RECIPE)], {"pbx": pbx}, STOP), faults[0] if faults else None)
 
 
-def through(world: World, fault: object) -> Ordeal:
-    """Run a world of one PBX to its end, and judge it."""
+def through(world: World, fault: object, slack: float = 0.001) -> Ordeal:
+    """Run a world of one PBX to its end, and judge it; `slack` is for how long something may have been on its way."""
     (pbx,) = world.pbxs.values()
     try:
         status = world.run()
     except Exception:
         world.lines.append(traceback.format_exc())
         status = 3
-    account = Books(pbx.seen, pbx.lines, world.journal.rows, isinstance(fault, Corrupt)).judge()
+    account = Books(pbx.seen, pbx.lines, world.rows, isinstance(fault, Corrupt), slack).judge()
     return Ordeal(fault, account, status, tuple(world.lines), tuple(account.fates.values()))
 
 

@@ -27,7 +27,6 @@ from amiflow.live.journal_db import About, Keep
 from amiflow.live.link import END_OF_STREAM, LinkLost
 from amiflow.live.log import Log
 from amiflow.live.loop import JOURNAL
-from amiflow.live.memory_db import Memory
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask, SecretSource
 from amiflow.live.wake import Finished
@@ -152,6 +151,10 @@ class VirtualPbx:
         return min((one for one in [*due, None if own is None else own - START] if one is not None), default=None)
 
 
+class Killed(BaseException):  # no handler of the run's own may catch it
+    """`kill -9`: from here on the run does nothing any more."""
+
+
 class MemoryJournal:
     """The journal's rows in a list, each with its time by the clock that nobody sets; one for all runs of a world."""
 
@@ -198,7 +201,7 @@ class MemoryJournal:
 
 
 class World:
-    """One run, and whatever befalls it, up to the signals `stop`: the first comes at `stop_at` or at the loop's turn
+    """A run, and whatever befalls it, up to the signals `stop`: the first comes at `stop_at` or at the loop's turn
     `stop_turn`, each further one at the turn after."""
 
     def __init__(
@@ -215,6 +218,7 @@ class World:
         self.lines: list[str] = []
         self.pbxs = pbxs
         self.starts = 0
+        self.keep: Any = mock.sentinel.keep
         self.jumps: list[tuple[float, float]] = []
         """When the wall clock is set, and by how much."""
         self._plans = plans
@@ -226,15 +230,16 @@ class World:
         self.turns = 0
 
     def run(self) -> int:
-        """Run to the end; one that cannot begin is started again, as a service manager does. Returns the status."""
+        """Run to the end; one that cannot begin, or is killed, is started again, as a service manager does. Returns the
+        status."""
         random.seed(0)  # the jitter of pauses
         with self._replaced():
             while True:
                 self.starts += 1
                 try:
                     return self._run()
-                except Trouble as trouble:
-                    self.lines.append(f"trouble: {trouble}")
+                except (Trouble, Killed) as why:
+                    self.lines.append(f"{type(why).__name__}: {why}")
                     self._finished.clear()
                     self._pass(RESTART_PAUSE)
                     if self.clock.at >= self._stop_at:
@@ -244,7 +249,7 @@ class World:
         log = Log(self.lines.append, self.clock.wall, Mask(), "text", "debug")
         servers = [(self._server(name), pbx.scenario.accounts[0].secret) for name, pbx in self.pbxs.items()]
         jobs = [running.Job(plan, {}, {}) for plan in self._plans]
-        return running.run(jobs, servers, log, self.clock, keep=mock.sentinel.keep)
+        return running.run(jobs, servers, log, self.clock, keep=self.keep)
 
     def _server(self, name: str) -> Server:
         account = self.pbxs[name].scenario.accounts[0]
@@ -262,19 +267,17 @@ class World:
             yield
 
     @contextmanager
-    def _writing(
-        self, keep: Keep, about: About, clock: object, log: Log, poke: Callable[[], None], memory: Memory | None
-    ) -> Iterator[Any]:
-        journal = self._journal_of(keep, about, memory)
-        try:
-            yield journal
-        finally:
-            journal.close(0)
-
-    def _journal_of(self, keep: Keep, about: About, memory: Memory | None) -> Any:
-        """The journal of a run that begins."""
+    def _writing(self, keep: Keep, about: About, *_: object) -> Iterator[Any]:
         self.journal.begin(about, lambda: self.poke(JOURNAL))
-        return self.journal
+        try:
+            yield self.journal
+        finally:
+            self.journal.close(0)
+
+    @property
+    def rows(self) -> list[tuple[float, Row]]:
+        """The journal, each entry with its time."""
+        return self.journal.rows
 
     # --- the wake-up pair ---------------------------------------------------------------------------------------------
 
