@@ -20,7 +20,7 @@ from amiflow.tools.scenario import read_scenario
 from support.differential import Account, account
 from support.lab.config import EXTENSIONS, SECRET
 from support.lab.server import AsteriskServer
-from support.plain_ami import PlainAmi
+from support.plain_ami import Frame, PlainAmi
 
 TRIES = 5
 SETTLED = 0.9  # seconds after which nothing more comes of an action; Answer alone takes half a second of them
@@ -326,3 +326,45 @@ def test_the_simulated_pbx_answers_what_asterisk_answers(judge: PlainAmi, action
         for headers in REFUSED[action]:
             mine, real = (one.action(action, **headers) for one in (ami, judge))
             assert [pair for pair in mine if pair[0] != "ActionID"] == [pair for pair in real if pair[0] != "ActionID"]
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+LISTS = ("Status", "CoreShowChannels", "BridgeList", "ConfbridgeList", "ConfbridgeListRooms", "QueueStatus")
+# Counted in seconds, or (ActionID) where it stands among the headers.
+PASSING = {"ActionID", "AnsweredTime", "Duration", "LoginTime", "LongestHoldTime", "Seconds", "Wait"}
+NUMBERS = (
+    (re.compile(r"\bt\d(?=[abc])"), "t"),  # the tag of the run
+    (re.compile(r"-[0-9a-f]{8}(?=;|$)"), "-n"),  # a channel's
+    (re.compile(r"^\d{10}\.\d+$"), "n"),  # a uniqueid
+    (re.compile(r"^[0-9a-f]{8}-[0-9a-f-]{27}$"), "bridge"),
+)
+
+
+def listed(ami: PlainAmi, tag: str) -> dict[str, list[list[tuple[str, str]]]]:
+    """What the lists show of a bridged call, a conference and a caller in a queue; the order of rows is no matter."""
+    stage = Stage(ami, tag)
+    stage.call("800")
+    stage.call("1234", to="680", name="b")
+    stage.call("710", name="c", seconds=1.5)
+    found = {action: ami.listing(action, Conference="680") for action in (*LISTS, "QueueSummary")}
+    bridges = [row.BridgeUniqueid for row in found["BridgeList"]]
+    found["BridgeInfo"] = [row for one in bridges for row in ami.listing("BridgeInfo", BridgeUniqueid=one)]
+    return {action: sorted(map(shown, rows)) for action, rows in found.items()}
+
+
+def shown(row: Frame) -> list[tuple[str, str]]:
+    pairs = [(name, value) for name, value in row if name not in PASSING]
+    for pattern, instead in NUMBERS:
+        pairs = [(name, pattern.sub(instead, value)) for name, value in pairs]
+    return pairs + [(name, "") for name in sorted({name for name, _ in row} & PASSING)]
+
+
+@pytest.mark.parametrize("server", ["22"], indirect=True)
+def test_the_simulated_pbx_lists_what_asterisk_lists(judge: PlainAmi) -> None:
+    with simulated() as ami, ThreadPoolExecutor() as beside:
+        playing = beside.submit(listed, ami, "t0")
+        real = listed(judge, "t1")
+        mine = playing.result()
+    assert all(real.values())
+    assert mine == real
