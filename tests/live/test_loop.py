@@ -245,6 +245,54 @@ def test_a_certificate_need_not_verify_where_that_is_asked_for(certificate: Path
     assert ran.status == 0
 
 
+OLD = """
+flow old on start {
+  let q = QueueStatus { }
+  log "members ${[m.Name for m in q.QueueMember]} of ${len(q.QueueParams)}"
+  let c = CoreShowChannels { }
+  log "channels ${[r.Channel for r in c.rows]}"
+  let o = Command { Command: "core show version" }
+  log "output ${all(o, "Output")}"
+  Hangup { Channel: "SIP/a-1" }
+}
+flow named on Newchannel as n { log "name ${n.CallerIDName}" }
+"""
+
+
+@pytest.mark.parametrize("banner", ["Asterisk Call Manager/1.1", "Asterisk Call Manager/1.3"])
+def test_a_server_as_old_as_asterisk_1_8_or_11_is_understood(banner: str) -> None:
+    """No FullyBooted where `send_fullybooted` is off, no EventList on QueueStatus, bare Command output, no escapes."""
+
+    def queues(connection: Connection, action: Action) -> None:
+        number = f"ActionID: {action['ActionID']}"
+        connection.answer(action, "Success", "Message: Queue status will follow")
+        connection.say("Event: QueueParams", "Queue: support", number)
+        connection.say("Event: QueueMember", "Queue: support", "Name: SIP/a", number)
+        connection.say("Event: QueueMember", "Queue: other", "Name: SIP/stranger")
+        connection.say("Event: Newchannel", "Privilege: call,all", "Channel: SIP/a-1", "CallerIDName: O\\'B\\n")
+        connection.say("Event: QueueStatusComplete", number)
+
+    def channels(connection: Connection, action: Action) -> None:
+        number = f"ActionID: {action['ActionID']}"
+        connection.answer(action, "Success", "EventList: start", "Message: Channels will follow")
+        connection.say("Event: CoreShowChannel", number, "Channel: SIP/a-1")
+        connection.say("Event: CoreShowChannelsComplete", "EventList: Complete", "ListItems: 1", number)
+
+    def command(connection: Connection, action: Action) -> None:
+        number = f"ActionID: {action['ActionID']}"
+        connection.say("Response: Follows", "Privilege: Command", number, "a: b\n\r\n\r\n  c\n--END COMMAND--")
+
+    ran = Ran()
+    script = answering(QueueStatus=queues, CoreShowChannels=channels, Command=command)
+    commands = ("QueueStatus", "CoreShowChannels", "Command", "Hangup")
+    with scripted(script, banner=banner, booted=False, commands=commands) as ami:
+        go(OLD, [(server_of(ami), "hunter2")], ran)
+    assert ran.status == 0
+    assert ran.said("members [SIP/a] of 1") and ran.said("channels [SIP/a-1]")
+    assert ran.said("output [a: b, , ,   c]")
+    assert ran.said("name O\\'B\\n")
+
+
 def test_a_flow_for_a_server_that_is_not_of_the_run_is_refused() -> None:
     recipe = 'flow f on start server "elsewhere" { log "x" }'
     with scripted(answering()) as ami, pytest.raises(Refused, match="no server of this run is called `elsewhere`"):
