@@ -25,7 +25,7 @@ def decided(bindings: Bindings, checked: Checked, found: Sequence[Diagnostic]) -
     known = _Known(
         Possible(Constants(bindings.whole.file, bindings.declared, bindings.uses), bindings.uses), bindings, checked
     )
-    said = [problem.span for problem in found]
+    said = [problem.span for problem in found if problem.code != "unknown-value"]  # the lists are not complete
     problems = []
     for condition, starts in _conditions(bindings.whole):
         if not any(_within(span, condition.span) for span in said):

@@ -121,7 +121,8 @@ class Importer:
     def _told(self, renaming: _Renaming, imports: list[nodes.ImportDecl]) -> None:
         self.found += renaming.found
         for decl in imports:
-            if decl.name.text in renaming.modules and decl.name.text not in renaming.used:
+            module = renaming.modules.get(decl.name.text)
+            if module is not None and not module.broken and decl.name.text not in renaming.used:
                 self.found.append(problems_names.unused_import(decl))
 
 

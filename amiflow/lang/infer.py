@@ -180,7 +180,7 @@ class Inference:
         try:
             re2.compile(regex.pattern.encode("utf-8", "replace"), options)
         except re2.error as error:
-            self.findings.say(problems_types.bad_regex(regex, str(error)))
+            self.findings.say(problems_types.bad_regex(regex, _reason(error)))
         return REGEX
 
     def _list(self, expr: nodes.ListOf, kinds: list[Type]) -> Type:
@@ -484,3 +484,9 @@ class Inference:
         """The header that may be absent, by the catalogue's name."""
         info = self.read.get(expr)
         return info.name if info is not None else None
+
+
+def _reason(error: Exception) -> str:
+    """What the engine of regular expressions says, which may be bytes."""
+    said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

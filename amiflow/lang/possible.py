@@ -18,6 +18,7 @@ from amiflow.lang import nodes
 from amiflow.lang.constants import Constants
 from amiflow.lang.narrow import Path, path_of
 from amiflow.lang.scope import Symbol
+from amiflow.plan.builtins import BUILTINS
 
 Value: TypeAlias = int | float | str | timedelta
 Limit: TypeAlias = tuple[float | timedelta, bool]
@@ -150,11 +151,20 @@ class Possible:
         return None
 
     def _narrowed(self, expr: nodes.Expr, change: Callable[[Domain], Domain], states: States) -> States:
-        path = path_of(expr, self._uses)
+        path = self._path(expr)
         if path is None:
             return states
         changed = [{**state, path: change(state.get(path, Domain()))} for state in states]
         return tuple(state for state in changed if not state[path].empty)
+
+    def _path(self, expr: nodes.Expr) -> Path | None:
+        """A path, or what a function makes of paths: asked twice at one instant it is the same."""
+        if not isinstance(expr, nodes.Call) or expr.module is not None or expr.name.text not in BUILTINS:
+            return path_of(expr, self._uses)
+        parts = [path_of(arg, self._uses) for arg in expr.args]
+        known = [part for part in parts if part is not None]
+        whole: Path = (f"{expr.name.text}(", *(one for part in known for one in (*part, ",")))
+        return whole if len(known) == len(parts) else None
 
 
 def _texts(values: Iterable[Value]) -> list[str]:

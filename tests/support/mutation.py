@@ -6,6 +6,7 @@ the mutated line. What never does: which share is enough (the tests say).
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ from amiflow.lang.check import check, vocabulary_of
 from amiflow.lang.compile import compile_recipe
 from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.parse import parse
-from amiflow.lang.scope import Bindings, Checked
+from amiflow.lang.scope import Bindings, Checked, Symbol, conjuncts, plain_text
 from amiflow.lang.vocabulary import HeaderInfo, Vocabulary
 from amiflow.lang.walk import Whole
 from amiflow.plan.builtins import BUILTINS
@@ -180,7 +181,131 @@ def _duration(recipe: _Recipe, node: object) -> Iterator[Mutant]:
         yield recipe.put("a duration with an unknown unit", node.span, f"{recipe.source.slice(node.span)}ec")
 
 
-_MAKERS = (_read_header, _written_header, _event_name, _name, _function, _comparison, _bound, _duration)
+def _swapped(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    """The name of another message of the same flow, which has not the header that is read."""
+    if not isinstance(node, nodes.FlowDecl):
+        return
+    inside = recipe.bindings.whole.within(node)
+    messages = {
+        symbol for one in inside if isinstance(one, nodes.Ident) and (symbol := _message(recipe, one)) is not None
+    }
+    for member in inside:
+        if isinstance(member, nodes.Member) and isinstance(member.base, nodes.Name) and member in recipe.checked.read:
+            mine = recipe.bindings.uses.get(member.base)
+            for other in sorted(messages - {mine}, key=lambda symbol: symbol.span.start):
+                kind = definite(recipe.checked.symbols[other])
+                if isinstance(kind, MessageOf) and not _has(recipe, kind, member.name.text):
+                    yield recipe.put("a name swapped for another message's", member.base.span, other.name)
+
+
+def _message(recipe: _Recipe, name: nodes.Ident) -> Symbol | None:
+    symbol = recipe.bindings.declared.get(name)
+    return symbol if symbol is not None and symbol.kind == "message" and symbol in recipe.checked.symbols else None
+
+
+def _has(recipe: _Recipe, kind: MessageOf, header: str) -> bool:
+    return recipe.vocabulary.header(kind, header) is not None or recipe.vocabulary.member(kind, header) is not None
+
+
+def _moved_header(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    """A header of one action written into the next one, which has not got it."""
+    if not isinstance(node, nodes.Body):
+        return
+    actions = [
+        step.operation for step in node.steps if isinstance(step, nodes.Do) and isinstance(step.operation, nodes.Action)
+    ]
+    for one, other in itertools.pairwise(actions):
+        known = recipe.vocabulary.action(other.message.name.text)
+        for entry in one.block.headers:
+            if known is not None and not known.open and known.header(entry.key.text) is None:
+                place = Span(recipe.source.path, other.block.span.start + 1, other.block.span.start + 1)
+                yield recipe.put("a header moved to another action", place, f" {recipe.source.slice(entry.span)} ")
+
+
+def _duplicated(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    match node:
+        case nodes.Record(entries=(first, *_)):
+            yield recipe.put(
+                "a key written twice", first.span, f"{recipe.source.slice(first.span)}, {first.key.text}: 1"
+            )
+        case nodes.FlowDecl(clauses=(first, *_)) if not isinstance(first, nodes.AllowClause):
+            written = recipe.source.slice(first.span)
+            yield recipe.put("a clause written twice", first.span, f"{written} {written}")
+        case nodes.ParamDecl() | nodes.LetDecl() | nodes.SecretDecl():
+            written = recipe.source.slice(node.span)
+            yield recipe.put("a declaration written twice", node.span, f"{written}\n{written}", node.span)
+
+
+def _spell(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    """A duration given or compared as a bare number."""
+    within = getattr(node, "within", None)
+    if isinstance(within, nodes.Duration):
+        yield recipe.put("a bound without its unit", within.span, "5")
+    if isinstance(node, nodes.Binary) and isinstance(node.right, nodes.Duration):
+        yield recipe.put("a duration beside a bare number", node.right.span, "5")
+
+
+def _unbounded(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    """Stores, pools and loops without what bounds them."""
+    match node:
+        case nodes.MapDecl(lasting=bound, max=most) | nodes.SeriesDecl(within=bound, max=most):
+            cuts = [("lasting" if isinstance(node, nodes.MapDecl) else "within", bound), ("max", most)]
+        case nodes.CounterDecl(within=bound, max=most):
+            cuts = [("within", bound), ("max", most)]
+        case nodes.With(within=bound):
+            cuts = [("within", bound)]
+        case nodes.Repeat(count=count):
+            cuts = [("", count)]
+        case _:
+            return
+    for word, bound in cuts:
+        start = recipe.source.text.rfind(word, node.span.start, bound.span.start) if word else bound.span.start
+        span = Span(recipe.source.path, start, bound.span.end)
+        yield recipe.put("a store, pool or loop without its bound", span, "", node.span, *_behind(recipe, span))
+
+
+def _unnamed(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    """A pattern without the name that is used further on."""
+    if isinstance(node, nodes.Pattern) and node.name is not None:
+        symbol = recipe.bindings.declared.get(node.name)
+        uses = [name.span for name, used in recipe.bindings.uses.items() if used is symbol]
+        if uses:
+            start = recipe.source.text.rfind("as", 0, node.name.span.start)
+            yield recipe.put("a name not given", Span(recipe.source.path, start, node.name.span.end), "", *uses)
+
+
+def _contradiction(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    where = getattr(node, "where", None)
+    for part in conjuncts(where) if isinstance(node, nodes.Pattern) and where is not None else ():
+        if isinstance(part, nodes.Binary) and part.op == "==" and plain_text(part.right) is not None:
+            left = recipe.source.slice(part.left.span)
+            written = f'{recipe.source.slice(part.span)} and {left} == "~"'
+            yield recipe.put("a condition that contradicts itself", part.span, written)
+
+
+def _bracket(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    if isinstance(node, nodes.Body | nodes.Block | nodes.ListOf | nodes.Record) and node.span.end > node.span.start:
+        last = Span(recipe.source.path, node.span.end - 1, node.span.end)
+        if recipe.source.slice(last) in "}])":
+            yield recipe.put("a closing bracket left out", last, "", node.span, *_behind(recipe, last))
+
+
+def _quote(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    if isinstance(node, nodes.Text | nodes.PlainText) and "\n" not in recipe.source.slice(node.span):
+        last = Span(recipe.source.path, node.span.end - 1, node.span.end)
+        yield recipe.put("a closing quote left out", last, "", node.span)
+
+
+def _of_test(recipe: _Recipe, node: object) -> Iterator[Mutant]:
+    match node:
+        case nodes.GivenParam(name=name) | nodes.GivenTable(name=name) | nodes.ExpectFlow(flow=name):
+            yield recipe.put("a param, table or flow misspelt in a test", name.span, f"{name.text}x")
+
+
+_MAKERS = (
+    _read_header, _written_header, _event_name, _name, _function, _comparison, _bound, _duration, _swapped,
+    _moved_header, _duplicated, _spell, _unbounded, _unnamed, _contradiction, _bracket, _quote, _of_test,
+)  # fmt: skip
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
