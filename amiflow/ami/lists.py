@@ -12,7 +12,7 @@ from typing import Literal
 
 from amiflow.ami.message import Message
 
-# What the rows of one list may cost, in bytes; a row takes about so much more than its own bytes.
+# What the rows of all open lists may cost, in bytes; a row takes about so much more than its own bytes.
 MAX_LIST = 128 * 1024 * 1024
 _ROW = 256
 # How many lists that were given up are remembered, so that rows which come all the same are no events.
@@ -102,7 +102,7 @@ class Lists:
         if listing.state == "whole":
             self._open.pop(action_id, None)
             self._given_up.pop(action_id, None)
-        elif opened and listing.cost > MAX_LIST:
+        elif opened and sum(one.cost for one in self._open.values()) > MAX_LIST:
             self._give_up(listing)
         return listing, opened is not None
 

@@ -59,6 +59,10 @@ def _cache_file() -> str | None:
     folder = os.path.join(root, "amiflow")
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
+        about = os.stat(folder)
     except OSError:
+        return None
+    # What reads the file trusts it as code: nobody else may be able to put one there.
+    if about.st_uid != os.geteuid() or about.st_mode & 0o022:
         return None
     return os.path.join(folder, f"grammar-{sys.version_info.major}.{sys.version_info.minor}")

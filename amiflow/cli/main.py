@@ -12,6 +12,7 @@ import errno
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import click
@@ -87,6 +88,7 @@ def group() -> None:
 def main(args: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
     mask = Mask()
+    threading.excepthook = lambda failed: _tell_of_thread(failed, args, mask)
     try:
         status = group.main(list(args), prog_name="amiflow", standalone_mode=False, obj=mask)
         sys.stdout.flush()
@@ -118,6 +120,12 @@ def main(args: Sequence[str]) -> int:
             return ENVIRONMENT
         say(report(error, args, mask))
         return BUG
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs, args: Sequence[str], mask: Mask) -> None:
+    """A worker has met a bug of ours: the run goes on, and what Python would print might show a secret."""
+    if failed.exc_value is not None:
+        say(report(failed.exc_value, args, mask))
 
 
 def entry() -> None:

@@ -208,6 +208,7 @@ def _dry_run(
             check_constants(ready, log)
         for one in loaded:
             click.echo(plan_text(one.plan), nl=False)
+        click.echo(f"\n{asked.brakes(configured).text()}")
         say("dry run: recipes, params, secrets and configuration are right; nothing was connected to")
         return 0
     capture = record.read(asked.events)

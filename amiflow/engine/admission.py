@@ -25,6 +25,9 @@ from amiflow.engine.timers import Timer
 from amiflow.engine.values import Value, to_text
 from amiflow.plan.model import Policy
 
+MOST_URGENT = 10_000
+"""Runs of an urgent flow: it is exempt from its `max`, not from all bounds."""
+
 Key: TypeAlias = tuple[Value, ...]
 _KeyAt: TypeAlias = tuple[str, Key]  # keys belong to a server
 
@@ -231,7 +234,9 @@ class Admission:
         if core.options.uncapped:
             return True
         most = core.count(flow.max, core.frame(names, server))
-        if replaces or flow.urgent or self._flows[program.number].count < most:
+        if flow.urgent:
+            most = max(most, MOST_URGENT)
+        if replaces or self._flows[program.number].count < most:
             return True
         self._refuse(program, f"{most} of it run already", cause)
         return False
@@ -251,7 +256,7 @@ class Admission:
         core.change(instance)
         admitted.count += 1
         if program.flow.cooldown is not None:
-            admitted.starts[server.name, key] = core.now
+            self._cool(program, admitted.starts, (server.name, key))
         self._arm_until(instance)
         return instance
 
@@ -289,6 +294,19 @@ class Admission:
         if instance.state == "queued":
             self._leave_queue(instance)
         self._steps.put_away(instance)
+
+    # --- cooling down -------------------------------------------------------------------------------------------------
+
+    def _cool(self, program: Program, starts: dict[tuple[str, Key | None], float], at: tuple[str, Key | None]) -> None:
+        """From now on it cools down for this key; of too many keys the one that cools longest does so no more."""
+        core, flow = self._core, program.flow
+        if len(starts) >= core.options.max_pending:
+            core.counters["cooldown-lost", flow.name] += 1
+            del starts[next(iter(starts))]
+            if core.is_due(("cooldown-lost", flow.name)):
+                text = f"more than {core.options.max_pending} keys cool down: the oldest may start again"
+                core.note("cooldown-lost", "warn", text, flow=flow.name, span=flow.span)
+        starts[at] = core.now
 
     # --- the end of a run ---------------------------------------------------------------------------------------------
 

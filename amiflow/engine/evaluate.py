@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from amiflow.ami.message import Message
-from amiflow.engine.functions import PURE, WORLDLY, Trouble, World, matches
+from amiflow.engine.functions import LONGEST, PURE, WORLDLY, Trouble, World, matches
 from amiflow.engine.picture import Picture
 from amiflow.engine.stores import HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.values import BadText, Call, Failure, Reply, Value, read, to_text
@@ -49,13 +49,12 @@ class Frame:
 
 Evaluator: TypeAlias = Callable[[Frame], Value]
 
-_LONGEST = 1 << 20  # characters of a text, items of a list: so that a loop cannot double one until memory is gone
 _MOST_BITS = 4096  # of an int
 
 
 def _bounded(value: Value) -> Value:
-    if isinstance(value, str | tuple) and len(value) > _LONGEST:
-        raise Trouble(f"the result is longer than {_LONGEST}")
+    if isinstance(value, str | tuple) and len(value) > LONGEST:
+        raise Trouble(f"the result is longer than {LONGEST}")
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise OverflowError
     return value

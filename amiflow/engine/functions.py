@@ -21,6 +21,8 @@ import re2
 from amiflow.ami.message import Message, to_bytes
 from amiflow.engine.values import Value, at, read_bool, to_text
 
+LONGEST = 1 << 20  # characters of a text, items of a list: so that a loop cannot double one until memory is gone
+
 
 class Trouble(Exception):
     """A function or operator that has no result for these values; its text says why."""
@@ -118,7 +120,22 @@ def _split(x: str, separator: str) -> tuple[str, ...]:
 
 
 def _join(xs: Iterable[Value], separator: str) -> str:
-    return separator.join(map(to_text, xs))
+    texts = [to_text(x) for x in xs]
+    _check_length(sum(map(len, texts)) + len(separator) * len(texts))
+    return separator.join(texts)
+
+
+def _replace(x: str, old: str, new: str) -> str:
+    if not old:
+        return x
+    _check_length(len(x) + x.count(old) * (len(new) - len(old)))
+    return x.replace(old, new)
+
+
+def _check_length(length: int) -> None:
+    """Before the text is made: a loop must not double one until memory is gone."""
+    if length > LONGEST:
+        raise Trouble(f"the result is longer than {LONGEST}")
 
 
 def _groups(x: str, pattern: str) -> tuple[str, ...]:
@@ -205,7 +222,7 @@ PURE: dict[str, Callable[..., Value]] = {
     "one_of": _one_of,
     "split": _split,
     "join": _join,
-    "replace": lambda x, old, new: x.replace(old, new) if old else x,
+    "replace": _replace,
     "groups": _groups,
     "starts_with": str.startswith,
     "ends_with": str.endswith,

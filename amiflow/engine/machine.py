@@ -51,6 +51,7 @@ from amiflow.engine.loops import Loops
 from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Appointment, Moments, Period
 from amiflow.engine.ours import is_from_run
+from amiflow.engine.picture import MOST_THINGS, Picture
 from amiflow.engine.reconcile import Asking, Reconciliation
 from amiflow.engine.rejoining import Rejoining
 from amiflow.engine.restart import Restarts, holds_channel
@@ -216,6 +217,8 @@ class Machine:
         if server.picture is not None:
             for part in server.picture.hear(message):
                 self._core.touch(part, server.name)
+            if server.picture.left_out:
+                self._overflow(server.picture)
         listeners = server.index.candidates(message, server.escapes)
         if not listeners:
             return
@@ -232,6 +235,13 @@ class Machine:
         self._drain()
         self._offer_to_waits(listeners, message)
         self._drain()
+
+    def _overflow(self, picture: Picture) -> None:
+        self._core.counters["picture-full", ""] += picture.left_out
+        picture.left_out = 0
+        if self._core.is_due("picture-full"):
+            text = f"the live picture leaves things out: it keeps {MOST_THINGS} of a kind"
+            self._core.note("picture-full", "error", text)
 
     def _offer_to_waits(self, listeners: Sequence[Listener], message: Message) -> None:
         waiting: dict[Instance, list[Listener]] = {}

@@ -68,7 +68,7 @@ class Named:
     def began(self, now: float, own_id: str, line: Line) -> None:
         """An action goes out whose own id comes back in events: that of a call, or the ActionID of a UserEvent."""
         self._ids[own_id] = (now, line)
-        if len(self._ids) > _MOST_IDS:
+        while len(self._ids) > _MOST_IDS or next(iter(self._ids.values()))[0] < now - _LINE:
             del self._ids[next(iter(self._ids))]
 
     def caused(self, server: str, message: Message, now: float) -> bool:

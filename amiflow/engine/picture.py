@@ -9,7 +9,7 @@ list has told already, or is followed by those that lead up to what the list tol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -20,6 +20,11 @@ from amiflow.plan.picture import THINGS
 
 Headers: TypeAlias = dict[str, str]
 _Members: TypeAlias = dict[str, None]  # uniqueids, in the order in which they came
+
+Container: TypeAlias = Mapping[str, object]
+
+MOST_THINGS = 100_000
+"""Channels, bridges, queues, conferences and devices of one server, of each kind: ten times a large PBX."""
 
 _AVAILABLE = frozenset({"0", "1"})
 """Device states in which a queue calls a member: unknown and not in use (`member_status_available`, app_queue)."""
@@ -34,7 +39,8 @@ class Queue:
 
 
 class Picture:
-    """The tables of one server. Things that were handed out are never changed: an event makes new ones.
+    """The tables of one server. Things that were handed out are never changed: an event makes new ones. Of each kind
+    there are at most `MOST_THINGS`; further ones are `left_out`, and counted.
 
     `queues`, `rooms` and `devices` are by name in lower case; others read them only.
     """
@@ -49,6 +55,7 @@ class Picture:
         self.queues: dict[str, Queue] = {}
         self.rooms: dict[str, _Members] = {}
         self.devices: dict[str, str] = {}
+        self.left_out = 0
 
     # --- what recipes are shown ---------------------------------------------------------------------------------------
 
@@ -140,6 +147,8 @@ class Picture:
         if own is None or name is None:
             return False
         old = self._channels.get(own)
+        if old is None and not self._has_room(self._channels, own):
+            return False
         new = {**(old or {}), **_kept(message, "channel")}
         if new == old:
             return False
@@ -173,6 +182,13 @@ class Picture:
             self._leave_room(room, own)
         return ("channels", "bridges", "conferences")
 
+    def _has_room(self, things: Container, key: str) -> bool:
+        """Whether one more of these may be kept: a server that never tells of an end must not fill the memory."""
+        if key in things or len(things) < MOST_THINGS:
+            return True
+        self.left_out += 1
+        return False
+
     # --- bridges
 
     def _hear_bridge(self, event: Message) -> tuple[str, ...]:
@@ -181,13 +197,14 @@ class Picture:
             return ()
         match event.name:
             case "BridgeCreate":
-                self._bridges[bridge] = _kept(event, "bridge")
+                self._tell_bridge(bridge, event)
             case "BridgeEnter" if own is not None:
-                self._bridges[bridge] = _kept(event, "bridge")
+                self._tell_bridge(bridge, event)
                 self._tell_channel(event)
                 self._enter(bridge, own)
             case "BridgeLeave" if own is not None:
-                self._bridges[bridge] = _kept(event, "bridge")
+                if bridge in self._bridges:  # the last to leave may come after its end
+                    self._tell_bridge(bridge, event)
                 self._tell_channel(event)
                 if self._bridge_of.get(own) == bridge:
                     self._leave_bridge(own)
@@ -199,8 +216,14 @@ class Picture:
                 return ()
         return ("channels", "bridges")
 
+    def _tell_bridge(self, bridge: str, event: Message) -> None:
+        if self._has_room(self._bridges, bridge):
+            self._bridges[bridge] = _kept(event, "bridge")
+
     def _enter(self, bridge: str, own: str) -> None:
         self._leave_bridge(own)
+        if own not in self._channels:
+            return
         self._bridge_of[own] = bridge
         self._inside.setdefault(bridge, {})[own] = None
 
@@ -219,7 +242,8 @@ class Picture:
         match event.name:
             case "ConfbridgeJoin" if own is not None:
                 self._tell_channel(event)
-                self.rooms.setdefault(room, {})[own] = None
+                if own in self._channels and self._has_room(self.rooms, room):
+                    self.rooms.setdefault(room, {})[own] = None
             case "ConfbridgeLeave" if own is not None:
                 self._leave_room(room, own)
             case "ConfbridgeEnd":
@@ -240,14 +264,18 @@ class Picture:
         name = event.get("Queue")
         if name is None:
             return ()
+        if not self._has_room(self.queues, name.casefold()):
+            return ()
         queue = self.queues.setdefault(name.casefold(), Queue())
         match event.name:
             case "QueueMemberAdded" | "QueueMemberStatus" | "QueueMemberPause":
-                queue.members[event.get("Interface") or ""] = _is_available(event)
+                if self._has_room(queue.members, event.get("Interface") or ""):
+                    queue.members[event.get("Interface") or ""] = _is_available(event)
             case "QueueMemberRemoved":
                 queue.members.pop(event.get("Interface") or "", None)
             case "QueueCallerJoin":
-                queue.callers[event.get("Uniqueid") or ""] = None
+                if self._has_room(queue.callers, event.get("Uniqueid") or ""):
+                    queue.callers[event.get("Uniqueid") or ""] = None
             case "QueueCallerLeave":
                 queue.callers.pop(event.get("Uniqueid") or "", None)
             case _:
@@ -255,7 +283,9 @@ class Picture:
         return ("queues",)
 
     def _tell_device(self, message: Message) -> None:
-        self.devices[(message.get("Device") or "").casefold()] = message.get("State") or ""
+        device = (message.get("Device") or "").casefold()
+        if self._has_room(self.devices, device):
+            self.devices[device] = message.get("State") or ""
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ _EXPORTED = (
 )  # fmt: skip
 
 
+_SUFFIX = ".flow"
 MOST_OPEN = 20
 """How many files may stand open within each other, each importing the next."""
 
@@ -70,7 +71,10 @@ class Importer:
         modules: dict[str, _Module] = {}
         for decl in imports:
             target = _joined(path, decl.path.value)
-            if target in self._open:
+            if decl.path.value and (decl.path.value.startswith("/") or not decl.path.value.endswith(_SUFFIX)):
+                self.found.append(problems_names.bad_import(decl))
+                modules[decl.name.text] = _Module({}, frozenset(), broken=True)
+            elif target in self._open:
                 self.found.append(problems_names.import_cycle(decl, target))
                 modules[decl.name.text] = _Module({}, frozenset(), broken=True)
             elif len(self._open) >= MOST_OPEN:

@@ -138,6 +138,15 @@ def import_cycle(decl: nodes.ImportDecl, path: str) -> Diagnostic:
     return problem("import-cycle", f"`{path}` imports itself", decl.path.span, "leads back to it")
 
 
+def bad_import(decl: nodes.ImportDecl) -> Diagnostic:
+    return problem(
+        "bad-import",
+        f"`{decl.path.value}` is no recipe beside this one",
+        decl.path.span,
+        "a relative path to a `.flow` file is wanted",
+    )
+
+
 def imports_too_deep(decl: nodes.ImportDecl, most: int) -> Diagnostic:
     headline = f"at most {most} files import each other in a row"
     return problem("nested-too-deep", headline, decl.path.span, "one too many")

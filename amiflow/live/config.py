@@ -20,7 +20,7 @@ import yaml
 from amiflow.engine.emergency import Numbers
 from amiflow.live.document import Raw, Reader
 from amiflow.live.problems import Trouble, nearest, problem
-from amiflow.live.secrets import SecretSource, readable_by_all
+from amiflow.live.secrets import SecretSource, can_be_written_by_others, readable_by_all
 from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.report.diagnostic import Diagnostic
@@ -137,12 +137,17 @@ class Config:
 
 def find(explicit: str | None, environ: Mapping[str, str]) -> str | None:
     """The configuration's path: the one given, else the first that exists of `./amiflow.yaml`,
-    `$XDG_CONFIG_HOME/amiflow/amiflow.yaml` (`~/.config` where unset) and `/etc/amiflow/amiflow.yaml`."""
+    `$XDG_CONFIG_HOME/amiflow/amiflow.yaml` (`~/.config` where unset) and `/etc/amiflow/amiflow.yaml`. Raises Trouble
+    where one that was only found may be of somebody else's making: it says whom secrets are shown to, and what may be
+    run."""
     if explicit is not None:
         return explicit
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
     places = ("amiflow.yaml", os.path.join(home, "amiflow", "amiflow.yaml"), "/etc/amiflow/amiflow.yaml")
-    return next((place for place in places if os.path.isfile(place)), None)
+    found = next((place for place in places if os.path.isfile(place)), None)
+    if found is not None and can_be_written_by_others(found):
+        raise Trouble(f"{found} can be written by another user of this machine", f"if it is meant: --config {found}")
+    return found
 
 
 def load(path: str) -> tuple[Config, list[Diagnostic]]:

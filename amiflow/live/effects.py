@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -31,6 +32,7 @@ from amiflow.plan.errands import host_of
 from amiflow.report.data import dataclass
 
 _AT_ONCE = 16  # errands in the works; the others wait for one of these to end
+MOST_ERRANDS = 500  # with those that wait: each has a thread of its own
 _MODE = 0o600
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -93,10 +95,16 @@ class Workshop:
         self._allowed = what
         self._poke = poke
         self._places = threading.BoundedSemaphore(_AT_ONCE)
+        self._room = threading.BoundedSemaphore(MOST_ERRANDS)
         self._done: queue.SimpleQueue[ErrandDone] = queue.SimpleQueue()
 
     def begin(self, errand: Errand, patience: float) -> None:
-        """Begin an errand that is to be done within so many seconds."""
+        """Begin an errand that is to be done within so many seconds; one too many fails at once."""
+        if not self._room.acquire(blocking=False):
+            text = f"{MOST_ERRANDS} errands are being done or wait already"
+            self._done.put(ErrandDone(errand.errand_id, None, text, begun=False))
+            self._poke()
+            return
         threading.Thread(target=self._work, args=(errand, patience), name=errand.errand_id, daemon=True).start()
 
     def take(self) -> Iterator[ErrandDone]:
@@ -106,6 +114,7 @@ class Workshop:
 
     def _work(self, errand: Errand, patience: float) -> None:
         self._done.put(self.do(errand, patience))
+        self._room.release()
         self._poke()
 
     def do(self, errand: Errand, patience: float) -> ErrandDone:
@@ -181,10 +190,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _append(path: str, line: str) -> None:
-    """One write at the end of the file, so that lines of several processes never mix; a link is not followed."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, _MODE)
+    """One write at the end of the file, so that lines of several processes never mix; a link is not followed, and what
+    is no file (a pipe that nobody reads, a device) is not written to. The path is the one that was allowed, as the
+    system may see another file in one with `..` behind a link."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(os.path.abspath(path), flags, _MODE)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Failed(f"{path} is no file", begun=False)
         os.write(descriptor, line.encode("utf-8", "surrogateescape"))
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ import select
 import threading
 
 MOST = 10_000
+MOST_TEXT = 64 << 20  # characters of those lines
 _BATCH = 1000
 _PAUSE = 0.02  # seconds in which lines gather
 
@@ -28,6 +29,7 @@ class Output:
         self._descriptor = descriptor
         self._encoding = encoding
         self._most = most
+        self._taken = self._written = 0  # characters: the one is counted by the loop alone, the other by the thread
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self.dropped = 0
@@ -40,12 +42,16 @@ class Output:
         """Have this text and a line end written; returns at once. Text that the encoding cannot hold is escaped."""
         if self.broken:
             return
-        if self._lines.qsize() >= self._most:
+        if self._lines.qsize() >= self._most or self._taken - self._written > MOST_TEXT:
             self.dropped += 1
             return
         if self.dropped:
-            self._lines.put(f"... {self.dropped} lines were not written: the reader of this output is too slow")
+            self._put(f"... {self.dropped} lines were not written: the reader of this output is too slow")
             self.dropped = 0
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        self._taken += len(text)
         self._lines.put(text)
 
     def close(self, patience: float) -> None:
@@ -66,6 +72,7 @@ class Output:
                     break
                 line = self._lines.get()
             self._write_all("".join(batch).encode(self._encoding, "backslashreplace"))
+            self._written += sum(map(len, batch)) - len(batch)
 
     def _write_all(self, data: bytes) -> None:
         while data:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, quote_plus
 
 from amiflow.live.problems import Trouble
 
@@ -68,6 +69,12 @@ def readable_by_all(path: str) -> bool:
         return False
 
 
+def can_be_written_by_others(path: str) -> bool:
+    """Whether another user than this one and root owns the file, or any user may write to it."""
+    about = os.stat(path)
+    return about.st_uid not in (os.geteuid(), 0) or bool(about.st_mode & 0o002)
+
+
 @dataclass(slots=True)
 class Mask:
     """The secrets known so far, longest first, so that one within another leaves no rest."""
@@ -75,9 +82,10 @@ class Mask:
     _known: list[str] = field(default_factory=list)
 
     def add(self, secret: str) -> None:
-        """Keep this out of all that goes through the mask from now on, as it is and as JSON or a traceback would
+        """Keep this out of all that goes through the mask from now on, as it is and as JSON, a traceback or a URL would
         write it; an empty text hides nothing."""
-        forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]} - {""}
+        in_url = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+        forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], *in_url} - {""}
         self._known = sorted(forms.union(self._known), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

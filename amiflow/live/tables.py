@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ from amiflow.plan.model import Plan
 from amiflow.plan.testmodel import GivenTable, Test
 
 MOST_YAML = 1_000_000
+MOST_BYTES = 64 << 20
 
 
 def read_tables(tables: Iterable[Table], root: str | None = None) -> Mapping[str, Rows]:
@@ -35,8 +37,16 @@ def tables_for_tests(plan: Plan, tests: Sequence[Test]) -> Mapping[str, Rows]:
 
 
 def _read(table: Table, root: str | None) -> Rows:
-    path = (Path(root) if root is not None else Path(table.span.path).parent) / table.path
+    folder = Path(root) if root is not None else Path(table.span.path).parent
+    path = folder / table.path
+    if not _is_within(path, folder):
+        remedy = "put the file there, or name its folder with `--root`"
+        raise Trouble(f"{path}, the table `{table.name}`, is outside of {folder}", remedy)
     try:
+        if path.exists() and not path.is_file():
+            raise TableError("this is no file")
+        if path.exists() and path.stat().st_size > MOST_BYTES:
+            raise TableError(f"a table of more than {MOST_BYTES >> 20} MiB is too large")
         text = path.read_text(encoding="utf-8-sig")
         return build(table, _rows(path.suffix.lower(), text))
     except (OSError, UnicodeDecodeError) as error:
@@ -44,6 +54,13 @@ def _read(table: Table, root: str | None) -> Rows:
         raise Trouble(f"cannot read {path}, the table `{table.name}`: {reason}") from None
     except (TableError, ValueError, RecursionError, csv.Error, yaml.YAMLError) as error:
         raise Trouble(f"{path}: {error}") from None
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether the path as it is written stays in the folder: a recipe says which of the files that were given to it it
+    reads, not which of all files. A link in the folder was put there by whoever gave it the folder."""
+    inner, outer = os.path.abspath(path), os.path.abspath(folder)
+    return os.path.commonpath((inner, outer)) == outer
 
 
 def _rows(kind: str, text: str) -> list[object]:

@@ -67,6 +67,10 @@ class Tidings:
             text = "the secret was sent in plain text over an unencrypted connection: see `tls` and `auth`"
             self._log.server("warn", peer.name, "plain-login", text)
 
+        if encrypted and peer.server.tls is not None and not peer.server.tls.verify:
+            text = "its certificate is not verified: anybody on the way may be this server, see `tls`"
+            self._log.server("warn", peer.name, "unverified", text)
+
     def _refused(self, peer: Peer, words: str) -> None:
         if peer.name in self._untried:
             raise Trouble(

@@ -6,8 +6,11 @@ Belongs here: the errand `http`. Never here: whether the run allows it (`effects
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
+import threading
 
 from amiflow.engine.effects import HttpRequest, HttpResult
 from amiflow.live.bounded import LARGEST, Failed, left
@@ -23,6 +26,10 @@ def fetch(request: HttpRequest, end: float) -> HttpResult:
     if found is None:
         raise Failed("this is no URL of http or https", begun=False)
     connection = _connected(found["scheme"], found["host"], end)
+    # A server that sends a byte now and then would keep each single wait short, and a worker busy for ever.
+    cutter = threading.Timer(left(end), _cut, (connection.sock,))
+    cutter.daemon = True
+    cutter.start()
     try:
         path = found["path"] or "/"
         headers = {"User-Agent": "amiflow", "Connection": "close", **dict(request.headers)}
@@ -31,11 +38,20 @@ def fetch(request: HttpRequest, end: float) -> HttpResult:
         answer = connection.getresponse()
         if answer.status in _REDIRECTS:
             raise Failed(f"the server redirects ({answer.status}): ask {answer.headers.get('Location')} itself", True)
-        return HttpResult(answer.status, _read(connection, answer, end).decode("utf-8", "replace"))
+        text = _read(connection, answer, end).decode("utf-8", "replace")
+        left(end)  # what was cut off looks as if it had ended
+        return HttpResult(answer.status, text)
     except http.client.HTTPException as error:
         raise Failed(str(error) or type(error).__name__, begun=True) from error
     finally:
+        cutter.cancel()
         connection.close()
+
+
+def _cut(connected: socket.socket) -> None:
+    """The time is over: whoever waits for this connection gets its end."""
+    with contextlib.suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _connected(scheme: str, host: str, end: float) -> http.client.HTTPConnection:

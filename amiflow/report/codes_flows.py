@@ -118,6 +118,14 @@ FLOWS: tuple[Code, ...] = (
         'flow f on start {\n  if 1 == 1 { log "hello" }  # allow const-condition: for a trial\n}\n',
     ),
     Code(
+        "bad-import",
+        "error",
+        "What is imported is a recipe, by a path relative to the file that imports it.",
+        "So a recipe reads only what belongs to it: other recipes (`*.flow`), and tables in its folder.",
+        'import "/etc/passwd" as users\nflow f on start { log users.text }\n',
+        'let text = "hello"\nflow f on start { log text }\n',
+    ),
+    Code(
         "import-cycle",
         "error",
         "A file does not import itself, directly or through others.",

@@ -60,6 +60,8 @@ def test_plan_prints_text_and_json(amiflow: Amiflow) -> None:
     assert "flow says" in amiflow("plan", "right.flow").out
     assert json.loads(amiflow("plan", "right.flow", "--json").out)["is"] == "Plan"
     assert amiflow("plan", "wrong.flow").status == 1
+    bounds = amiflow("plan", "right.flow", "--bounds").out
+    assert "flow says" in bounds and "100  actions_per_second (`limits` of the configuration)" in bounds
 
 
 def test_test_runs_the_tests_of_recipes(amiflow: Amiflow) -> None:

@@ -314,3 +314,20 @@ def test_signals_from_flow_to_flow_are_followed() -> None:
         given = [effect for effect in run.effects if isinstance(effect, Signal)][-1]
         run.give(Signalled(given.name, given.fields, line=given.line))
     assert run.count("started", "f") == 3
+
+
+# --- bounds of what is remembered -------------------------------------------------------------------------------------
+
+
+def test_an_urgent_flow_is_exempt_from_its_max_but_not_from_every_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amiflow.engine.admission.MOST_URGENT", 3)
+    run = bench(replace(flow("f", on("UserEvent"), pause(9), most=1), urgent=True))
+    begin(run, *"abcde")
+    assert (len(run.machine.running()), run.count("refused", "f")) == (3, 2)
+
+
+def test_of_too_many_keys_that_cool_down_the_oldest_may_start_again() -> None:
+    run = bench(flow("f", on("UserEvent", "u"), log("u.Id"), per=("u.Id",), cooldown=60), max_pending=2)
+    begin(run, *"abc", *"cba")
+    assert run.said == ["a", "b", "c", "a"]
+    assert (run.count("cooldown-lost", "f"), len(run.notes("cooldown-lost"))) == (2, 1)

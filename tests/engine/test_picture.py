@@ -270,3 +270,22 @@ def test_a_new_snapshot_has_conditions_tested() -> None:
     bench.ready()
     listed(bench, "CoreShowChannels")
     assert bench.said == ["gone"]
+
+
+def test_a_server_that_never_tells_of_an_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amiflow.engine.picture.MOST_THINGS", 2)
+    run = pictured("channels", "bridges", "queues", "conferences", "devices")
+    for number in range(4):
+        name, own = f"PJSIP/a-{number}", f"1.{number}"
+        run.event("BridgeEnter", BridgeUniqueid=f"b{number}", Channel=name, Uniqueid=own, Linkedid=own)
+        run.event("ConfbridgeJoin", Conference=f"{number}", Channel=name, Uniqueid=own, Linkedid=own)
+        run.event("QueueCallerJoin", Queue=f"{number}", Uniqueid=own)
+        run.event("QueueCallerJoin", Queue="0", Uniqueid=own)
+        run.event("DeviceStateChange", Device=f"{number}", State="x")
+    picture = run.machine._core.servers["pbx"].picture
+    assert picture is not None
+    assert [len(picture.look("pbx", "")[kind]) for kind in ("channels", "bridges")] == [2, 2]
+    assert [len(one) for one in (picture.queues, picture.rooms, picture.devices, picture.queues["0"].callers)] == [
+        2
+    ] * 4
+    assert (len(run.notes("picture-full")), run.count("picture-full", "")) == (1, 12)

@@ -1,7 +1,11 @@
 """Errands really done: a web server on the loopback, a program, a file; and what is not allowed."""
 
+import contextlib
 import http.server
+import os
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +29,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "http://elsewhere.example/")
             self.end_headers()
+            return
+        if self.path == "/drip":
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"HTTP/1.0 200 OK\r\nX: ")
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.02)
             return
         self.send_response(201)
         self.end_headers()
@@ -58,6 +69,38 @@ def test_a_redirect_is_not_followed(host: str) -> None:
 
 def test_an_answer_is_bounded(host: str) -> None:
     assert "larger than" in (do(post(host, "/big"), f"http:{host}").failure or "")
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_cut_off(host: str) -> None:
+    assert do(post(host, "/drip"), f"http:{host}", patience=0.3).failure  # without an end of ours it would never come
+
+
+def test_a_web_server_must_prove_who_it_is(certificate: Path) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the refusal is what is wanted
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_address[1]}"
+    done = do(HttpRequest("get", f"https://{host}/", (), None), f"http:{host}")
+    server.shutdown()
+    server.server_close()
+    assert done.begun is False and "certificate verify failed" in (done.failure or "")
+
+
+def test_of_too_many_errands_the_next_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amiflow.live.effects.MOST_ERRANDS", 2)
+    poked = threading.Semaphore(0)
+    workshop = Workshop(allowed(["exec:/bin/sleep"]), poked.release)
+    for number in range(3):
+        errand = Errand(f"e{number}", ExecRequest(("/bin/sleep", "60")), 0.0, 1, Span("t.flow", 0, 1))
+        workshop.begin(errand, 0.5)
+    assert poked.acquire(timeout=5)
+    (done,) = workshop.take()
+    assert (done.errand_id, done.failure, done.begun) == ("e2", "2 errands are being done or wait already", False)
+    assert poked.acquire(timeout=5) and poked.acquire(timeout=5)
+    assert workshop._room._value == 2  # both places are free again
 
 
 def test_a_server_that_is_not_there_has_seen_nothing() -> None:
@@ -104,6 +147,26 @@ def test_lines_are_appended_and_links_are_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(path)
     assert do(AppendRequest(str(link), "3\n"), f"append:{link}").failure
+
+
+def test_the_path_that_was_allowed_is_the_one_that_is_written_to(tmp_path: Path) -> None:
+    """Behind a link `..` leads elsewhere: to what the system would open, not to what was allowed."""
+    for folder in ("allowed", "elsewhere/inner"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "allowed" / "link").symlink_to(tmp_path / "elsewhere" / "inner")
+    way = str(tmp_path / "allowed" / "link" / ".." / "calls.jsonl")
+    assert do(AppendRequest(way, "1\n"), f"append:{tmp_path}/allowed/calls.jsonl").failure is None
+    assert (tmp_path / "allowed" / "calls.jsonl").read_text() == "1\n"
+    assert not (tmp_path / "elsewhere" / "calls.jsonl").exists()
+
+
+def test_what_is_no_file_is_not_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert "is no file" in (do(AppendRequest(str(pipe), "1\n"), f"append:{pipe}").failure or "")
+    os.close(reader)
+    assert do(AppendRequest(str(pipe), "1\n"), f"append:{pipe}").failure  # nobody reads it: no wait either
 
 
 @pytest.mark.parametrize(("name", "right"), [("http:crm.example", True), ("exec:", False), ("crm.example", False)])

@@ -1,5 +1,6 @@
 """Tables from files: the same rows from each kind, and what is wrong with a file, with its place."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,32 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(Trouble, match="not UTF-8"):
         read_tables([table(tmp_path, "t.csv")])
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../t.csv", "inner/../../t.csv"])
+def test_a_table_is_read_from_its_folder_alone(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    (tmp_path / "t.csv").write_text(FILES["t.csv"])
+    with pytest.raises(Trouble, match="is outside of") as trouble:
+        read_tables([table(folder, name)])
+    assert trouble.value.help == "put the file there, or name its folder with `--root`"
+    assert read_tables([table(folder, str(tmp_path / "t.csv"))], str(tmp_path)) == {"t": WANTED}
+
+
+def test_what_is_no_file_or_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(Trouble, match="this is no file"):
+        read_tables([table(tmp_path, "t.csv")])
+    monkeypatch.setattr("amiflow.live.tables.MOST_BYTES", 20)
+    (tmp_path / "t.json").write_text(FILES["t.json"])
+    with pytest.raises(Trouble, match="too large"):
+        read_tables([table(tmp_path, "t.json")])
+
+
+def test_aliases_that_double_each_other_are_refused_in_few_words(tmp_path: Path) -> None:
+    lines = ["- &a0 [x, x]", *(f"- &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
+    (tmp_path / "t.yaml").write_text("\n".join([*lines, "- {number: *a39, rank: 1, active: yes}"]))
+    with pytest.raises(Trouble) as trouble:
+        read_tables([table(tmp_path, "t.yaml")])
+    assert len(str(trouble.value)) < 500
