@@ -145,14 +145,14 @@ def command(
     itself failed; 2 for anything wrong with usage or environment; 130 when interrupted.
     """
     asked = Asked(**options)  # type: ignore[arg-type]  # the options above, by their names
-    _check_usage(asked)
+    where = Where(names, host, port, username, secret_file, tls)
+    _check_usage(asked, where)
     try:
         loaded = plans(expand(paths))
     except Faulty:
         return 1
     configured = configuration(config_path, mask)
     ready = jobs(loaded, asked.values(), configured, mask, partial(show, mask=mask))
-    where = Where(names, host, port, username, secret_file, tls)
     if asked.dry_run:
         return _dry_run(loaded, ready, asked, where, configured, mask)
     if asked.simulate:
@@ -165,7 +165,7 @@ def command(
         return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, brakes, outside)
 
 
-def _check_usage(asked: Asked) -> None:
+def _check_usage(asked: Asked, where: Where) -> None:
     modes = [name for name in ("dry_run", "shadow", "simulate") if getattr(asked, name)]
     if len(modes) > 1:
         raise click.UsageError(" and ".join(f"--{name.replace('_', '-')}" for name in modes) + " exclude each other.")
@@ -173,6 +173,8 @@ def _check_usage(asked: Asked) -> None:
         raise click.UsageError("--events belongs to --dry-run.")
     if asked.scenario and not asked.simulate:
         raise click.UsageError("--scenario belongs to --simulate.")
+    if asked.simulate and (where.names or where.changes):
+        raise click.UsageError("the options for a server do not go with --simulate, which is a server of its own.")
     if asked.journal and asked.no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other.")
 

@@ -170,6 +170,12 @@ def test_a_recording_is_played_as_the_server_that_is_named(amiflow: Amiflow) -> 
     assert named.status == 0 and "gone: PJSIP/a-1" in named.out
 
 
+@pytest.mark.parametrize("option", [("--host", "pbx"), ("--server", "pbx"), ("--tls",)])
+def test_a_simulated_run_takes_no_options_for_a_server(amiflow: Amiflow, option: tuple[str, ...]) -> None:
+    result = amiflow("run", "right.flow", "--simulate", *option)
+    assert result.status == 2 and "the options for a server do not go with --simulate" in result.err
+
+
 def test_an_error_of_the_recipe_is_status_1(amiflow: Amiflow) -> None:
     assert amiflow("run", "wrong.flow", "--dry-run").status == 1
 
