@@ -23,7 +23,7 @@ from amiflow.lang.expressions import (
     ref,
     type_of,
 )
-from amiflow.lang.grammar import Branch, Token
+from amiflow.lang.lalr import Branch, Token
 from amiflow.lang.steps import body, optional_body, test_steps
 from amiflow.report.source import Span
 

@@ -5,7 +5,8 @@ Belongs here: the wording of syntax errors. Never: the search for the way on (`r
 
 from __future__ import annotations
 
-from amiflow.lang.grammar import END, FOREIGN, Grammar, Token
+from amiflow.lang.grammar import Grammar
+from amiflow.lang.lalr import END, FOREIGN, Token
 from amiflow.lang.recover import Fix, Mistake
 from amiflow.lang.words import one_of, word_for, words_for
 from amiflow.report.diagnostic import Diagnostic, Edit, Label

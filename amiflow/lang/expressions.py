@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from amiflow.lang import literals, nodes
-from amiflow.lang.grammar import Branch, Token
+from amiflow.lang.lalr import Branch, Token
 from amiflow.report.diagnostic import Diagnostic, Edit, Label
 from amiflow.report.source import Source, Span
 
@@ -34,8 +34,7 @@ class Reading:
     depth: int = 0
 
     def span(self, piece: Branch | Token) -> Span:
-        place = piece if isinstance(piece, Token) else piece.meta
-        return Span(self.source.path, cast(int, place.start_pos), cast(int, place.end_pos))
+        return Span(self.source.path, piece.start_pos, piece.end_pos)
 
     def flaw(self, code: str, start: int, flaw: literals.Flaw, help_: str | None = None) -> None:
         """Report a flaw of a token that begins at `start`."""

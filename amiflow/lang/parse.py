@@ -14,7 +14,8 @@ from amiflow.lang import nodes
 from amiflow.lang.declarations import declaration
 from amiflow.lang.explain import explain
 from amiflow.lang.expressions import Reading, expr
-from amiflow.lang.grammar import Branch, Grammar, Start, build
+from amiflow.lang.grammar import Grammar, build
+from amiflow.lang.lalr import Branch, Start
 from amiflow.lang.recover import DECLARATION, Recovery
 from amiflow.report.diagnostic import Diagnostic, Label, ordered
 from amiflow.report.source import Source, Span

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from amiflow.lang.grammar import END, FOREIGN, Branch, Cursor, Grammar, Start, Token, token
+from amiflow.lang.grammar import Grammar
+from amiflow.lang.lalr import END, FOREIGN, Branch, Cursor, Start, Token, token
 from amiflow.report.source import Source
 from amiflow.report.suggest import near
 
@@ -278,7 +279,7 @@ class Recovery:
 
     def _missing(self, type_: str, place: int) -> Token:
         """A token without width: a word or sign as it would be written, or a name, text or number that is empty."""
-        return Token(type_, self.grammar.literal(type_) or "", place, 1, 1, 1, 1, place)
+        return Token(type_, self.grammar.literal(type_) or "", place, place)
 
     def _replacements(self, at: int, back: int, first: Token, base: Cursor) -> Iterator[Fix]:
         """One word taken for another: a header without its colon, a keyword as a name, in capitals, or misspelt."""
@@ -286,14 +287,14 @@ class Recovery:
         header = _HEADER.match(self.source.text, first.start_pos or 0, self.end)
         expected = base.expected()
         if header and "KEY" in expected:
-            named = Token("NAME", header[0], first.start_pos, 1, 1, 1, 1, header.end())
+            named = Token("NAME", header[0], first.start_pos, header.end())
             yield Fix("colon", at, (_key(named),), header.end(), 2 * back)
         if not _WORD.fullmatch(word):
             return
         if first.type != "NAME" and "NAME" in expected:
             yield Fix("name", at, (_as(first, "NAME"),), offset, 3 + 2 * back)
         for type_ in _CHOICES.keys() & set(expected):
-            chosen = Token(type_, _CHOICES[type_], first.start_pos, 1, 1, 1, 1, offset)
+            chosen = Token(type_, _CHOICES[type_], first.start_pos, offset)
             yield Fix("choice", at, (chosen,), offset, 4 + 2 * back)
         literals = {literal: type_ for type_ in expected if (literal := self.grammar.literal(type_))}
         if first.type == "NAME" and word.lower() in literals:
@@ -327,7 +328,7 @@ class Recovery:
                 yield Fix("habit", at, put, place + len(sign), HABIT, sign)
         written = str(refused)
         if refused.type == FOREIGN and written[0] == "'" and len(written) > 1:
-            quoted = Token("TEXT", '"' + written[1:-1].replace('"', " ") + '"', place, 1, 1, 1, 1, _end(refused))
+            quoted = Token("TEXT", '"' + written[1:-1].replace('"', " ") + '"', place, _end(refused))
             yield Fix("habit", at, (quoted,), _end(refused), HABIT, "'")
         if refused.type == FOREIGN and written.startswith(('"', 'r"')):
             yield from self._open_text(at, refused)
@@ -383,7 +384,7 @@ class Recovery:
         type_ = "REGEX" if written.startswith("r") else "TEXT"
         value = 'r""' if type_ == "REGEX" else '""'
         for end in sorted(ends, reverse=True):
-            put = Token(type_, value, place, 1, 1, 1, 1, place + end)
+            put = Token(type_, value, place, place + end)
             yield Fix("text", at, (put,), place + end, -2 + (end != whole))
 
 
@@ -484,8 +485,8 @@ def _end(found: Token) -> int:
 
 
 def _as(found: Token, type_: str) -> Token:
-    return Token(type_, str(found), found.start_pos, 1, 1, 1, 1, found.end_pos)
+    return Token(type_, str(found), found.start_pos, found.end_pos)
 
 
 def _key(found: Token) -> Token:
-    return Token("KEY", str(found) + ":", found.start_pos, 1, 1, 1, 1, found.end_pos)
+    return Token("KEY", str(found) + ":", found.start_pos, found.end_pos)

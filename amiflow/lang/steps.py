@@ -26,7 +26,7 @@ from amiflow.lang.expressions import (
     record,
     ref,
 )
-from amiflow.lang.grammar import Branch, Token
+from amiflow.lang.lalr import Branch, Token
 from amiflow.report.diagnostic import Diagnostic, Label
 from amiflow.report.source import Span
 

@@ -5,7 +5,8 @@ Belongs here: names for terminals and groups. Never: sentences (`explain`), or L
 
 from __future__ import annotations
 
-from amiflow.lang.grammar import END, FOREIGN, Grammar
+from amiflow.lang.grammar import Grammar
+from amiflow.lang.lalr import END, FOREIGN
 
 TERMINALS = {
     "NAME": "a name",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from amiflow.lang.grammar import END, Grammar, Token
+from amiflow.lang.grammar import Grammar
+from amiflow.lang.lalr import END, Token
 from amiflow.report.source import Span
 
 _OPENERS = frozenset("([{")

@@ -72,8 +72,7 @@ class Maker:
         self._names = [*NAMES, *BUILTINS]
         self._rules: dict[str, list[list[tuple[str, bool]]]] = {}
         for rule in grammar.rules:
-            body = [(symbol.name, symbol.is_term) for symbol in rule.expansion]
-            self._rules.setdefault(rule.origin.name, []).append(body)
+            self._rules.setdefault(rule.origin, []).append(list(rule.expansion))
         self._least = self._lengths()
         self._lexemes = [word for name in grammar.terminals for word in self._words(name)]
 
