@@ -284,8 +284,8 @@ class Steps:
                 goes_on, facts = self.block(body)
                 return facts if goes_on else None
             case nodes.OrWord(word=word, span=span):
-                if word == "continue" and not self._loops:
-                    self.say(problems_flows.misplaced(span, "continue"))
+                if word in ("continue", "break") and (not self._loops or (word == "break" and self._unbroken)):
+                    self.say(problems_flows.misplaced(span, word))
                 return self.inference.facts if word == "ignore" else None
             case nodes.OrFail(reason=reason):
                 self.inference.printed(reason)

@@ -263,7 +263,7 @@ def _unexpected(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnosti
     word = _short(str(refused))
     if refused.type == "OR":
         label = _primary(span, "not a condition")
-        help_ = 'write `or { … }`, `or ignore`, `or stop`, `or continue` or `or fail "…"`'
+        help_ = 'write `or { … }`, `or ignore`, `or stop`, `or continue`, `or break` or `or fail "…"`'
         return _error("syntax", "`or` is followed by what happens on failure", label, help_=help_)
     if refused.type == "OPTIONAL":
         headline = "`? :` is not part of the language"

@@ -231,8 +231,8 @@ class _Steps:
                 return None, None
             case nodes.OrWord(word="ignore"):
                 return after, None
-            case nodes.OrWord(word="continue"):
-                return self._loops[-1][0], None
+            case nodes.OrWord(word="continue" | "break" as word):
+                return self._loops[-1][word == "break"], None
             case nodes.OrSteps(name=name):
                 return self.code.label(), self._lowering.local(name.text) if name is not None else None
         return self.code.label(), None

@@ -563,7 +563,7 @@ class OrSteps:
 @dataclass(frozen=True, slots=True, eq=False)
 class OrWord:
     span: Span
-    word: Literal["ignore", "stop", "continue"]
+    word: Literal["ignore", "stop", "continue", "break"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

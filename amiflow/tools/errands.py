@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeAlias, assert_never
 
 from amiflow.engine import effects as fx
@@ -76,7 +77,8 @@ def meets(item: Item, step: Expected, value: Evaluate) -> bool:
         case Did(what=fx.AppendRequest(path=path, line=line)), tm.ExpectErrand(what="append", target=target):
             return like(path, target, value) and _within(_values(step.fields, value), parsed_json(line))
         case Did(what=fx.ExecRequest(argv=argv)), tm.ExpectExec(argv=wanted):
-            return argv == tuple(map(to_text, value(wanted)))
+            globs = [Const(to_text(one), wanted.span) for one in value(wanted)]
+            return len(argv) == len(globs) and all(map(partial(like, value=value), argv, globs))
         case Did(what=fx.Signal(name=name, fields=given)), tm.ExpectSignal(signal=wanted, fields=fields):
             texts = {field: to_text(text) for field, text in _values(fields, value).items()}
             return name == wanted and _within(texts, given)
