@@ -410,12 +410,6 @@ class Actions:
         acting.phase = "sent" if acting.phase == "handed" else acting.phase
         self._drop_call(instance, acting)
 
-    @property
-    def called_out(self) -> tuple[Instance, ...]:
-        """Who awaits the OriginateResponse of a call that the server has queued."""
-        open_ = (holder for holder in self._open.values() if isinstance(holder, Instance))
-        return tuple(one for one in open_ if isinstance(one.block, Acting) and one.block.phase == "called")
-
     def found(self, instance: Instance, acting: Acting, channel: str) -> None:
         """The call that it awaits was answered while nobody listened."""
         self._close(acting)

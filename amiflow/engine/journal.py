@@ -300,6 +300,8 @@ class Scribe:
         if note.kind == "would-send":
             facts, raw = {}, _would(note)
         yield self._row(at, machine, note.instance, note.kind, note.level, note.flow, note.span, note.text, facts, raw)
+        if note.kind == "put-away" and note.instance is not None:
+            self._running.pop((machine, note.instance), None)
 
     def _end(self, at: float, machine: int, ended: FlowEnded) -> Row:
         level: Level = "error" if ended.outcome == "failed" else "info"

@@ -11,7 +11,7 @@ answer, or the account may not ask, the flows wait on for their own time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -26,7 +26,7 @@ from amiflow.engine.server import Server
 from amiflow.engine.snapshot import NOBODY
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
-from amiflow.engine.values import at, to_text
+from amiflow.engine.values import Call, at, to_text
 from amiflow.plan.expressions import Const, Global
 from amiflow.plan.model import EventList
 from amiflow.plan.triggers import Key
@@ -46,13 +46,12 @@ _UP = "6"  # AST_STATE_UP
 
 @dataclass(slots=True, eq=False)
 class Asking:
-    """A server being asked; `waits` are those there were when it was ready again, each with what it must have."""
+    """A server being asked; `runs` are those there were when it was ready again, each with what it knew of then: what
+    began later is not judged by a list that may be older."""
 
     server: Server
     timer: Timer
-    waits: list[tuple[Instance, Awaiting, tuple[Thing, ...]]]
-    untils: list[tuple[Instance, tuple[Thing, ...]]]
-    calls: list[tuple[Instance, Acting]]
+    runs: list[tuple[Instance, frozenset[str]]]
     open: dict[str, str] = field(default_factory=dict)
     rows: dict[str, tuple[Message, ...]] = field(default_factory=dict)
 
@@ -69,19 +68,16 @@ class Reconciliation:
 
     def begin(self, server: Server) -> None:
         """The server can be used again after a gap."""
-        runs = [one for one in self._core.instances.values() if one.server is server]
-        strands = [strand for one in runs for strand in one.strands()]
-        waits = [(one, one.block, _must(one.block)) for one in strands if isinstance(one.block, Awaiting)]
-        waits = [wait for wait in waits if wait[2]]
-        untils = [(one, ends) for one in runs if (ends := _ends_with(one.until))]
-        calls = [(one, one.block) for one in self._actions.called_out if isinstance(one.block, Acting)]
-        calls = [call for call in calls if call[0].server is server]
-        things = [thing for some in (*(wait[2] for wait in waits), *(one[1] for one in untils)) for thing in some]
-        wanted = ["Status"] if calls or any(kind != "bridge" for kind, _ in things) else []
-        wanted += ["BridgeList"] if any(kind == "bridge" for kind, _ in things) else []
+        things = {
+            run: frozenset(_known(run)) for run in self._core.instances.values() if run.server is server and run.alive
+        }
+        known = frozenset().union(*things.values())
+        wanted = ["Status"] if any(kind != "bridge" for kind, _ in known) else []
+        wanted += ["BridgeList"] if any(kind == "bridge" for kind, _ in known) else []
         if wanted:
+            runs = [(run, frozenset(name for _, name in some)) for run, some in things.items() if some]
             timer = self._core.timers.set(self._core.now + _PATIENCE, "picture", None)
-            asking = timer.owner = Asking(server, timer, waits, untils, calls)
+            asking = timer.owner = Asking(server, timer, runs)
             for action in wanted:
                 self._ask(asking, action)
 
@@ -142,19 +138,18 @@ class Reconciliation:
         if asking.open or not asking.server.ready:
             return
         self._forget(asking)
-        gone = _Gone(asking.rows)
-        gap = self._gap(asking.server)
-        for instance, things in asking.untils:
-            if instance.alive and (thing := gone.first(things)):
+        gone, gap = _Gone(asking.rows), self._gap(asking.server)
+        for run, known in asking.runs:
+            if run.alive and (thing := gone.first(_ends_with(run.until), known)):
                 text = f"ended by its until, which came unseen: {thing} went in {gap}"
-                self._core.note("until-met", "info", text, instance=instance)
-                self._admission.cancel(instance, text)
-        for instance, wait, things in asking.waits:
-            if instance.block is wait and (thing := gone.first(things)):
-                self._tape.lose(instance, wait, f"{thing} went in {gap}")
-        for instance, acting in asking.calls:
-            if instance.block is acting and acting.phase == "called" and "Status" in asking.rows:
-                self._judge(instance, acting, asking.rows["Status"], gap)
+                self._core.note("until-met", "info", text, instance=run)
+                self._admission.cancel(run, text)
+            for strand in tuple(run.strands()) if run.alive else ():
+                match strand.block:
+                    case Awaiting() as wait if thing := gone.first(_must(wait), known):
+                        self._tape.lose(strand, wait, f"{thing} went in {gap}")
+                    case Acting(phase="called") as acting if acting.channel_id in known and "Status" in asking.rows:
+                        self._judge(strand, acting, asking.rows["Status"], gap)
 
     def _judge(self, instance: Instance, acting: Acting, rows: Sequence[Message], gap: str) -> None:
         """A call whose OriginateResponse may have come unseen: it still rings, was answered, or is over."""
@@ -186,9 +181,27 @@ class _Gone:
         if bridges is not None:
             self._there["bridge"] = {row.get("BridgeUniqueid") for row in bridges}
 
-    def first(self, things: Sequence[Thing]) -> str | None:
-        """The first of these that is gone."""
-        return next((name for kind, name in things if kind in self._there and name not in self._there[kind]), None)
+    def first(self, things: Iterable[Thing], known: frozenset[str]) -> str | None:
+        """The first of these that is gone, among those that were known of."""
+        judged = (thing for thing in things if thing[1] in known and thing[0] in self._there)
+        return next((name for kind, name in judged if name not in self._there[kind]), None)
+
+
+def _known(run: Instance) -> Iterator[Thing]:
+    """The channels, calls and bridges that a run knows of, as far as it may wait for events of them."""
+    yield from _ends_with(run.until)
+    for strand in run.strands():
+        if isinstance(strand.block, Awaiting):
+            yield from _must(strand.block)
+        if isinstance(strand.block, Acting) and strand.block.phase == "called":
+            yield "id", strand.block.channel_id
+    for value in run.values():
+        if isinstance(value, Call):
+            yield "id", value.uniqueid
+        for name, text in value.headers if isinstance(value, Message) else ():
+            kind = _kind(name.casefold())
+            if kind is not None and text:
+                yield kind, text
 
 
 def _must(wait: Awaiting) -> tuple[Thing, ...]:

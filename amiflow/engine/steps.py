@@ -186,7 +186,9 @@ class Steps:
             return
         self._leaving.discard(instance)
         core = self._core
-        core.note("put-away", "info", "goes on when amiflow runs again", instance=instance)
+        step = instance.step()
+        span = step.span if step is not None else instance.program.flow.span
+        core.note("put-away", "info", "goes on when amiflow runs again", instance=instance, span=span)
         core.write_down(instance)
         self._leave(instance, quietly=True)
         instance.state = "ended"

@@ -11,6 +11,7 @@ from amiflow.engine import effects as fx
 from amiflow.engine import standing
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.machine import Machine
+from amiflow.engine.snapshot import NOBODY
 from amiflow.engine.standing import Clock
 from amiflow.plan.model import Plan
 from support.machines import START, event
@@ -77,11 +78,17 @@ class Lives:
     def on_wire(self) -> None:
         self.give(fx.Sent(self.sends[-1].action_id))
 
-    def answer(self, *rows: Message, **headers: str) -> None:
-        """The last action is sent and answered, by default with Success."""
+    def answer(self, **headers: str) -> None:
+        """The last action of a flow is sent and answered, by default with Success."""
         self.on_wire()
         response = Message.build([("Response", headers.pop("Response", "Success")), *headers.items()])
-        self.give(fx.Answered(self.sends[-1].action_id, response, rows))
+        self.give(fx.Answered(self.sends[-1].action_id, response, ()))
+
+    def list_channels(self, *rows: Message) -> None:
+        """The machine asked which channels there are, and is told."""
+        asked = [one for one in self.effects if isinstance(one, fx.Send) and one.instance == NOBODY]
+        assert [asked[-1].headers[0][1], asked[-1].reads] == ["Status", True]
+        self.give(fx.Answered(asked[-1].action_id, Message.build([("Response", "Success")]), rows))
 
     def pass_time(self, seconds: float) -> None:
         end = self.now + seconds
@@ -92,7 +99,8 @@ class Lives:
 
     @property
     def sends(self) -> list[fx.Send]:
-        return [one for one in self.effects if isinstance(one, fx.Send)]
+        """What flows sent."""
+        return [one for one in self.effects if isinstance(one, fx.Send) and one.instance != NOBODY]
 
     @property
     def actions(self) -> list[str]:
