@@ -23,6 +23,8 @@ from amiflow.engine.values import Failure, Value
 from amiflow.plan.model import Act, Await, Code, Enter, Errand, Instruction, Take, WaitUntil
 from amiflow.report.source import Span
 
+BEGAN = " began"
+"""How the hidden names end that hold a moment, in monotonic seconds: that at which a round of a `repeat` began."""
 State: TypeAlias = Literal["queued", "running", "final", "ended"]
 Phase: TypeAlias = Literal["limited", "held", "handed", "sent", "called", "between"]
 

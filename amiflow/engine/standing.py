@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, assert_never
 from amiflow.ami.message import Message
 from amiflow.engine.effects import AppendRequest, ExecRequest, HttpRequest, Outcome, Request
 from amiflow.engine.instance import (
+    BEGAN,
     Acting,
     Awaiting,
     Block,
@@ -31,6 +32,7 @@ from amiflow.engine.instance import (
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer, Timers
+from amiflow.engine.values import Value
 from amiflow.engine.written import Pen, Plain, Unreadable
 from amiflow.plan.model import Act, Await, Errand, Fork, ForkEach, Take, WaitUntil
 from amiflow.report.source import Span
@@ -88,7 +90,7 @@ def _strand(instance: Instance, pen: Pen, clock: Clock) -> dict[str, Plain]:
     trouble = instance.trouble
     return {
         "position": instance.position,
-        "names": pen.names(instance.names),
+        "names": _names(instance.names, pen, clock),
         "place": instance.place,
         "movable": instance.movable,
         "kept": [[number, pen.write(message)] for number, message in instance.kept or ()],
@@ -137,7 +139,7 @@ def _block(block: Block | None, pen: Pen, clock: Clock) -> Plain:
                 "is": "branches",
                 "done": block.done,
                 "most": block.most,
-                "waiting": [[position, pen.names(names)] for position, names in block.waiting],
+                "waiting": [[position, _names(names, pen, clock)] for position, names in block.waiting],
                 "place": block.place,
                 "movable": block.movable,
                 "running": [_strand(branch, pen, clock) for branch in block.running],
@@ -146,6 +148,10 @@ def _block(block: Block | None, pen: Pen, clock: Clock) -> Plain:
             assert_never(other)
     since = clock.wall(block.since) if isinstance(block, Awaiting | Holding | Acting) else None
     return {**own, "within": block.within, "since": since, "due": _due(block.timer, clock)}
+
+
+def _names(names: Mapping[str, Value], pen: Pen, clock: Clock) -> Plain:
+    return {name: clock.wall(value) if name.endswith(BEGAN) else pen.write(value) for name, value in names.items()}
 
 
 def _due(timer: Timer | None, clock: Clock) -> float | None:
@@ -205,7 +211,7 @@ class Reading:
 
     def _fill(self, instance: Instance, state: Mapping[str, Plain]) -> None:
         pen = self._pen
-        instance.names = pen.read_names(state["names"])
+        instance.names = self._names(state["names"])
         instance.position, instance.place = int(state["position"]), int(state["place"])
         instance.movable, instance.dropped = bool(state["movable"]), int(state["dropped"])
         instance.kept = [(int(number), pen.message(message)) for number, message in state["kept"]] or None
@@ -258,7 +264,7 @@ class Reading:
         return request
 
     def _branches(self, instance: Instance, data: Mapping[str, Plain]) -> Forked:
-        waiting = deque((int(position), self._pen.read_names(names)) for position, names in data["waiting"])
+        waiting = deque((int(position), self._names(names)) for position, names in data["waiting"])
         forked = Forked(int(data["done"]), int(data["most"]), waiting, int(data["place"]), bool(data["movable"]))
         for strand in data["running"]:
             branch = Instance(
@@ -276,6 +282,12 @@ class Reading:
             self._fill(branch, strand)
             forked.running.append(branch)
         return forked
+
+    def _names(self, names: Mapping[str, Plain]) -> dict[str, Value]:
+        return {
+            name: self._clock.when(value) if name.endswith(BEGAN) else self._pen.read(value)
+            for name, value in names.items()
+        }
 
     def _timer(self, wall: float, instance: Instance, kind: Literal["block", "lifetime"] = "block") -> Timer:
         timer = self._timers.set(self._clock.when(wall), kind, instance)

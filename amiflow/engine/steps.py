@@ -18,7 +18,18 @@ from amiflow.engine.durable import Durable
 from amiflow.engine.effects import FlowEnded, Outcome, Said
 from amiflow.engine.errands import Errands
 from amiflow.engine.evaluate import EvaluationError
-from amiflow.engine.instance import Acting, Awaiting, Ending, Forked, Holding, Instance, OnErrand, Pausing, Queueing
+from amiflow.engine.instance import (
+    BEGAN,
+    Acting,
+    Awaiting,
+    Ending,
+    Forked,
+    Holding,
+    Instance,
+    OnErrand,
+    Pausing,
+    Queueing,
+)
 from amiflow.engine.pools import Pools
 from amiflow.engine.tape import Tape
 from amiflow.engine.values import Failure, Value, to_text
@@ -381,7 +392,7 @@ class Steps:
 
     def _again(self, instance: Instance, step: Again) -> bool:
         """The head of a `repeat`. The time of the last round's beginning is kept beside its count."""
-        core, names, beginning = self._core, instance.names, f"{step.position} began"
+        core, names, beginning = self._core, instance.names, f"{step.position}{BEGAN}"
         frame = core.frame(names, instance.server)
         count = names.get(step.position) or 0
         if count >= core.count(step.times, frame):

@@ -63,10 +63,6 @@ class Pen:
                 return {"is": "failure", "kind": value.kind, "message": self._text(value.message)}
         raise AssertionError(f"a name holds {type(value).__name__}, which is no value")
 
-    def names(self, names: Mapping[str, Value]) -> Plain:
-        """Names with their values."""
-        return {name: self.write(value) for name, value in names.items()}
-
     def _text(self, text: str) -> Plain:
         parts: list[Plain] = [text]
         for secret, name in self._known:
@@ -101,12 +97,6 @@ class Pen:
             case {"is": "failure", "kind": str(kind), "message": message}:
                 return Failure(kind, self._string(message))  # type: ignore[arg-type]  # it was one when written
         raise Unreadable(f"{data!r:.60} is no value")
-
-    def read_names(self, data: Plain) -> dict[str, Value]:
-        """Names with their values again. Raises Unreadable."""
-        if not isinstance(data, dict):
-            raise Unreadable(f"{data!r:.60} are no names")
-        return {name: self.read(value) for name, value in data.items()}
 
     def message(self, data: Plain) -> Message:
         """A message again. Raises Unreadable."""

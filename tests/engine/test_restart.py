@@ -6,10 +6,10 @@ import pytest
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
-from amiflow.plan.model import Handler
+from amiflow.plan.model import Again, Handler
 from support.lives import Lives
 from support.machines import event
-from support.plans import act, const, eq, flow, let, local, log, on, pause, plan, stop, wait
+from support.plans import act, const, eq, flow, jump, let, local, log, on, pause, plan, seconds, span, stop, wait
 
 SENT_ONCE = "an action that changes something is sent once"
 
@@ -310,3 +310,15 @@ def test_the_messages_of_a_name_come_back_byte_by_byte() -> None:
     lives.give(fx.Received("pbx", Message(raw)))
     lives.come_back()
     assert lives.machine._core.instances[1].names["a"].raw == raw
+
+
+def test_the_rounds_of_a_repeat_keep_their_beat() -> None:
+    lives = resumed(Again("%r", const(3), seconds(10), None, 4, span()), log("round"), pause(5), jump(0), stop())
+    for _ in range(3):
+        lives.come_back(2)
+    lives.pass_time(3.9)
+    assert lives.said == ["round"]
+    lives.pass_time(0.1)
+    assert lives.said == ["round"] * 2
+    lives.come_back(12)
+    assert lives.said == ["round"] * 3

@@ -33,6 +33,7 @@ class Lives:
         """Die, and live again so much later; nothing that was in flight arrives."""
         self.now += later
         self.lives, self.born = self.lives + 1, len(self.effects)
+        self.booted = self.now - 1000.0 * self.lives  # each life has a monotonic clock of its own
         inputs, options = Inputs({}, self.secrets), Options(f"run{self.lives}", ("pbx",), keeping=True)
         self.machine = Machine(self.plan, inputs, options)
         flows = tuple(fx.Past(token, at, json.loads(text)) for token, (at, text) in self.written.items())
@@ -44,11 +45,15 @@ class Lives:
         self.give(fx.ServerReady("pbx", "11.0.0", False, uptime=uptime))
 
     @property
+    def mono(self) -> float:
+        return self.now - self.booted
+
+    @property
     def wall(self) -> float:
         return START + self.now
 
     def give(self, item: fx.Input) -> list[fx.Effect]:
-        brought = self.machine.handle(item, self.now, self.wall)
+        brought = self.machine.handle(item, self.mono, self.wall)
         self.effects += brought
         for effect in brought:
             if isinstance(effect, fx.Remember) and effect.state is None:
@@ -62,7 +67,7 @@ class Lives:
         core = self.machine._core
         if self.machine._restarts._pasts:
             return
-        clock, kept = Clock(self.now, self.wall), [one for one in core.instances.values() if one.program.keeps]
+        clock, kept = Clock(self.mono, self.wall), [one for one in core.instances.values() if one.program.keeps]
         stands = {one.token: json.loads(json.dumps(standing.write(one, core.pen, clock))) for one in kept}
         written = {token: json.loads(text) for token, (_, text) in self.written.items()}
         away = written.keys() - stands.keys()
@@ -92,8 +97,8 @@ class Lives:
 
     def pass_time(self, seconds: float) -> None:
         end = self.now + seconds
-        while (due := self.machine.deadline()) is not None and due <= end:
-            self.now = max(self.now, due)
+        while (due := self.machine.deadline()) is not None and due + self.booted <= end:
+            self.now = max(self.now, due + self.booted)
             self.give(fx.Tick())
         self.now = end
 
