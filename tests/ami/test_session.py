@@ -495,6 +495,17 @@ def test_an_endless_list_costs_no_more_than_its_bound(monkeypatch: pytest.Monkey
     assert kinds(found[1:]) == ["Stray"] * (len(found) - 1) and 50 < len(found) < 100
 
 
+def test_several_lists_share_one_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "MAX_LIST", 10_000)
+    client = ready()
+    ids = [client.asks(number, "QueueStatus", shape=QUEUES) for number in range(4)]
+    for action_id in ids:
+        client.hears(answer(action_id, "EventList: start"))
+    found = client.hears(*(row("QueueMember", action_id) for _ in range(15) for action_id in ids))
+    assert Unanswered(ids[0], sent=True) in found or Unanswered(ids[1], sent=True) in found
+    assert sum(isinstance(one, Unanswered) for one in found) < 4  # the others end with what has been freed
+
+
 def test_only_so_many_lists_that_were_given_up_are_remembered() -> None:
     client = ready()
     ids = [client.asks(number, "QueueStatus", shape=QUEUES) for number in range(101)]

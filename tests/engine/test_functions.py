@@ -41,6 +41,8 @@ def test_ours_asks_the_world() -> None:
         ("peer_of", ("nonsense",)),
         ("split", ("a", "")),
         ("groups", ("a", "(")),
+        ("join", (("x" * 1000,) * 2000, ", ")),
+        ("replace", ("x" * 2000, "x", "y" * 1000)),
     ],
 )
 def test_troubles(name: str, args: tuple[object, ...]) -> None:

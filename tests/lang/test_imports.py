@@ -117,3 +117,15 @@ def test_a_table_stays_beside_its_file(table: str, path: str) -> None:
     main = 'import "lib/q.flow" as q\nflow f on Newchannel as c where c.Exten in q.vip { log "${c.Exten}" }'
     result = compiled(main, lib__q=lib)
     assert result.plan is not None and [one.path for one in result.plan.tables] == [path]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/srv/lib.flow", "../../etc/passwd", "secrets.json"])
+def test_only_a_recipe_beside_this_one_is_read(path: str) -> None:
+    read: list[str] = []
+
+    def reading(name: str) -> str:
+        read.append(name)
+        return f'import "{path}" as other\nflow f on start {{ log "x" }}'
+
+    found = compile_recipe("main.flow", reading, grammar=grammar())
+    assert (found.diagnostics[0].code, read) == ("bad-import", ["main.flow"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from amiflow.live.output import Output
 
 
@@ -45,6 +47,18 @@ def test_a_reader_that_does_not_read_costs_lines_which_are_counted() -> None:
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         assert file.read() == b"... 1 lines were not written: the reader of this output is too slow\nthe last\n"
+
+
+def test_long_lines_that_nobody_reads_are_bounded_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amiflow.live.output.MOST_TEXT", 1 << 20)
+    reading, writing = os.pipe()
+    output = Output(writing)
+    for _ in range(30):
+        output.write("x" * (1 << 17))
+    assert output.dropped > 10
+    os.close(reading)
+    output.close(10)
+    os.close(writing)
 
 
 def test_a_full_disk_costs_lines_and_is_told() -> None:
