@@ -7,8 +7,9 @@ Never here: triggers (`matching`, `machine`), and what runs do (`steps`).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
@@ -29,7 +30,17 @@ MOST_URGENT = 10_000
 """Runs of an urgent flow: it is exempt from its `max`, not from all bounds."""
 
 Key: TypeAlias = tuple[Value, ...]
-_KeyAt: TypeAlias = tuple[str, Key]  # keys belong to a server
+KeyAt: TypeAlias = tuple[str, Key]  # keys belong to a server
+
+
+class Elsewhere(Protocol):
+    """What other machines, before and after this one, have to do with its keys (`succession`)."""
+
+    def holder(self, flow: str, at: KeyAt) -> Instance | None: ...
+
+    def stop(self, instance: Instance) -> None: ...
+
+    def freed(self, flow: str, at: KeyAt, instance: Instance) -> None: ...
 
 
 @dataclass(slots=True)
@@ -58,7 +69,7 @@ class _Admitted:
     waits for the end of a cooldown."""
 
     count: int = 0
-    turns: dict[_KeyAt, _Turn] = field(default_factory=dict)
+    turns: dict[KeyAt, _Turn] = field(default_factory=dict)
     starts: dict[tuple[str, Key | None], float] = field(default_factory=dict)
     latest: dict[tuple[str, Key | None], Latest] = field(default_factory=dict)
 
@@ -73,6 +84,7 @@ class Admission:
         self._tape = tape
         self._flows = tuple(_Admitted() for _ in core.programs)
         self._paused: dict[tuple[str | None, str], None] = {}
+        self.kin: Elsewhere | None = None
         self.closed = False
 
     # --- pauses -------------------------------------------------------------------------------------------------------
@@ -146,7 +158,7 @@ class Admission:
             return None
         flow, admitted = program.flow, self._flows[program.number]
         policy: Policy = flow.per.policy if flow.per is not None and key is not None else "parallel"
-        turn = admitted.turns.get((server.name, key)) if key is not None and policy != "parallel" else None
+        turn = self._turn(program, (server.name, key)) if key is not None and policy != "parallel" else None
         if turn is not None and policy == "single":
             self._suppress(program, f"already runs for {to_text(key)}", cause)
             return None
@@ -166,9 +178,25 @@ class Admission:
         turn.waiting = turn.waiting or deque()
         turn.waiting.append(instance)
         self._tape.arm(instance, entered=False)
-        if policy == "replace":
-            self._steps.end(turn.active, "stopped")
+        if policy == "replace" and not self.stop(turn.active) and self.kin is not None:
+            self.kin.stop(turn.active)
         return instance
+
+    def _turn(self, program: Program, at: KeyAt) -> _Turn | None:
+        """Who has the key: a run of this machine, or of one whose place it took."""
+        turns = self._flows[program.number].turns
+        turn = turns.get(at)
+        if turn is None and self.kin is not None and (holder := self.kin.holder(program.flow.name, at)) is not None:
+            turn = turns[at] = _Turn(holder)
+        return turn
+
+    def stop(self, instance: Instance) -> bool:
+        """End a run; whether it is one of this machine."""
+        if self._core.instances.get(instance.id) is not instance:
+            return False
+        self._steps.end(instance, "stopped")
+        self._core.stirred = True
+        return True
 
     def _is_cooling(
         self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
@@ -214,12 +242,12 @@ class Admission:
         del self._flows[held.program.number].latest[held.server.name, held.key]
         self.start(held.program, held.server, held.names, held.key, held.cause)
 
-    def drop_held_back(self) -> None:
+    def drop_held_back(self, why: str = "the run ends") -> None:
         """No cooldown is waited for any more."""
         for admitted in self._flows:
             for held in admitted.latest.values():
                 self._core.timers.cancel(held.timer)
-                self._suppress(held.program, "the run ends", held.cause)
+                self._suppress(held.program, why, held.cause)
             admitted.latest.clear()
 
     def _suppress(self, program: Program, text: str, cause: Message | None) -> None:
@@ -352,6 +380,11 @@ class Admission:
         turn = admitted.turns.get(at) if at is not None else None
         if at is None or turn is None or turn.active is not instance:
             return
+        self._pass_on(admitted, at, turn)
+        if self.kin is not None:
+            self.kin.freed(instance.program.flow.name, at, instance)
+
+    def _pass_on(self, admitted: _Admitted, at: KeyAt, turn: _Turn) -> None:
         while turn.waiting:
             turn.active = turn.waiting.popleft()
             why = self.paused(turn.active.program.flow.name)
@@ -360,6 +393,49 @@ class Admission:
                 return
             self._discard(turn.active, why)
         del admitted.turns[at]
+
+    # --- other machines -----------------------------------------------------------------------------------------------
+
+    def holder(self, flow: str, at: KeyAt) -> Instance | None:
+        """The run of this machine that has the key of the flow of that name."""
+        turn = next((turns.get(at) for turns in self._turns_of(flow)), None)
+        own = turn is not None and self._core.instances.get(turn.active.id) is turn.active
+        return turn.active if turn is not None and own else None
+
+    def _turns_of(self, flow: str) -> Iterator[dict[KeyAt, _Turn]]:
+        for program in self._core.programs:
+            if program.flow.name == flow:
+                yield self._flows[program.number].turns
+
+    def inherit(self, flow: str, at: KeyAt, instance: Instance, next_one: Instance | None) -> None:
+        """A run of another machine has ended; `next_one` is who has its key there now, if anybody."""
+        for program in self._core.programs:
+            admitted = self._flows[program.number]
+            turn = admitted.turns.get(at) if program.flow.name == flow else None
+            if turn is not None and turn.active is instance and next_one is not None:
+                turn.active = next_one
+            elif turn is not None and turn.active is instance:
+                self._pass_on(admitted, at, turn)
+                self._core.stirred = True
+
+    def go_on_from(self, before: Admission, same: Collection[str], dropped: str) -> None:
+        """Take over the pauses, and the cooldowns of these flows; what waits for the end of another's is dropped."""
+        self._paused = dict(before._paused)
+        old = {program.flow.name: before._flows[program.number] for program in before._core.programs}
+        for program in self._core.programs:
+            if program.flow.name in same:
+                self._flows[program.number].starts = old[program.flow.name].starts
+                for held in old[program.flow.name].latest.values():
+                    self._adopt(program, held)
+                    before._core.timers.cancel(held.timer)
+                old[program.flow.name].latest.clear()
+        before.drop_held_back(dropped)
+
+    def _adopt(self, program: Program, held: Latest) -> None:
+        server = self._core.servers[held.server.name]
+        own = Latest(program, server, held.names, held.key, held.cause)
+        own.timer = self._core.timers.set(held.timer.when if held.timer else self._core.now, "cooldown", own)
+        self._flows[program.number].latest[server.name, held.key] = own
 
     def close(self) -> None:
         """No run begins any more, and those that wait for their turn never do."""

@@ -96,6 +96,8 @@ class Core:
         self.yielded: list[Instance] = []
         self.over: deque[Instance] = deque()
         self.touched: set[tuple[str, str]] = set()
+        self.stirred = False  # by another machine: something here can go on
+        self.relatives: list[Core] = []  # of machines with which this one may share stores
         self.counters: Counter[tuple[str, str]] = Counter()
         self.cover = Cover() if options.cover else None
         self.hearing = Hearing(plan)
@@ -218,6 +220,10 @@ class Core:
     def touch(self, what: str, server: str = "") -> None:
         """What a `wait until` may read has changed: `store NAME`, or a part of a server's picture."""
         self.touched.add((what, server))
+        for other in self.relatives:
+            if what.startswith("store ") and other.world.globals.get(what[6:]) is self.world.globals[what[6:]]:
+                other.touched.add((what, server))
+                other.stirred = True
 
     # --- stores -------------------------------------------------------------------------------------------------------
 
@@ -226,6 +232,13 @@ class Core:
         self.counters["store-full", instance.program.flow.name] += 1
         if self.is_due(step.span):
             self.note("store-full", "warn", text, instance=instance, span=step.span)
+
+    def go_on_from(self, before: Core) -> None:
+        """This machine takes another one's place, as if it had known its servers all the time."""
+        self.now, self.world.wall = before.now, before.world.wall
+        self._numbers = before._numbers.copy()
+        for name, server in self.servers.items():
+            server.go_on_from(before.servers[name])
 
     # --- ids ----------------------------------------------------------------------------------------------------------
 

@@ -186,6 +186,12 @@ class StopRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class Retire:
+    """Another machine has taken this one's place: nothing begins here any more, the runs that there are go on, then
+    Exit."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """^C or SIGTERM: end every flow in order (`on stop` flows, `finally`), then Exit."""
 
@@ -244,6 +250,7 @@ Input: TypeAlias = (
     | Pause
     | Resume
     | StopRuns
+    | Retire
     | StopAsked
     | SourceEnded
     | Restored

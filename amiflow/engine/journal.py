@@ -34,6 +34,7 @@ from amiflow.engine.effects import (
     Remember,
     Restored,
     Resume,
+    Retire,
     Said,
     Send,
     Sent,
@@ -164,6 +165,8 @@ class Scribe:
             case StopRuns(flow=flow, instance=number):
                 which = "every run" if number is None else f"run {number}"
                 yield of_run(at, "stop-flow", "warn", None, f"{which} of {flow} is to stop", {"flow": flow})
+            case Retire():
+                yield of_run(at, "retired", "info", None, "the recipe was read again", {})
             case StopAsked(reason=reason):
                 yield of_run(at, "stop-asked", "info", None, reason, {})
             case SourceEnded():

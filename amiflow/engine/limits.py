@@ -139,6 +139,13 @@ class Limits:
         most, per = max(self._core.count(limit.count, frame), 1), self._core.seconds(limit.per, frame)
         return Gate(Window(most, per), f"`limit {limit.action} {most} per {duration_text(timedelta(seconds=per))}`")
 
+    def go_on_from(self, before: Limits) -> None:
+        """What another machine, whose place this one takes, has sent under a `limit` for the same action counts."""
+        for action, gate in self._limits.items():
+            earlier = before._limits.get(action)
+            if earlier is not None and isinstance(earlier.measure, Window) and isinstance(gate.measure, Window):
+                gate.measure.went = earlier.measure.went
+
     def _before(self, action: str) -> tuple[Gate, ...]:
         """The gates in the way of an action."""
         gates = self._gates.get(action)

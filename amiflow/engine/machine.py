@@ -33,6 +33,7 @@ from amiflow.engine.effects import (
     Received,
     Restored,
     Resume,
+    Retire,
     Sent,
     ServerLost,
     ServerReady,
@@ -59,11 +60,14 @@ from amiflow.engine.server import Server
 from amiflow.engine.signals import Signals
 from amiflow.engine.snapshot import Snapshots, Taking
 from amiflow.engine.steps import Steps
+from amiflow.engine.succession import Kin
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Value
 from amiflow.plan.model import Plan
 from amiflow.report.source import Span
+
+GONE = "the recipe was read again, and has this flow no more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Machine:
         rejoining = Rejoining(core, self._steps, self._tape, self._actions, self._conditions, self._errands)
         self._restarts = Restarts(core, rejoining, self._admission, durable)
         self._reconciliation = Reconciliation(core, self._tape, self._actions, self._admission)
+        self._kin = Kin(core, self._admission, self._matching, self._moments, self._steps.pools, self._actions.limits)
         self._ending: str | None = None
         self._exited = False
 
@@ -114,7 +119,7 @@ class Machine:
         core = self._core
         if self._exited:
             return []
-        core.now, core.world.wall = now, wall
+        core.now, core.world.wall, core.stirred = now, wall, False
         if core.yielded:
             self._wake_yielded()
         if core.timers.is_due(now):
@@ -133,7 +138,11 @@ class Machine:
         """When `handle` is to be called at the latest, with a `Tick` if nothing else comes; none: no need."""
         if self._exited:
             return None
-        return self._core.now if self._core.yielded else self._core.timers.deadline()
+        return self._core.now if self._core.yielded or self._core.stirred else self._core.timers.deadline()
+
+    def take_over(self, before: Machine) -> None:
+        """Take the place of another machine of the same recipe, in which nothing begins from now on."""
+        self._kin.take_over(before._kin)
 
     def running(self) -> tuple[Running, ...]:
         """The runs that there are, oldest first."""
@@ -197,6 +206,8 @@ class Machine:
                 self._stop_runs(item)
             case Restored():
                 self._restarts.take(item)
+            case Retire():
+                self._retire()
             case StopAsked(reason=reason):
                 self._ask_to_stop(reason)
             case SourceEnded():
@@ -361,7 +372,9 @@ class Machine:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _ask_to_stop(self, reason: str) -> None:
-        if self._ending in (None, "source"):
+        if self._ending == "retired":
+            self._stop_all()
+        elif self._ending in (None, "source"):
             self._core.note("stopping", "info", f"stops: {reason}")
             for server in filter(lambda server: server.begun, self._core.servers.values()):
                 self._core.doubt(server, self._core.hearing.silent(server), None)
@@ -372,6 +385,14 @@ class Machine:
         for instance in list(self._core.instances.values()):
             if instance.program.flow.name == item.flow and item.instance in (None, instance.id):
                 self._admission.cancel(instance, "stopped from outside")
+
+    def _retire(self) -> None:
+        """What was not taken over is dropped, and no `on stop` flow runs: the run goes on."""
+        self._ending = self._ending or "retired"
+        self._admission.closed = True
+        self._admission.drop_held_back(GONE)
+        self._matching.clear(GONE)
+        self._moments.stop()
 
     def _end_source(self) -> None:
         self._ending = self._ending or "source"
@@ -404,8 +425,9 @@ class Machine:
             self._moments.last()
             self._drain()
             self._close_when_over()
-        elif self._ending in ("over", "last"):
+        elif self._ending in ("over", "last", "retired"):
             self._exited = True
+            self._kin.leave()
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:

@@ -6,7 +6,7 @@ key. Never here: whether a completed match may run (`admission`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from amiflow.ami.message import Message
@@ -280,11 +280,36 @@ class Matching:
         """How many matches are pending."""
         return sum(len(trigger.pending) for trigger in self._triggers)
 
-    def clear(self) -> None:
-        """The run ends: no match will be completed."""
+    def go_on_from(self, before: Matching, same: Collection[str], dropped: str) -> None:
+        """Take over the pending matches and the counts of these flows; others are dropped."""
+        old = {trigger.program.flow.name: trigger for trigger in before._triggers}
+        for trigger in self._triggers:
+            if trigger.program.flow.name in same:
+                earlier = old[trigger.program.flow.name]
+                trigger.counts = earlier.counts
+                for match in list(earlier.pending.values()):
+                    before._disarm(match)
+                    before._forget(match)
+                    self._adopt(trigger, match)
+        before.clear(dropped)
+
+    def _adopt(self, trigger: Trigger, match: Match) -> None:
+        """The time of its stage goes on."""
+        server = self._core.servers[match.server.name]
+        own = Match(match.id, trigger, server, match.names, match.cause, match.stage, match.key)
+        trigger.pending[own.id] = own
+        if own.key is not None:
+            trigger.by_key[server.name, own.key] = own
+        self._arm(own)
+        if own.timer is not None and match.timer is not None:
+            self._core.timers.cancel(own.timer)
+            own.timer = self._core.timers.set(match.timer.when, "match", own)
+
+    def clear(self, why: str = "the run ends") -> None:
+        """No match will be completed."""
         for trigger in self._triggers:
             for match in list(trigger.pending.values()):
-                self._drop(match, "the run ends", None, None)
+                self._drop(match, why, None, None)
 
     def _of(self, server: Server) -> list[Match]:
         return [match for trigger in self._triggers for match in trigger.pending.values() if match.server is server]

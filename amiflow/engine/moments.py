@@ -5,7 +5,7 @@ Belongs here: when such flows begin, and on which servers. Never here: triggers 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -65,6 +65,23 @@ class Moments:
     def begin(self, server: Server) -> None:
         """The server can be used for the first time."""
         self._start_all("start", server)
+        self._await_times(server)
+
+    def go_on_from(self, before: Moments, same: Collection[str]) -> None:
+        """Await the times of flows on servers that were used already; these flows keep their beat."""
+        for server in self._core.servers.values():
+            if server.begun:
+                self._await_times(server)
+        beats = {(one.program.flow.name, one.server.name): one for one in before._periods}
+        for period in self._periods:
+            earlier = beats.get((period.program.flow.name, period.server.name))
+            if earlier is not None and earlier.timer is not None and period.program.flow.name in same:
+                self._core.timers.cancel(period.timer)
+                period.timer = self._core.timers.set(earlier.timer.when, "period", period)
+                period.run = earlier.run
+        before.stop()
+
+    def _await_times(self, server: Server) -> None:
         first = self._core.options.servers[0]
         for program in self._core.programs:
             trigger = program.flow.trigger

@@ -7,6 +7,7 @@ here: how many actions may go out in a time (`limits`).
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Protocol
 
 from amiflow.engine.core import Core
 from amiflow.engine.evaluate import Frame
@@ -14,6 +15,14 @@ from amiflow.engine.instance import Instance, Queueing, Slot
 from amiflow.engine.values import Failure
 from amiflow.plan.durations import duration_text
 from amiflow.plan.model import Take
+
+
+class Elsewhere(Protocol):
+    """What other machines, before and after this one, have to do with its pools (`succession`)."""
+
+    def taken(self, pool: str) -> int: ...
+
+    def given_back(self, pool: str) -> None: ...
 
 
 class Pools:
@@ -24,12 +33,13 @@ class Pools:
         self._most = {pool.name: pool.max for pool in core.plan.pools}
         self._taken = dict.fromkeys(self._most, 0)
         self._waiting: dict[str, dict[Instance, None]] = {name: {} for name in self._most}
+        self.kin: Elsewhere | None = None
 
     def begin(self, instance: Instance, step: Take) -> bool:
         """Begin a `with`. True where there was a slot at once. Raises EvaluationError."""
         core = self._core
         within = core.seconds(step.within, core.frame(instance.names, instance.server))
-        self._serve(step.pool)
+        self.serve(step.pool)
         if not self._waiting[step.pool] and self._has_free(step.pool):
             self._give(instance, step)
             return True
@@ -62,10 +72,17 @@ class Pools:
         while instance.slots and (everything or not instance.slots[-1].holds(instance.position)):
             pool = instance.slots.pop().pool
             self._taken[pool] -= 1
-            self._serve(pool)
+            self.serve(pool)
+            if self.kin is not None:
+                self.kin.given_back(pool)
 
-    def _serve(self, pool: str) -> None:
-        waiting = self._waiting[pool]
+    def taken(self, pool: str) -> int:
+        """How many slots its runs have."""
+        return self._taken.get(pool, 0)
+
+    def serve(self, pool: str) -> None:
+        """Give free slots to those who wait."""
+        waiting = self._waiting.get(pool, {})
         while waiting and self._has_free(pool):
             instance = next(iter(waiting))
             assert isinstance(instance.block, Queueing)
@@ -76,7 +93,8 @@ class Pools:
 
     def _has_free(self, pool: str) -> bool:
         core = self._core
-        return self._taken[pool] < core.count(self._most[pool], Frame({}, core.world, False))
+        taken = self._taken[pool] + (self.kin.taken(pool) if self.kin is not None else 0)
+        return taken < core.count(self._most[pool], Frame({}, core.world, False))
 
     def _give(self, instance: Instance, step: Take) -> None:
         self._taken[step.pool] += 1

@@ -35,6 +35,12 @@ class Server:
     heard: set[str] = field(default_factory=set)
     doubted: set[str] = field(default_factory=set)
 
+    def go_on_from(self, before: Server) -> None:
+        """The same server, as another machine knew it; its picture is to be taken anew."""
+        self.ready, self.begun, self.returned = before.ready, before.begun, before.returned
+        self.escapes, self.seen, self.lost, self.back = before.escapes, before.seen, before.lost, before.back
+        self.heard = before.heard
+
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""
         if self.lost is None:

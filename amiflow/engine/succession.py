@@ -1,0 +1,128 @@
+"""A plan takes the place of another in a run that goes on: what it takes over, and what both mind of each other as long
+as runs of the other go on.
+
+Belongs here: the chain of machines that followed one another. Never here: reading recipes again (`cli`), and when a
+machine's place is taken (`live.reload`).
+
+Runs of flows go on in the machine that they began in, to their end; no other run begins there. Taken over are
+
+- stores whose declaration is the same: both machines have the same store, and a change in one is seen by the other's
+  `wait until`;
+- keys: a run of the other machine that goes on for a key of the flow of that name is minded as if it were an own one;
+- slots of a pool that the other's runs still have, and what the other sent under a `limit` for the same action;
+- of a flow whose trigger and key are the same: its pending matches, its counts, its cooldowns and its beat.
+
+Everything else begins anew. What is pending of other flows is dropped, and noted.
+"""
+
+from __future__ import annotations
+
+from amiflow.engine.admission import Admission, KeyAt
+from amiflow.engine.core import Core
+from amiflow.engine.instance import Instance
+from amiflow.engine.limits import Limits
+from amiflow.engine.matching import Matching
+from amiflow.engine.moments import Moments
+from amiflow.engine.pools import Pools
+from amiflow.plan.likeness import alike
+
+DROPPED = "the recipe was read again, and this flow's trigger is another"
+
+
+class Kin:
+    """A machine in the chain; `before` is the one whose place it took, `after` the one that took its place."""
+
+    def __init__(
+        self, core: Core, admission: Admission, matching: Matching, moments: Moments, pools: Pools, limits: Limits
+    ) -> None:
+        self.core = core
+        self.admission = admission
+        self.pools = pools
+        self.before: Kin | None = None
+        self.after: Kin | None = None
+        self._matching = matching
+        self._moments = moments
+        self._limits = limits
+
+    def take_over(self, before: Kin) -> None:
+        """Take the place of another machine of the same run."""
+        self.before, before.after = before, self
+        self.core.go_on_from(before.core)
+        self._share_stores(before)
+        self.core.relatives = [before.core, *before.core.relatives]
+        for other in self.core.relatives:
+            other.relatives.append(self.core)
+        for kin in (self, before):
+            kin.admission.kin = kin.pools.kin = kin
+        same = {
+            program.flow.name
+            for program in self.core.programs
+            for old in before.core.programs
+            if program.flow.name == old.flow.name
+            and alike((program.flow.trigger, program.flow.per), (old.flow.trigger, old.flow.per))
+        }
+        self._limits.go_on_from(before._limits)
+        self.admission.go_on_from(before.admission, same, DROPPED)
+        self._matching.go_on_from(before._matching, same, DROPPED)
+        self._moments.go_on_from(before._moments, same)
+
+    def _share_stores(self, before: Kin) -> None:
+        declared = {store.name: store for store in before.core.plan.stores}
+        for store in self.core.plan.stores:
+            if store.name in declared and alike(store, declared[store.name]):
+                self.core.world.globals[store.name] = before.core.world.globals[store.name]
+
+    def leave(self) -> None:
+        """The machine has come to its end: those before and after it are neighbours now."""
+        if self.before is not None:
+            self.before.after = self.after
+        if self.after is not None:
+            self.after.before = self.before
+        for other in self.core.relatives:
+            other.relatives.remove(self.core)
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    def holder(self, flow: str, at: KeyAt) -> Instance | None:
+        """The run of an earlier machine that has the key of the flow of that name."""
+        if self.before is None:
+            return None
+        return self.before.admission.holder(flow, at) or self.before.holder(flow, at)
+
+    def stop(self, instance: Instance) -> None:
+        """End a run of an earlier machine, for one that takes its place."""
+        if self.before is not None and not self.before.admission.stop(instance):
+            self.before.stop(instance)
+
+    def freed(self, flow: str, at: KeyAt, instance: Instance) -> None:
+        """A run of this machine, or an earlier one, has ended: who waits for its key in a later one is next."""
+        if self.after is not None:
+            next_one = self.admission.holder(flow, at) or self.holder(flow, at)
+            self.after.core.now = max(self.after.core.now, self.core.now)
+            self.after.admission.inherit(flow, at, instance, next_one)
+            self.after.freed(flow, at, instance)
+
+    # --- pools --------------------------------------------------------------------------------------------------------
+
+    def taken(self, pool: str) -> int:
+        """The slots that runs of other machines have."""
+        return sum(kin.pools.taken(pool) for kin in self._others())
+
+    def given_back(self, pool: str) -> None:
+        """A slot is free: whoever waits for one in another machine is served."""
+        for kin in self._others():
+            kin.core.now = max(kin.core.now, self.core.now)
+            kin.pools.serve(pool)
+            kin.core.stirred = True
+
+    def _others(self) -> list[Kin]:
+        found: list[Kin] = []
+        kin = self.before
+        while kin is not None:
+            found.append(kin)
+            kin = kin.before
+        kin = self.after
+        while kin is not None:
+            found.append(kin)
+            kin = kin.after
+        return found

@@ -1,0 +1,24 @@
+"""Whether two parts of plans mean the same, wherever they stand in their files.
+
+Belongs here: that one question. Never here: what follows from the answer (`engine.succession`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from amiflow.report.source import Span
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether they are equal but for their spans."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Span):
+        return True
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if is_dataclass(one) and not isinstance(one, type):
+        return all(alike(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    return bool(one == other)

@@ -1,0 +1,322 @@
+"""A plan that takes the place of another: what goes on, what is taken over, what is dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from amiflow.engine import effects as fx
+from amiflow.engine.core import Inputs, Options
+from amiflow.engine.machine import Machine
+from amiflow.plan.likeness import alike
+from support.machines import START, event
+from support.runs import compiled
+
+HEAD = "userevent Go { Key: text N: text? }\n"
+
+
+class Run:
+    """Machines that follow one another, called as the loop calls them; `said` is what all of them say."""
+
+    def __init__(self, recipe: str) -> None:
+        self.now = 0.0
+        self.effects: list[fx.Effect] = []
+        self.machines = [self._machine(recipe)]
+        self.give(fx.ServerReady("pbx", "11.0.0", False))
+
+    def _machine(self, recipe: str) -> Machine:
+        return Machine(compiled(HEAD + recipe), Inputs(), Options("run", ("pbx",)))
+
+    def reload(self, recipe: str) -> None:
+        new = self._machine(recipe)
+        new.take_over(self.machines[-1])
+        self._hand(self.machines[-1], fx.Retire())
+        self.machines.append(new)
+        self._hand(new, fx.ServerReady("pbx", "11.0.0", False))
+
+    def _hand(self, machine: Machine, item: fx.Input) -> None:
+        new = machine.handle(item, self.now, START + self.now)
+        self.effects += new
+        if any(isinstance(effect, fx.Exit) for effect in new):
+            self.machines.remove(machine)
+
+    def give(self, item: fx.Input) -> None:
+        for machine in list(self.machines):
+            self._hand(machine, item)
+        self.advance(0.0)
+
+    def go(self, key: str = "k", n: str = "") -> None:
+        self.give(fx.Received("pbx", event("UserEvent", UserEvent="Go", Key=key, N=n)))
+
+    def event(self, name: str, **headers: str) -> None:
+        self.give(fx.Received("pbx", event(name, **headers)))
+
+    def advance(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := [(at, one) for one in self.machines if (at := one.deadline()) is not None and at <= end]:
+            at, machine = min(due, key=lambda pair: pair[0])
+            self.now = max(self.now, at)
+            self._hand(machine, fx.Tick())
+        self.now = end
+
+    @property
+    def said(self) -> list[str]:
+        return [effect.text for effect in self.effects if isinstance(effect, fx.Said)]
+
+    @property
+    def ended(self) -> list[str]:
+        return [effect.outcome for effect in self.effects if isinstance(effect, fx.FlowEnded)]
+
+    def notes(self, kind: str) -> list[str]:
+        return [effect.text for effect in self.effects if isinstance(effect, fx.Noted) and effect.kind == kind]
+
+
+def says(word: str, clauses: str = "") -> str:
+    return f'flow f on UserEvent Go as u {clauses} {{ log "{word} ${{u.N}}" wait 10s log "{word} end ${{u.N}}" }}\n'
+
+
+def test_a_run_goes_on_as_it_began_and_the_next_is_of_the_new_plan() -> None:
+    run = Run(says("old"))
+    run.go(n="1")
+    run.reload(says("new"))
+    run.go(n="2")
+    run.advance(10)
+    assert run.said == ["old 1", "new 2", "old end 1", "new end 2"]
+    assert len(run.machines) == 1
+
+
+def test_the_machine_of_before_ends_when_nothing_runs_there() -> None:
+    run = Run(says("old") + 'flow last on stop { log "stops" }\n')
+    run.reload(says("new"))
+    assert len(run.machines) == 1 and run.said == []
+
+
+def test_numbers_of_runs_go_on() -> None:
+    run = Run(says("old"))
+    run.go()
+    run.reload(says("new"))
+    run.go()
+    started = [one.instance for one in run.effects if isinstance(one, fx.Noted) and one.kind == "flow-started"]
+    assert started == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said", "ended"),
+    [
+        ("single", ["old 1", "old end 1", "new 4"], ["done"]),
+        ("replace", ["old 1", "new 2", "new 3", "new end 3", "new 4"], ["stopped", "stopped", "done"]),
+        ("queued", ["old 1", "old end 1", "new 2", "new end 2", "new 3", "new end 3", "new 4"], ["done"] * 3),
+        ("parallel", ["old 1", "new 2", "new 3", "old end 1", "new end 2", "new end 3", "new 4"], ["done"] * 3),
+    ],
+)
+def test_a_key_is_minded_across_the_change(policy: str, said: list[str], ended: list[str]) -> None:
+    run = Run(says("old", f"per u.Key {policy}"))
+    run.go(n="1")
+    run.reload(says("new", f"per u.Key {policy}"))
+    run.go(n="2")
+    run.go(n="3")
+    run.advance(40)
+    run.go(n="4")
+    assert run.said == said and run.ended == ended
+
+
+def test_who_waits_in_the_old_plan_goes_before_who_waits_in_the_new() -> None:
+    run = Run(says("old", "per u.Key queued"))
+    run.go(n="1")
+    run.go(n="2")
+    run.reload(says("new", "per u.Key queued"))
+    run.go(n="3")
+    run.advance(40)
+    assert run.said == ["old 1", "old end 1", "old 2", "old end 2", "new 3", "new end 3"]
+
+
+def test_keys_are_minded_over_several_changes() -> None:
+    run = Run(says("a", "per u.Key queued"))
+    run.go(n="1")
+    run.reload(says("b", "per u.Key queued"))
+    run.go(n="2")
+    run.reload(says("c", "per u.Key queued"))
+    run.go(n="3")
+    run.advance(40)
+    assert run.said == ["a 1", "a end 1", "b 2", "b end 2", "c 3", "c end 3"] and len(run.machines) == 1
+
+
+FOLLOWED = """
+flow f on BridgeEnter as one then BridgeEnter as two where two.BridgeUniqueid == one.BridgeUniqueid within 10s
+{{ log "{word}" }}
+"""
+
+
+def test_a_pending_match_goes_on_where_the_trigger_is_the_same() -> None:
+    run = Run(FOLLOWED.format(word="old"))
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/a-1")
+    run.advance(6)
+    run.reload("# moved down\n\n" + FOLLOWED.format(word="new"))
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/b-1")
+    assert run.said == ["new"] and run.notes("match-dropped") == []
+
+
+def test_its_time_goes_on_too() -> None:
+    run = Run(FOLLOWED.format(word="old"))
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/a-1")
+    run.advance(6)
+    run.reload(FOLLOWED.format(word="new"))
+    run.advance(6)
+    assert run.notes("match-dropped") == ["what should follow did not come in time"]
+
+
+def test_a_pending_match_of_another_trigger_is_dropped_and_told() -> None:
+    run = Run(FOLLOWED.format(word="old"))
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/a-1")
+    run.reload(FOLLOWED.format(word="new").replace("10s", "20s"))
+    assert run.notes("match-dropped") == ["the recipe was read again, and this flow's trigger is another"]
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/b-1")
+    assert run.said == []
+
+
+def test_counts_and_cooldowns_go_on() -> None:
+    counted = 'flow f on UserEvent Go as u 3 times within 1m per u.Key { log "third" }\n'
+    cooling = 'flow g on UserEvent Go as u per u.Key cooldown 1m latest { log "g ${u.N}" }\n'
+    run = Run(counted + cooling)
+    run.go(n="1")
+    run.go(n="2")
+    run.reload(cooling + counted)
+    run.go(n="3")
+    assert run.said == ["g 1", "third"]
+    run.advance(60)
+    assert run.said == ["g 1", "third", "g 3"]
+
+
+def test_a_beat_goes_on_and_never_overlaps() -> None:
+    beat = 'flow f every 60s { log "tick" wait 100s }\n'
+    run = Run(beat)
+    run.advance(50)
+    run.reload(beat)
+    run.advance(10)
+    assert run.said == ["tick"]
+    run.reload(beat)
+    run.advance(60)
+    assert run.said == ["tick"]
+    run.advance(60)
+    assert run.said == ["tick", "tick"]
+
+
+STORED = """
+map seen: text lasting {lasting} max 100
+flow asks on UserEvent Go as u where u.Key in seen {{ log "{word} sees ${{seen[u.Key] ?? "nothing"}}" }}
+flow puts on UserEvent Go as u {{ set seen[u.Key] = "{word}" }}
+"""
+
+
+def test_a_store_of_the_same_declaration_carries_over() -> None:
+    run = Run(STORED.format(lasting="10m", word="old"))
+    run.go("k")
+    run.reload(STORED.format(lasting="10m", word="new"))
+    run.go("k")
+    assert run.said == ["new sees old"]
+
+
+def test_another_store_begins_empty() -> None:
+    run = Run(STORED.format(lasting="10m", word="old"))
+    run.go("k")
+    run.reload(STORED.format(lasting="11m", word="new"))
+    run.go("k")
+    assert run.said == []
+
+
+def test_a_wait_in_the_old_plan_sees_what_the_new_one_stores() -> None:
+    store = "map free: text lasting 10m max 100\n"
+    waits = 'flow waits on DialBegin as d { wait until "k" in free within 1m log "old sees it" }\n'
+    sets = 'flow sets on UserEvent Go as u { set free[u.Key] = "x" }\n'
+    run = Run(store + waits + sets)
+    run.event("DialBegin", DestChannel="PJSIP/a-1")
+    run.reload(store + sets)
+    run.go("k")
+    assert run.said == ["old sees it"]
+
+
+POOLED = """
+pool lines max 1
+flow f on UserEvent Go as u {{
+  with lines within 1m {{ log "{word} ${{u.N}}" wait 10s }}
+}}
+"""
+
+
+def test_slots_that_old_runs_have_are_taken() -> None:
+    run = Run(POOLED.format(word="old"))
+    run.go(n="1")
+    run.reload(POOLED.format(word="new"))
+    run.go(n="2")
+    assert run.said == ["old 1"]
+    run.advance(10)
+    assert run.said == ["old 1", "new 2"]
+
+
+def test_what_old_runs_sent_counts_in_a_limit() -> None:
+    limited = """
+limit Getvar 1 per 10s
+flow f on UserEvent Go as u { Getvar { Variable: "x" } within 1m or ignore }
+"""
+    run = Run(limited)
+    run.go()
+    run.reload(limited)
+    run.go()
+
+    def sent() -> int:
+        return sum(isinstance(effect, fx.Send) for effect in run.effects)
+
+    assert sent() == 1
+    run.advance(10)
+    assert sent() == 2
+
+
+def test_on_start_is_past() -> None:
+    recipe = 'flow f on start { log "starts" }\nflow g on UserEvent Go { log "goes" }\n'
+    run = Run(recipe)
+    assert run.said == ["starts"]
+    run.reload(recipe)
+    run.give(fx.ServerLost("pbx", "gone"))
+    run.give(fx.ServerReady("pbx", "11.0.0", False))
+    assert run.said == ["starts"]
+
+
+def test_on_reconnect_runs_for_a_line_that_broke_before() -> None:
+    recipe = 'flow f on reconnect { log "back" }\n'
+    run = Run(recipe)
+    run.give(fx.ServerLost("pbx", "gone"))
+    new = run._machine(recipe)
+    new.take_over(run.machines[-1])
+    run._hand(run.machines[-1], fx.Retire())
+    run.machines.append(new)
+    run.advance(5)
+    run.give(fx.ServerReady("pbx", "11.0.0", False))
+    assert run.said == ["back"]
+
+
+def test_a_pause_stays() -> None:
+    run = Run(says("old"))
+    run.give(fx.Pause("f", "is paused"))
+    run.reload(says("new"))
+    run.go()
+    assert run.said == []
+
+
+def test_a_stop_ends_the_runs_of_both_and_on_stop_runs_once() -> None:
+    recipe = says("x") + 'flow last on stop { log "stops" }\n'
+    run = Run(recipe)
+    run.go(n="1")
+    run.reload(recipe)
+    run.go(n="2")
+    run.give(fx.StopAsked("SIGTERM"))
+    assert run.ended == ["stopped", "stopped", "done"] and run.said == ["x 1", "x 2", "stops"] and run.machines == []
+
+
+def test_likeness_minds_what_is_said_and_not_where() -> None:
+    def trigger(text: str) -> Any:
+        return compiled(HEAD + text).flows[0].trigger
+
+    assert alike(trigger(says("a")), trigger("\n# c\n" + says("b")))
+    assert not alike(trigger(FOLLOWED.format(word="a")), trigger(FOLLOWED.format(word="a").replace("10s", "11s")))
+    assert not alike((1,), (1, 2)) and not alike(1, True)
