@@ -204,15 +204,22 @@ class Session:
         return min(due, *self._lists.deadlines()) if self._lists.is_coming else due
 
     def submit(
-        self, action_id: str, headers: Sequence[tuple[str, str]], now: float, patience: float, shape: ListShape | None
+        self,
+        action_id: str,
+        headers: Sequence[tuple[str, str]],
+        now: float,
+        patience: float,
+        shape: ListShape | None,
+        own: bool = False,
     ) -> list[SessionEvent]:
         """Send the action as soon as a slot is free; `headers` begin with `Action` and hold no ActionID.
 
         `patience` is how long its sender waits, in seconds; the connection counts as dead after that time or the
-        keep-alive's, whichever is longer. Raises LocalError where the action must not be sent.
+        keep-alive's, whichever is longer. Raises LocalError where the action must not be sent, unless it is the
+        runner's `own`.
         """
         name = headers[0][1]
-        reason = _UNSENDABLE.get(name.casefold())
+        reason = None if own else _UNSENDABLE.get(name.casefold())
         if reason:
             raise LocalError(f"{name} cannot be sent: {reason}")
         data = encode([headers[0], ("ActionID", action_id), *headers[1:]])
@@ -221,6 +228,11 @@ class Session:
             self._drop_queue()
         self._pump(now)
         return self._take_events()
+
+    def want(self, wanted: tuple[Wanted, ...] | None) -> None:
+        """From now on these are the events that matter; none: all of them."""
+        self._sieve = Sieve(wanted) if wanted is not None else None
+        self._choose_sieve()
 
     @property
     def queued(self) -> int:

@@ -7,23 +7,22 @@ Never here: what is then done with them (`run`, `check`), words for what is wron
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
 
-from amiflow.cli.recipes import Loaded
+from amiflow.cli.files import expand
+from amiflow.cli.recipes import Faulty, Loaded, Tell, plans
+from amiflow.cli.setup import configuration
 from amiflow.live import inputs
 from amiflow.live.config import Config, load_settings
 from amiflow.live.inputs import Given
-from amiflow.live.problems import Refused
+from amiflow.live.problems import Refused, Trouble
+from amiflow.live.reload import Told
 from amiflow.live.run import Job
 from amiflow.live.secrets import Mask
 from amiflow.live.tables import read_tables
 from amiflow.report.data import dataclass
-from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source
-
-Tell: TypeAlias = Callable[[Iterable[Diagnostic], Mapping[str, Source]], None]
-"""Takes diagnostics that do not keep the run from being made, with the sources that they point into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +63,30 @@ def _job(loaded: Loaded, values: dict[str, object], root: str | None, configured
     for secret in secrets.values():
         mask.add(secret)
     return Job(loaded.plan, values, secrets, read_tables(loaded.plan.tables, root), configured.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Rereading:
+    """Reads all that a run's jobs are made of once more; `configured` is what the configuration said when it began."""
+
+    paths: tuple[str, ...]
+    values: Values
+    config_path: str | None
+    configured: Config
+    mask: Mask
+
+    def __call__(self, told: Told) -> list[Job]:
+        """The jobs. Raises Refused and Trouble."""
+        try:
+            loaded = plans(expand(self.paths), told.diagnostics)
+        except Faulty:
+            raise Trouble("the recipes have errors") from None
+        configured = configuration(self.config_path, self.mask, told.diagnostics)
+        if _fixed(configured) != _fixed(self.configured):
+            told.text("of the configuration only params and secrets are taken up; the rest takes a restart")
+        return jobs(loaded, self.values, configured, self.mask, told.diagnostics)
+
+
+def _fixed(configured: Config) -> Config:
+    """The configuration without what each reading takes up."""
+    return replace(configured, params={}, secrets={}, source=Source("", ""))

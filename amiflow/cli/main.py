@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "pause": "amiflow.cli.pause",
     "plan": "amiflow.cli.plan",
     "record": "amiflow.cli.record",
+    "reload": "amiflow.cli.reload",
     "resume": "amiflow.cli.resume",
     "run": "amiflow.cli.run",
     "service": "amiflow.cli.service",

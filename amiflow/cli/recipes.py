@@ -6,7 +6,8 @@ compile, so that a stored plan runs without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 from amiflow.cli.files import read
 from amiflow.cli.terminal import show
@@ -14,10 +15,16 @@ from amiflow.live.problems import Trouble
 from amiflow.plan.model import Plan
 from amiflow.plan.store import StoreError, load
 from amiflow.report.data import dataclass
+from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Source
 
 
 class Faulty(Exception):
-    """Recipes have errors, which have been shown."""
+    """Recipes have errors, which have been told."""
+
+
+Tell: TypeAlias = Callable[[Iterable[Diagnostic], Mapping[str, Source]], None]
+"""Takes diagnostics, with the sources that they point into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,9 @@ class Loaded:
     plan: Plan
 
 
-def plans(paths: Iterable[str]) -> list[Loaded]:
-    """The plans of recipes and stored plans (`*.json`). Raises Trouble, and Faulty once all errors are shown."""
-    loaded = [_stored(path) if path.endswith(".json") else _compiled(path) for path in dict.fromkeys(paths)]
+def plans(paths: Iterable[str], tell: Tell = show) -> list[Loaded]:
+    """The plans of recipes and stored plans (`*.json`). Raises Trouble, and Faulty once all errors are told."""
+    loaded = [_stored(path) if path.endswith(".json") else _compiled(path, tell) for path in dict.fromkeys(paths)]
     good = [one for one in loaded if one is not None]
     if len(good) < len(loaded):
         raise Faulty
@@ -44,10 +51,10 @@ def _stored(path: str) -> Loaded:
         raise Trouble(f"{path}: {error}") from None
 
 
-def _compiled(path: str) -> Loaded | None:
+def _compiled(path: str, tell: Tell) -> Loaded | None:
     # The compiler is heavy (Lark alone takes a tenth of a second), and a stored plan must run without it.
     from amiflow.cli.compiling import compile_file
 
     compiled = compile_file(path)
-    show(compiled.diagnostics, compiled.sources)
+    tell(compiled.diagnostics, compiled.sources)
     return Loaded(path, compiled.plan) if compiled.plan else None

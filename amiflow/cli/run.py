@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from functools import partial
 import click
 
 from amiflow.cli.files import expand
-from amiflow.cli.jobs import Values, jobs
+from amiflow.cli.jobs import Rereading, Values, jobs
 from amiflow.cli.paths import FILE, FOLDER
 from amiflow.cli.recipes import Faulty, Loaded, plans
 from amiflow.cli.setup import (
@@ -72,7 +73,7 @@ class Asked:
         allow = (*self.allow, *configured.allow)
         web = (configured.http, http_token(configured.http, mask)) if configured.http else None
         herald = Herald.from_environment(os.environ)
-        return Outside(allow, path, self.control is not None, configured.kill_switch, herald, web)
+        return Outside(allow, path, self.control is not None, configured.kill_switch, herald, web, sys.stdin.isatty())
 
     def brakes(self, configured: Config) -> Brakes:
         """What holds for the run as a whole."""
@@ -155,14 +156,15 @@ def command(
     ready = jobs(loaded, asked.values(), configured, mask, partial(show, mask=mask))
     if asked.dry_run:
         return _dry_run(loaded, ready, asked, where, configured, mask)
+    load = Rereading(paths, asked.values(), config_path, configured, mask)
     if asked.simulate:
-        return _simulate(loaded, ready, asked, configured, mask)
+        return _simulate(loaded, ready, asked, configured, mask, load)
     chosen = servers(where, configured, mask)
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
         outside, pushdown = asked.outside(configured, mask), not asked.no_pushdown
         brakes = asked.brakes(configured)
-        return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, brakes, outside)
+        return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, brakes, outside, load)
 
 
 def _check_usage(asked: Asked, where: Where) -> None:
@@ -186,7 +188,9 @@ def _log(
     return logging_to_stdout(configured, mask, clock, asked.log_format, asked.verbose, sources)
 
 
-def _simulate(loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, configured: Config, mask: Mask) -> int:
+def _simulate(
+    loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, configured: Config, mask: Mask, load: Rereading
+) -> int:
     # The simulated PBX is of no use to a run on a real one, which starts faster without it.
     from amiflow.live.simulate import beside, load_scenario, run_simulated
 
@@ -194,9 +198,8 @@ def _simulate(loaded: Sequence[Loaded], ready: Sequence[Job], asked: Asked, conf
     scenario, clock = load_scenario(path), SystemClock()
     kept = asked.keep(configured, mask, wanted=False)
     with _log(asked, configured, mask, clock, loaded) as log:
-        return run_simulated(
-            ready, scenario, log, clock, kept, asked.outside(configured, mask), asked.brakes(configured)
-        )
+        outside, brakes = asked.outside(configured, mask), asked.brakes(configured)
+        return run_simulated(ready, scenario, log, clock, kept, outside, brakes, load)
 
 
 def _dry_run(

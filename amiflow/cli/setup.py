@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
 from amiflow.cli.paths import FILE
+from amiflow.cli.recipes import Tell
 from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
@@ -95,8 +97,8 @@ def keep(explicit: str | None, configured: Config, mask: Mask) -> Keep:
     return Keep(path, configured.journal.max_size, configured.journal.max_age, mask)
 
 
-def configuration(path: str | None, mask: Mask) -> Config:
-    """The configuration; its warnings are shown. Raises Trouble, and Refused where it has errors."""
+def configuration(path: str | None, mask: Mask, tell: Tell | None = None) -> Config:
+    """The configuration; its warnings are told, or shown. Raises Trouble, and Refused where it has errors."""
     found_at = config.find(path, os.environ)
     if found_at is None:
         return Config()
@@ -104,7 +106,7 @@ def configuration(path: str | None, mask: Mask) -> Config:
     sources = {result.source.path: result.source}
     if any(one.severity == "error" for one in diagnostics):
         raise Refused(diagnostics, sources)
-    show(diagnostics, sources, mask)
+    (tell or partial(show, mask=mask))(diagnostics, sources)
     return result
 
 

@@ -237,6 +237,7 @@ class Core:
         """This machine takes another one's place, as if it had known its servers all the time."""
         self.now, self.world.wall = before.now, before.world.wall
         self._numbers = before._numbers.copy()
+        self.earlier = before.earlier
         for name, server in self.servers.items():
             server.go_on_from(before.servers[name])
 

@@ -47,6 +47,11 @@ class Durable:
         entry = Entry(store.name, kind_of(store), core.pen.write(key), written, core.world.wall, lasting)
         core.emit(StoreChanged(change, entry))
 
+    def begin_anew(self, store: str) -> None:
+        """The store has another declaration than in the machine whose place this one takes."""
+        if store in self._declared:
+            self._core.emit(StoreChanged("clear", Entry(store, "", "", None, self._core.world.wall, 0.0)))
+
     # --- after a restart ----------------------------------------------------------------------------------------------
 
     def fill(self, entries: Iterable[Entry]) -> None:

@@ -115,6 +115,10 @@ class Scribe:
         self._on_wire: set[str] = set()
         self._remembered: set[tuple[int, int]] = set()
 
+    def introduce(self, sources: Iterable[Source]) -> None:
+        """The plan of the next machine."""
+        self._sources.append({source.path: source for source in sources})
+
     def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> Iterator[Row]:
         """What an input was and what came of it; a machine of none is for an input that all are given."""
         if item is not None:

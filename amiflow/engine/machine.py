@@ -108,7 +108,16 @@ class Machine:
         rejoining = Rejoining(core, self._steps, self._tape, self._actions, self._conditions, self._errands)
         self._restarts = Restarts(core, rejoining, self._admission, durable)
         self._reconciliation = Reconciliation(core, self._tape, self._actions, self._admission)
-        self._kin = Kin(core, self._admission, self._matching, self._moments, self._steps.pools, self._actions.limits)
+        self._kin = Kin(
+            core,
+            self._admission,
+            self._matching,
+            self._moments,
+            self._steps.pools,
+            self._actions.limits,
+            durable,
+            self._restarts,
+        )
         self._ending: str | None = None
         self._exited = False
 

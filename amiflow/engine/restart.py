@@ -49,6 +49,10 @@ class Restarts:
             else:
                 self._give_up(past, f"no server of this run is called `{server}`")
 
+    def go_on_from(self, before: Restarts) -> None:
+        """What waits for its server to be used waits here now."""
+        self._pasts, before._pasts = before._pasts, {}
+
     def note_gap(self, server: Server) -> None:
         """The server can be used for the first time: since the earlier runs nobody has listened to it."""
         pasts = self._pasts.get(server.name)

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 from amiflow.engine.admission import Admission, KeyAt
 from amiflow.engine.core import Core
+from amiflow.engine.durable import Durable
 from amiflow.engine.instance import Instance
 from amiflow.engine.limits import Limits
 from amiflow.engine.matching import Matching
 from amiflow.engine.moments import Moments
 from amiflow.engine.pools import Pools
+from amiflow.engine.restart import Restarts
 from amiflow.plan.likeness import alike
 
 DROPPED = "the recipe was read again, and this flow's trigger is another"
@@ -33,7 +35,15 @@ class Kin:
     """A machine in the chain; `before` is the one whose place it took, `after` the one that took its place."""
 
     def __init__(
-        self, core: Core, admission: Admission, matching: Matching, moments: Moments, pools: Pools, limits: Limits
+        self,
+        core: Core,
+        admission: Admission,
+        matching: Matching,
+        moments: Moments,
+        pools: Pools,
+        limits: Limits,
+        durable: Durable,
+        restarts: Restarts,
     ) -> None:
         self.core = core
         self.admission = admission
@@ -43,6 +53,8 @@ class Kin:
         self._matching = matching
         self._moments = moments
         self._limits = limits
+        self._durable = durable
+        self._restarts = restarts
 
     def take_over(self, before: Kin) -> None:
         """Take the place of another machine of the same run."""
@@ -61,6 +73,7 @@ class Kin:
             if program.flow.name == old.flow.name
             and alike((program.flow.trigger, program.flow.per), (old.flow.trigger, old.flow.per))
         }
+        self._restarts.go_on_from(before._restarts)
         self._limits.go_on_from(before._limits)
         self.admission.go_on_from(before.admission, same, DROPPED)
         self._matching.go_on_from(before._matching, same, DROPPED)
@@ -69,7 +82,9 @@ class Kin:
     def _share_stores(self, before: Kin) -> None:
         declared = {store.name: store for store in before.core.plan.stores}
         for store in self.core.plan.stores:
-            if store.name in declared and alike(store, declared[store.name]):
+            if store.name in declared and not alike(store, declared[store.name]):
+                self._durable.begin_anew(store.name)
+            elif store.name in declared:
                 self.core.world.globals[store.name] = before.core.world.globals[store.name]
 
     def leave(self) -> None:

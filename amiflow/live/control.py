@@ -26,6 +26,7 @@ from amiflow.live.requests import (
     GiveSignal,
     Mailbox,
     PauseFlows,
+    Reload,
     Request,
     ResumeFlows,
     StopFlow,
@@ -107,6 +108,8 @@ def parse(asked: Mapping[str, Any]) -> Request | None:
             return GiveSignal(name, fields) if good else None
         case {"ask": "status"}:
             return TellStatus()
+        case {"ask": "reload"}:
+            return Reload()
         case {"ask": "pause", "flow": str() | None as flow}:
             return PauseFlows(flow)
         case {"ask": "resume", "flow": str() | None as flow}:

@@ -19,6 +19,7 @@ from amiflow.live.requests import (
     Answer,
     GiveSignal,
     PauseFlows,
+    Reload,
     ResumeFlows,
     StopFlow,
     TellFigures,
@@ -44,7 +45,7 @@ class _Signal:
 
 
 class Desk:
-    """`give` hands an input to all machines of the run."""
+    """`give` hands an input to all machines of the run; `renew` reads its recipes again, where it can."""
 
     def __init__(self, runners: Sequence[Runner], status: Status, log: Log, give: Callable[[Input], None]) -> None:
         self._runners = runners
@@ -53,6 +54,7 @@ class Desk:
         self._give = give
         self._signals: dict[str, _Signal] = {}
         self._paused: dict[str | None, None] = {}
+        self.renew: Callable[[Ticket], None] | None = None
         self._switched = False
 
     def take(self, ticket: Ticket) -> None:
@@ -73,6 +75,10 @@ class Desk:
                 ticket.answer(self._lacks(flow) or self._resume(flow))
             case StopFlow(flow=flow, instance=instance):
                 ticket.answer(self._lacks(flow) or self._stop(flow, instance))
+            case Reload() if self.renew is not None:
+                self.renew(ticket)
+            case Reload():
+                ticket.answer(Answer(None, "this run does not know where its recipes come from", "wrong"))
             case other:
                 assert_never(other)
 

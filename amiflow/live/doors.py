@@ -24,7 +24,7 @@ class Outside:
     """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where its
     control socket is, if anywhere; `must_listen` says that it does not go on without one. `kill_switch` is a file,
     `herald` tells systemd, `web` is the HTTP port with its
-    token."""
+    token; `hangup_ends`: SIGHUP means that the terminal is gone."""
 
     allow: tuple[str, ...] = ()
     control: str | None = None
@@ -32,6 +32,7 @@ class Outside:
     kill_switch: str | None = None
     herald: Herald | None = None
     web: tuple[HttpPort, str] | None = None
+    hangup_ends: bool = False
 
 
 NOTHING_OUTSIDE = Outside()

@@ -85,11 +85,17 @@ class Book:
         self._memory = memory
         self._about = about
         self._began = began
+        self._machines = list(about.sources)
+        self._stored = 0  # the machines whose sources are in the file
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
         self._anew = True
         self._end_of_life: Callable[[], None] | None = None
+
+    def introduce(self, sources: tuple[Source, ...]) -> None:
+        """The sources of the next machine; written with the next entries."""
+        self._machines.append(sources)
 
     def write(self, at: float, rows: Sequence[Row], lost: int, ended: bool) -> None:
         """Commit the rows, and with them what is to be remembered; `lost` is how many could not be written before them,
@@ -136,6 +142,7 @@ class Book:
     def shut(self) -> None:
         """Let go of the file, and of what is not committed; it is opened again when it is next written to."""
         db, self._db = self._db, None
+        self._stored = 0
         if db is not None:
             with suppress(sqlite3.Error):
                 db.close()
@@ -196,15 +203,17 @@ class Book:
     def _the_run(self, db: sqlite3.Connection) -> int:
         """The run's number in this file, which may not be the one that it began with."""
         about, known = self._about, (self._run_number, self._about.name)
-        if db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone():
+        is_there = db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone() is not None
+        if is_there and self._stored == len(self._machines):
             return self._run_number
-        bury(db, self._keep.path)
-        self._anew = True
-        hashes = {}
-        for source in (one for sources in about.sources for one in sources):
-            text = storable(self._keep.mask(source.text))
-            hashes[source.path] = hashlib.sha256(text.encode()).hexdigest()
-            db.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", (hashes[source.path], text))
+        if not is_there:
+            bury(db, self._keep.path)
+            self._anew = True
+        hashes = self._hashes(db)
+        self._stored = len(self._machines)
+        if is_there:
+            db.execute("UPDATE run SET sources = ? WHERE id = ?", (json.dumps(hashes), self._run_number))
+            return self._run_number
         self._run_number = (
             db.execute(
                 "INSERT INTO run (name, pid, began, servers, sources) VALUES (?, ?, ?, ?, ?)",
@@ -213,6 +222,18 @@ class Book:
             or 0
         )
         return self._run_number
+
+    def _hashes(self, db: sqlite3.Connection) -> dict[str, str]:
+        """What each source is called, of which the texts are written here. A recipe that was read again has the number
+        of its machine before its path, since the entries of before go on to be of the old text."""
+        hashes: dict[str, str] = {}
+        for machine, sources in enumerate(self._machines):
+            for source in sources:
+                text = storable(self._keep.mask(source.text))
+                name = source.path if machine < len(self._about.sources) else f"{machine}:{source.path}"
+                hashes[name] = hashlib.sha256(text.encode()).hexdigest()
+                db.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", (hashes[name], text))
+        return hashes
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
         """Let the oldest make room, some at a time; what was freed is used again."""

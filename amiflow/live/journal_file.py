@@ -34,6 +34,7 @@ from amiflow.live.journal_db import About, Book, Keep, is_damage
 from amiflow.live.log import Line, Log
 from amiflow.live.memory_db import Memory
 from amiflow.report.data import dataclass
+from amiflow.report.source import Source
 
 MOST_WAITING = 100_000  # batches of the loop that may wait for the thread
 
@@ -49,6 +50,14 @@ class Promise:
     """In the queue: say so once all that is before it is committed, or cannot be."""
 
     action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """In the queue: a recipe was read again, and the next machine runs it."""
+
+    recipe: str
+    sources: tuple[Source, ...]
 
 
 _Item: TypeAlias = tuple[float, int | None, Input | None, Sequence[Effect]]
@@ -99,7 +108,7 @@ class Journal:
         self._poke = poke
         self._scribe = Scribe(about.sources, about.servers, clock.wall())
         self._began = clock.wall()
-        self._queue: deque[_Item | Promise] = deque()
+        self._queue: deque[_Item | Promise | Introduction] = deque()
         self._stir, self._hurry = threading.Event(), threading.Event()
         self._closing = False
         self._refused = 0
@@ -122,6 +131,11 @@ class Journal:
         self._queue.append((at, machine, item, effects))
         if not self._stir.is_set():
             self._stir.set()
+
+    def introduce(self, recipe: str, sources: Iterable[Source]) -> None:
+        """One more machine, the next by number: what its recipe is known by, and the sources of its plan."""
+        self._queue.append(Introduction(recipe, tuple(sources)))
+        self._stir.set()
 
     def promise(self, action_id: str) -> None:
         """Commit all that was added; then the id is among those of `kept`, and `poke` is called. It comes there too
@@ -194,6 +208,11 @@ class Journal:
             item = self._queue.popleft()
             if isinstance(item, Promise):
                 promises.append(item.action_id)
+            elif isinstance(item, Introduction):
+                self._scribe.introduce(item.sources)
+                self._book.introduce(item.sources)
+                if self._memory is not None:
+                    self._memory.introduce(item.recipe)
             else:
                 items.append(item)
         self._note_refused()

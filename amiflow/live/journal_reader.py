@@ -105,7 +105,7 @@ class Reader:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._lines: dict[tuple[int, str], list[str]] = {}
+        self._lines: dict[tuple[int, str, str], list[str]] = {}
 
     def entries(self, choice: Choice) -> Iterator[Entry]:
         """The entries chosen, oldest first."""
@@ -156,14 +156,15 @@ class Reader:
         return None
 
     def source_line(self, entry: Entry) -> str | None:
-        """The line of the recipe, as it was when the run began."""
+        """The line of the recipe, as it was when this was done."""
         if entry.file is None or entry.line is None:
             return None
-        at = (entry.run, entry.file)
+        machine = entry.story.machine if entry.story is not None else 0
+        at = (entry.run, f"{machine}:{entry.file}", entry.file)
         if at not in self._lines:
             query = (
                 "SELECT source.text FROM run, json_each(run.sources) AS one JOIN source ON source.hash = one.value"
-                " WHERE run.id = ? AND one.key = ?"
+                " WHERE run.id = ? AND one.key IN (?, ?) ORDER BY length(one.key) DESC"
             )
             found = self._db.execute(query, at).fetchone()
             self._lines[at] = re.split(r"\r\n|\n|\r", str(found[0])) if found is not None else []

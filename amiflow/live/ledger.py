@@ -7,8 +7,8 @@ or what flows did, which their machine counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -29,6 +29,21 @@ class Line:
         return self.gap_seconds + (now - self.blind_since if self.blind_since is not None else 0.0)
 
 
+@dataclass(slots=True)
+class Past:
+    """What machines have counted that are no more: by kind and flow, runs by outcome, actions sent by name."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, counts: Mapping[tuple[str, str], int], outcomes: Counter[str], sent: Counter[str]) -> None:
+        """A machine has come to its end."""
+        self.counts.update(counts)
+        self.outcomes += outcomes
+        self.sent += sent
+
+
 class Ledger:
     """`actions` are counted by name and outcome: `success`, `error`, and what became of those without an answer."""
 
@@ -36,6 +51,7 @@ class Ledger:
         self.began = now
         self.lines = {name: Line(now) for name in servers}
         self.actions: Counter[tuple[str, str]] = Counter()
+        self.past = Past()
 
     def ready(self, server: str, version: str, now: float) -> None:
         """The server can be used."""

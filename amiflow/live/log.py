@@ -14,6 +14,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -75,6 +76,16 @@ class Log:
         self._second = (0, "")
         self._counted, self._room, self._left_out = 0, MOST, 0
         self._places: dict[int, tuple[Span, str]] = {}
+
+    def about(self, sources: Iterable[Source]) -> Log:
+        """The same log, for lines about these sources: a recipe that is read again has other lines."""
+        other = copy(self)
+        other._sources, other._places = {source.path: source for source in sources}, {}
+        return other
+
+    def masked(self, text: str) -> str:
+        """The text with every known secret masked."""
+        return self._mask(text)
 
     def takes(self, level: Level) -> bool:
         """Whether a line about what a flow does is to be written: its level is, and there were not too many. To be

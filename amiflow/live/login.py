@@ -9,6 +9,7 @@ The questions are the runner's own actions: no machine sees them or their answer
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from amiflow.ami.reports import Answered, Ready
 from amiflow.ami.versions import at_least
@@ -46,12 +47,15 @@ class Asking:
         self._heard = heard
         self._done = done
         self._questions = 0
+        self._granted: dict[str, str] = {}
+        self._more: dict[str, tuple[Peer, Literal["mask", "filter", "privileges"]]] = {}
         self._privileges: dict[str, tuple[Peer, Ready]] = {}
         self._filtering: dict[str, tuple[Peer, Ready]] = {}
 
     def begin(self, peer: Peer, ready: Ready) -> None:
         """The server is logged in: ask first what the account may do, where the plans send anything or events are to be
         filtered."""
+        self._granted.pop(peer.name, None)
         if not ready.booted and at_least(ready.ami_version, (1, 6)):
             self._log.server("warn", peer.name, "privileges", UNBOOTED)
         if self._needs or self._filter:
@@ -66,18 +70,26 @@ class Asking:
             self._weigh(*self._privileges.pop(answered.action_id), answered)
         elif answered.action_id in self._filtering:
             self._filtered(*self._filtering.pop(answered.action_id), answered)
+        elif answered.action_id in self._more:
+            self._hear_of_more(*self._more.pop(answered.action_id), answered)
         else:
             return False
         return True
 
     def unanswered(self, action_id: str) -> bool:
         """Whether this was a question of ours: the server is asked again at its next login."""
-        return (self._privileges.pop(action_id, None) or self._filtering.pop(action_id, None)) is not None
+        return any(asked.pop(action_id, None) for asked in (self._privileges, self._filtering, self._more))
 
     def _ask(self, asked: dict[str, tuple[Peer, Ready]], peer: Peer, ready: Ready, *headers: tuple[str, str]) -> None:
-        self._questions += 1
-        action_id = f"{self._run_id}q{self._questions}"
+        action_id = self._new_id()
         asked[action_id] = (peer, ready)
+        self._submit(peer, action_id, headers)
+
+    def _new_id(self) -> str:
+        self._questions += 1
+        return f"{self._run_id}q{self._questions}"
+
+    def _submit(self, peer: Peer, action_id: str, headers: tuple[tuple[str, str], ...]) -> None:
         self._heard(peer, peer.submit_own(action_id, headers, self._clock.now(), _PATIENCE))
 
     def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
@@ -95,5 +107,46 @@ class Asking:
 
     def _filtered(self, peer: Peer, ready: Ready, answered: Answered) -> None:
         """The server sends from now on only what its filter names, or, where it would not have it, all of the mask."""
-        self._log.server("info", peer.name, "filter", pushdown.granted(answered.response))
+        self._hear_of_filter(peer, answered)
         self._done(peer, ready)
+
+    def _hear_of_filter(self, peer: Peer, answered: Answered) -> None:
+        self._log.server("info", peer.name, "filter", pushdown.granted(answered.response))
+        if self._filter and answered.response.name == "Success":
+            self._granted[peer.name] = self._filter
+
+    # --- while the run goes on ---
+
+    def renew(self, needs: Sequence[ActionNeed], event_filter: str | None) -> None:
+        """From the next login on this is to be asked."""
+        self._needs = needs
+        self._filter = event_filter
+
+    def ask_for_more(self, peer: Peer, before: str, mask: str) -> None:
+        """The flows need other events, or actions, than when the server was logged in to: ask it for what is new.
+        Filters add up; one that is to go takes the connection with it."""
+        if pushdown.adds(before, mask):
+            self._ask_more(peer, "mask", ("Action", "Events"), ("EventMask", mask))
+        if self._needs:
+            self._ask_more(peer, "privileges", ("Action", "ListCommands"))
+        granted = self._granted.get(peer.name)
+        if granted is not None and self._filter is None:
+            reason = "a filter of events cannot be lifted"
+            self._heard(peer, peer.reconnect(reason, self._clock.now()))
+        elif granted is not None and self._filter is not None and self._filter != granted:
+            self._ask_more(peer, "filter", *pushdown.ask(self._filter))
+
+    def _ask_more(self, peer: Peer, what: Literal["mask", "filter", "privileges"], *headers: tuple[str, str]) -> None:
+        action_id = self._new_id()
+        self._more[action_id] = (peer, what)
+        self._submit(peer, action_id, headers)
+
+    def _hear_of_more(self, peer: Peer, what: Literal["mask", "filter", "privileges"], answered: Answered) -> None:
+        if what == "filter":
+            self._hear_of_filter(peer, answered)
+        elif what == "mask":
+            good = answered.response.name == "Success"
+            text = "sends further classes of events" if good else "does not send the further classes of events"
+            self._log.server("info" if good else "error", peer.name, "mask", text)
+        elif lacking := missing(self._needs, answered.response):
+            self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))

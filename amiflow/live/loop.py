@@ -13,17 +13,10 @@ from __future__ import annotations
 
 import select
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TypeAlias, assert_never
 
-from amiflow.ami.reports import (
-    Answered,
-    Event,
-    Ready,
-    Sent,
-    Unanswered,
-)
+from amiflow.ami.reports import Answered, Event, Ready, Sent, Unanswered
 from amiflow.engine import effects
 from amiflow.engine.effects import (
     Errand,
@@ -41,17 +34,16 @@ from amiflow.engine.effects import (
     Withdraw,
 )
 from amiflow.live.clock import Clock
+from amiflow.live.company import Company
 from amiflow.live.desk import Desk
-from amiflow.live.effects import Workshop, allowed
-from amiflow.live.herald import Herald
-from amiflow.live.journal_file import Journal
-from amiflow.live.killswitch import KillSwitch, changes
-from amiflow.live.ledger import Ledger
+from amiflow.live.killswitch import changes
+from amiflow.live.ledger import Ledger, Past
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
 from amiflow.live.meter import Meter
-from amiflow.live.requests import Mailbox
+from amiflow.live.reload import Reloader, Renewal
+from amiflow.live.requests import Ticket
 from amiflow.live.runner import Runner
 from amiflow.live.status import Status
 from amiflow.live.supervise import Peer, PeerEvent, Refusal
@@ -62,28 +54,14 @@ from amiflow.plan.model import ActionNeed
 READ_IN_A_TURN = 1 << 18
 _FAREWELL = 3.0
 _QUIET = 0.3
-SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH = "source", "journal", "errands", "control", "kill switch"
+SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH, RELOAD = "source", "journal", "errands", "control", "kill switch", "reload"
 """The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
-do errands, of those who ask something of the run, and of who watches the kill switch."""
+do errands, of those who ask something of the run, of who watches the kill switch, and who reads recipes again."""
 
 
 _TOLD = (Noted, FlowEnded, Said)  # what there is nothing to do about
 _Wanted: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
 _OWN = (effects.Sent, effects.Answered, effects.Unanswered, effects.ErrandDone)  # what one machine alone is given
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    """What goes along with a run besides its servers, where there is any; `begun` is called when the first server is
-    ready."""
-
-    begun: Callable[[], None] | None = None
-    journal: Journal | None = None
-    workshop: Workshop = field(default_factory=lambda: Workshop(allowed(()), _nobody))
-    mailbox: Mailbox | None = None
-    switch: KillSwitch | None = None
-    herald: Herald = field(default_factory=Herald)
-    meter: Meter | None = None
 
 
 class Loop:
@@ -104,7 +82,7 @@ class Loop:
     ) -> None:
         company = company or Company()
         self._peers = {peer.name: peer for peer in peers}
-        self._runners = runners
+        self._runners = list(runners)
         self._log = log
         self._clock = clock
         self._wake = wake
@@ -118,13 +96,15 @@ class Loop:
         self._read_at = 0.0
         self._ledger = Ledger(self._peers, clock.now())
         status = Status(
-            run_id, self._peers, runners, self._ledger, clock, company.journal, company.switch, company.meter
+            run_id, self._peers, self._runners, self._ledger, clock, company.journal, company.switch, company.meter
         )
-        self._desk = Desk(runners, status, log, self._give)
+        self._desk = Desk(self._runners, status, log, self._give)
         self._promised: dict[str, tuple[Runner, _Wanted]] = {}
         self._owners: dict[str, Runner] = {}
         self._asking = Asking(needs, event_filter, run_id, log, clock, self._heard, self._be_ready)
         self._tidings = Tidings(self._peers, log, clock)
+        self._renewal = self._renewing(company.reloader) if company.reloader is not None else None
+        self._hangup_ends = company.hangup_ends
         self._inputs: list[tuple[Runner | None, Input]] = []
         self._stopped_by: int | None = None
         self._cut = False
@@ -135,7 +115,23 @@ class Loop:
         """What earlier runs have left to the machine; to be called before `run`."""
         self._inputs.append((runner, item))
 
+    def _renewing(self, reloader: Reloader) -> Renewal:
+        self._desk.renew = self._renew
+        return Renewal(
+            reloader, self._runners, self._peers, self._asking, self._ledger, self._log, self._hand, self._journal
+        )
+
     # --- the run ---
+
+    @property
+    def runners(self) -> Sequence[Runner]:
+        """The machines that there are now."""
+        return self._runners
+
+    @property
+    def past(self) -> Past:
+        """What machines have counted that are no more."""
+        return self._ledger.past
 
     def run(self) -> int:
         """Run to the end. Raises Trouble where a login is refused at the first attempt, an account lacks what the plans
@@ -168,7 +164,7 @@ class Loop:
         if self._cut:
             self._tell_cut()
         if self._stopped_by is not None:
-            return 0 if self._stopped_by == signal.SIGTERM and not self._cut else 130
+            return 0 if self._stopped_by in (signal.SIGTERM, signal.SIGHUP) and not self._cut else 130
         return max((runner.status or 0 for runner in self._runners), default=0)
 
     def _tell_cut(self) -> None:
@@ -193,6 +189,8 @@ class Loop:
             self._inputs.append((None, effects.SourceEnded()))
             self._source_ended = False
             self._act()
+        if self._renewal is not None:
+            self._renewal.prune()
         self._write()  # what waits in a link, and what time alone brought about
         self._act()
 
@@ -223,7 +221,10 @@ class Loop:
     def _woken(self) -> None:
         signals, finished = self._wake.take()
         for number in signals:
-            self._stop(number)
+            if number == signal.SIGHUP and self._renewal is not None and not self._hangup_ends:
+                self._renew(None)
+            else:
+                self._stop(number)
         for one in finished:
             if one.name == SOURCE:
                 self._finish_source(one)
@@ -234,11 +235,23 @@ class Loop:
             elif one.name == CONTROL:
                 for ticket in self._mailbox.take() if self._mailbox else ():
                     self._desk.take(ticket)
+            elif one.name == RELOAD and self._renewal is not None:
+                self._renewal.finish()
+                self._herald.ready_again()
             elif one.name == SWITCH:
                 self._look_at_switch()
             elif one.name in self._peers:
                 peer = self._peers[one.name]
                 self._heard(peer, peer.connected(one, self._clock.now()))
+
+    def _renew(self, ticket: Ticket | None) -> None:
+        """Read the recipes again; and whoever is waited for is tried at once."""
+        now = self._clock.now()
+        for peer in self._peers.values():
+            peer.hurry(now)
+        if self._renewal is not None:
+            self._herald.reloading(now)
+            self._renewal.begin(ticket)
 
     def _look_at_switch(self) -> None:
         """What changes anything and waits to be sent is refused, as what comes later will be."""
@@ -267,6 +280,8 @@ class Loop:
             self._cut = self._cut or number == signal.SIGINT
             return
         self._stopped_by = number
+        if self._renewal is not None:
+            self._renewal.closed = True
         self._herald.stopping()
         self._inputs.append((None, effects.StopAsked(signal.Signals(number).name)))
 
@@ -274,6 +289,8 @@ class Loop:
         if finished.error:
             raise finished.error
         self._source_ended = True
+        if self._renewal is not None:
+            self._renewal.closed = True
 
     def _hear_journal(self) -> None:
         """Some intentions are on disk, so that their actions may go; or something is wrong with the journal."""
@@ -424,6 +441,8 @@ class Loop:
                 self._desk.reply(effect)
             case Exit(status=status):
                 runner.status = status
+                if self._renewal is not None:
+                    self._renewal.over(runner)
             case _:
                 assert_never(effect)
 
@@ -475,7 +494,3 @@ def _promise(effect: _Wanted) -> str:
         case Signal(promise_id=promise):
             return promise
     return ""
-
-
-def _nobody() -> None:
-    """Who is told of errands done where there are none."""

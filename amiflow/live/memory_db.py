@@ -48,10 +48,14 @@ class Memory:
 
     def __init__(self, run: str, recipes: Sequence[str]) -> None:
         self._run = run
-        self._recipes = tuple(recipes)
+        self._recipes = list(recipes)
         self._states: dict[str, _State] = {}
         self._unwritten: dict[str, None] = {}
         self._changes: deque[tuple[int, StoreChanged]] = deque(maxlen=_MOST_CHANGES)
+
+    def introduce(self, recipe: str) -> None:
+        """The recipe of the next machine, as one was read again."""
+        self._recipes.append(recipe)
 
     @property
     def waits(self) -> bool:

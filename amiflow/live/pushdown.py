@@ -33,6 +33,11 @@ def event_filter(wanted: Iterable[Wanted]) -> str | None:
     return text if fits else None
 
 
+def adds(before: str, now: str) -> bool:
+    """Whether a mask of events has more classes than another."""
+    return before != "on" and (now == "on" or not set(now.split(",")) <= set(before.split(",")))
+
+
 def ask(text: str) -> tuple[tuple[str, str], ...]:
     """The action that adds the filter to the session."""
     return (("Action", "Filter"), ("Operation", "Add"), ("Filter", text))

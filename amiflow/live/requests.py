@@ -65,7 +65,12 @@ class StopFlow:
     instance: int | None
 
 
-Request: TypeAlias = GiveSignal | TellStatus | TellHealth | TellFigures | PauseFlows | ResumeFlows | StopFlow
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read recipes, params and tables again."""
+
+
+Request: TypeAlias = GiveSignal | TellStatus | TellHealth | TellFigures | PauseFlows | ResumeFlows | StopFlow | Reload
 
 
 @dataclass(frozen=True, slots=True)

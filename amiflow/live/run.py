@@ -7,7 +7,6 @@ line (`cli`), or anything that happens while the run goes on (`loop`).
 from __future__ import annotations
 
 import gc
-import os
 import random
 import secrets
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from amiflow.ami.scanner import Wanted
 from amiflow.ami.session import SessionOptions
@@ -28,27 +27,30 @@ from amiflow.engine.limits import Shared
 from amiflow.engine.machine import Machine
 from amiflow.engine.tables import Rows
 from amiflow.live.clock import Clock
+from amiflow.live.company import Company
 from amiflow.live.config import Server
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside, listening, watching
 from amiflow.live.effects import Workshop, allowed
 from amiflow.live.herald import Herald
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import writing
+from amiflow.live.ledger import Past
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
-from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, SOURCE, SWITCH, Company, Loop
+from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, RELOAD, SOURCE, SWITCH, Loop
 from amiflow.live.memory_db import Memory
 from amiflow.live.meter import Meter
 from amiflow.live.narrator import Narrator
 from amiflow.live.problems import Refused, problem
 from amiflow.live.pushdown import event_filter
 from amiflow.live.record import Writer
-from amiflow.live.runner import Runner
+from amiflow.live.reload import Needs, Reloader, Told
+from amiflow.live.runner import Runner, recipe_of
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
 from amiflow.plan.bounds import DEFAULT, Caps, caps_text
 from amiflow.plan.errands import ANY
-from amiflow.plan.model import ActionNeed, Plan
+from amiflow.plan.model import Plan
 from amiflow.plan.triggers import OnSignal
 
 _READING = 30.0  # seconds that the beginning of a run waits for what earlier ones have left
@@ -83,6 +85,10 @@ class Brakes:
 BRAKES = Brakes()
 
 
+Load: TypeAlias = Callable[[Told], Sequence[Job]]
+"""Reads recipes, params and tables again; what is worth telling goes to the one. Raises Refused and Trouble."""
+
+
 @dataclass(frozen=True, slots=True)
 class Events:
     """What makes the servers' events where they are simulated: `begin` is called when the first server is ready, `wait`
@@ -90,6 +96,45 @@ class Events:
 
     begin: Callable[[], None]
     wait: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How machines are made of jobs, at the beginning of a run and when its recipes are read again. With `steps` they
+    note each of them; without caps no flow's `max` is in force either, and with `keeping` they have written down what
+    is to outlive them."""
+
+    servers: Sequence[str]
+    run_id: str
+    shadow: bool
+    log: Log
+    steps: bool
+    brakes: Brakes
+    shared: Shared
+    keeping: bool
+
+    def runners(self, jobs: Sequence[Job], first: int = 0) -> list[Runner]:
+        """A machine for each plan, counted from that number on. Raises Refused where a constant has no value."""
+        return [self._runner(job, number, again=first > 0) for number, job in enumerate(jobs, first)]
+
+    def _runner(self, job: Job, number: int, again: bool) -> Runner:
+        caps = self.brakes.caps
+        options = Options(
+            f"{self.run_id}m{number}",
+            tuple(self.servers),
+            self.run_id,
+            zone=job.zone,
+            shadow=self.shadow,
+            steps=self.steps,
+            uncapped=caps is None,
+            caps=caps,
+            emergency=self.brakes.emergency,
+            keeping=self.keeping,
+        )
+        plan = guarded(job.plan) if self.brakes.emergency is not None else job.plan
+        machine = _machine(replace(job, plan=plan), options, self.shared)
+        log = self.log.about(plan.sources) if again else self.log
+        return Runner(plan, machine, Narrator(log, plan), number)
 
 
 def machines(
@@ -102,26 +147,16 @@ def machines(
     brakes: Brakes = BRAKES,
     keeping: bool = False,
 ) -> list[Runner]:
-    """A machine for each plan; with `steps` it notes each of them, without caps no flow's `max` is in force either, and
-    with `keeping` it has written down what is to outlive it. Raises Refused where a constant has no value."""
-    caps = brakes.caps
-    shared = Shared(caps)
-    runners = []
-    for number, job in enumerate(jobs):
-        options = Options(
-            f"{run_id}m{number}",
-            tuple(servers),
-            run_id,
-            zone=job.zone,
-            shadow=shadow,
-            steps=steps,
-            uncapped=caps is None,
-            caps=caps,
-            emergency=brakes.emergency,
-            keeping=keeping,
-        )
-        runners.append(Runner(job.plan, _machine(job, options, shared), Narrator(log, job.plan), number))
-    return runners
+    """A machine for each plan of a run. Raises Refused where a constant has no value."""
+    return Making(servers, run_id, shadow, log, steps, brakes, Shared(brakes.caps), keeping).runners(jobs)
+
+
+def needs(runners: Sequence[Runner], shadow: bool, pushdown: bool) -> Needs:
+    """What these machines need of the servers; without `pushdown` all events."""
+    wanted = tuple(dict.fromkeys(one for runner in runners for one in interest(runner.plan, runner.machine.world)))
+    actions = {need.name: need for runner in runners for need in runner.plan.needs.actions}
+    mask = event_mask(runner.plan for runner in runners) if pushdown else "on"
+    return Needs(mask, event_filter(wanted) if pushdown else None, wanted, () if shadow else tuple(actions.values()))
 
 
 def _machine(job: Job, options: Options, shared: Shared) -> Machine:
@@ -143,32 +178,26 @@ def run(
     pushdown: bool = True,
     brakes: Brakes = BRAKES,
     outside: Outside = NOTHING_OUTSIDE,
+    load: Load | None = None,
 ) -> int:
     """Run the plans on the servers, each given with its secret; returns the exit status. Without `keep` there is no
-    journal; without `pushdown` the servers are asked for all events; Raises Trouble, Refused."""
-    if brakes.emergency is not None:
-        jobs = [replace(job, plan=guarded(job.plan)) for job in jobs]
+    journal; without `pushdown` the servers are asked for all events; without `load` the recipes cannot be read again.
+    Raises Trouble, Refused."""
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
-    check_servers(jobs, names)
-    if not shadow:
-        check_allowed(jobs, outside)
     keeping = keep is not None and not shadow
     if not shadow and keep is None:
         _warn_of_no_memory(jobs, log)
-    runners = machines(jobs, names, run_id, shadow, log, keep is not None, brakes, keeping)
-    needs = [] if shadow else _needs(jobs)
-    wanted = tuple(
-        one for job, runner in zip(jobs, runners, strict=True) for one in interest(job.plan, runner.machine.world)
-    )
-    mask = event_mask(job.plan for job in jobs) if pushdown else "on"
-    peers = [peer(server, secret, mask, run_id, wake, wanted) for server, secret in servers]
-    names_asked = event_filter(wanted) if pushdown else None
+    making = Making(names, run_id, shadow, log, keep is not None, brakes, Shared(brakes.caps), keeping)
+    check(jobs, names, shadow, outside)
+    runners = making.runners(jobs)
+    needed = needs(runners, shadow, pushdown)
+    peers = [peer(server, secret, needed.mask, run_id, wake, needed.wanted) for server, secret in servers]
     began = clock.now()
     log.line(Line("info", "limits", brakes.text()))
     _spare_the_collector()
-    memory = Memory(run_id, [_recipe(job.plan) for job in jobs]) if keeping else None
+    memory = Memory(run_id, [recipe_of(job.plan) for job in jobs]) if keeping else None
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
@@ -180,20 +209,27 @@ def run(
                 closing(outside.herald or Herald()) as herald,
             ):
                 meter = Meter() if outside.web is not None else None
-                company = Company(_beginning(events, wake), journal, workshop, mailbox, switch, herald, meter)
-                loop = Loop(peers, runners, needs, log, clock, wake, run_id, names_asked, company)
+                reread = partial(_reloader, making=making, outside=outside, pushdown=pushdown)
+                reloader = reread(load, poke=partial(wake.poke, RELOAD)) if load is not None else None
+                company = Company(
+                    _beginning(events, wake),
+                    journal,
+                    workshop,
+                    mailbox,
+                    switch,
+                    herald,
+                    meter,
+                    reloader,
+                    outside.hangup_ends,
+                )
+                loop = Loop(peers, runners, needed.actions, log, clock, wake, run_id, needed.filter, company)
                 for runner, left in zip(runners, journal.left(_READING) if journal and memory else (), strict=False):
                     loop.restore(runner, left)
                 status = loop.run()
         finally:
             wake.close()
-    summarize(runners, log, clock.now() - began)
+    summarize(loop.runners, log, clock.now() - began, loop.past)
     return status
-
-
-def _recipe(plan: Plan) -> str:
-    """What the runs of a recipe are known by."""
-    return os.path.abspath(plan.sources[0].path) if plan.sources else ""
 
 
 def _warn_of_no_memory(jobs: Sequence[Job], log: Log) -> None:
@@ -207,6 +243,24 @@ def _warn_of_no_memory(jobs: Sequence[Job], log: Log) -> None:
             log.line(Line("warn", "memory", f"{text}`after restart resume` of {named} is as `after restart fail`"))
         if stores:
             log.line(Line("warn", "memory", f"{text}what is in {', '.join(stores)} does not outlive this run"))
+
+
+def _reloader(load: Load, making: Making, outside: Outside, pushdown: bool, poke: Callable[[], None]) -> Reloader:
+    """What reads the recipes again, on a worker, and makes machines of them."""
+
+    def make(first: int, told: Told) -> list[Runner]:
+        jobs = load(told)
+        check(jobs, making.servers, making.shadow, outside)
+        return making.runners(jobs, first)
+
+    return Reloader(make, partial(needs, shadow=making.shadow, pushdown=pushdown), poke)
+
+
+def check(jobs: Sequence[Job], servers: Sequence[str], shadow: bool, outside: Outside) -> None:
+    """Raises Refused where a flow is for no server of this run, or wants something done that is not allowed."""
+    check_servers(jobs, servers)
+    if not shadow:
+        check_allowed(jobs, outside)
 
 
 def check_constants(jobs: Sequence[Job], log: Log) -> None:
@@ -332,13 +386,10 @@ def event_mask(plans: Iterable[Plan]) -> str:
     return ",".join(sorted(classes | {"system"}))
 
 
-def _needs(jobs: Sequence[Job]) -> list[ActionNeed]:
-    return list({need.name: need for job in jobs for need in job.plan.needs.actions}.values())
-
-
-def summarize(runners: Sequence[Runner], log: Log, seconds: float) -> None:
-    """One line: how the flows ended, what was sent."""
-    outcomes, actions = Counter[str](), Counter[str]()
+def summarize(runners: Sequence[Runner], log: Log, seconds: float, past: Past | None = None) -> None:
+    """One line: how the flows ended, what was sent; `past` is what machines counted that are no more."""
+    outcomes = past.outcomes.copy() if past is not None else Counter[str]()
+    actions = past.sent.copy() if past is not None else Counter[str]()
     for runner in runners:
         outcomes += runner.narrator.outcomes
         actions += runner.narrator.actions

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -20,7 +21,8 @@ from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble, problem
-from amiflow.live.run import BRAKES, Brakes, Events, Job, run
+from amiflow.live.reload import Told
+from amiflow.live.run import BRAKES, Brakes, Events, Job, Load, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator
 from amiflow.plan.model import Plan
@@ -89,6 +91,7 @@ def run_simulated(
     keep: Keep | None = None,
     outside: Outside = NOTHING_OUTSIDE,
     brakes: Brakes = BRAKES,
+    load: Load | None = None,
 ) -> int:
     """Run the plans on a simulated PBX until the scenario has ended and no flow runs; returns the exit status.
 
@@ -100,14 +103,30 @@ def run_simulated(
     host, port = simulator.start()
     account = scenario.accounts[0]
     server = Server(NAME, host, port, account.username, SecretSource("literal", account.secret))
-    here = [replace(job, plan=_anywhere(job.plan)) for job in jobs]
+    load_here = partial(_load_here, load) if load is not None else None
     try:
         events = Events(simulator.begin, simulator.wait)
         return run(
-            here, [(server, account.secret)], log, clock, events=events, keep=keep, outside=outside, brakes=brakes
+            _here(jobs),
+            [(server, account.secret)],
+            log,
+            clock,
+            events=events,
+            keep=keep,
+            outside=outside,
+            brakes=brakes,
+            load=load_here,
         )
     finally:
         simulator.stop()
+
+
+def _load_here(load: Load, told: Told) -> list[Job]:
+    return _here(load(told))
+
+
+def _here(jobs: Sequence[Job]) -> list[Job]:
+    return [replace(job, plan=_anywhere(job.plan)) for job in jobs]
 
 
 def _anywhere(plan: Plan) -> Plan:

@@ -59,7 +59,7 @@ class Status:
             "seconds": round(now - self._ledger.began, 3),
             "recipes": [recipe(runner.plan) for runner in self._current()],
             "servers": {name: self._server(peer, now) for name, peer in self._peers.items()},
-            "flows": flows(self._runners),
+            "flows": flows(self._runners, self._ledger.past.counts),
             "pending": sum(runner.machine.pending for runner in self._runners),
             "paused": {name: why for runner in self._current() for name, why in runner.machine.paused().items()},
             "actions": _nested(self._ledger.actions),
@@ -85,7 +85,7 @@ class Status:
         return "ready" if peer.ready else _STATES[peer.phase]
 
     def _current(self) -> list[Runner]:
-        return [runner for runner in self._runners if runner.status is None]
+        return [runner for runner in self._runners if runner.status is None and not runner.retired]
 
     def _server(self, peer: Peer, now: float) -> dict[str, object]:
         line = self._ledger.lines[peer.name]
@@ -117,9 +117,11 @@ def recipe(plan: Plan) -> dict[str, str]:
     return {"file": plan.sources[0].path if plan.sources else "", "digest": digest.hexdigest()[:12]}
 
 
-def flows(runners: Iterable[Runner]) -> dict[str, dict[str, int]]:
+def flows(runners: Iterable[Runner], past: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
     """Each flow's runs that there are, and how often what happened to it; those of one name count together."""
     found: dict[str, Counter[str]] = {}
+    for (kind, name), count in past.items():
+        found.setdefault(name, Counter(running=0, queued=0, done=0, failed=0, stopped=0))[kind] += count
     for runner in runners:
         for flow in runner.plan.flows:
             found.setdefault(flow.name, Counter(running=0, queued=0, done=0, failed=0, stopped=0))

@@ -12,13 +12,14 @@ one moment. A session that lived for a minute begins anew.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import ListShape
 from amiflow.ami.reports import Closed, Ready, ServerShutdown, SessionEvent
+from amiflow.ami.scanner import Wanted
 from amiflow.ami.session import Session, SessionOptions
 from amiflow.engine.effects import Send
 from amiflow.live.config import Server
@@ -139,6 +140,15 @@ class Peer:
         """How many actions wait to be sent."""
         return self._session.queued if self._session else 0
 
+    def hurry(self, now: float) -> None:
+        """Make the next attempt at once, where one is waited for."""
+        if self.phase == "waiting":
+            self._retry_at = now
+
+    def reconnect(self, reason: str, now: float) -> list[PeerEvent]:
+        """Give up this connection for a new one."""
+        return self._drop(reason, now) if self._session else []
+
     # --- bytes and time ---
 
     def read(self, now: float, most: int) -> list[PeerEvent]:
@@ -248,7 +258,13 @@ class Peer:
     def submit_own(self, action_id: str, headers: Headers, now: float, patience: float) -> list[PeerEvent]:
         """Hand an action of the runner's own to a session that is ready."""
         assert self._session is not None
-        return self._after(self._session.submit(action_id, headers, now, patience, None), now)
+        return self._after(self._session.submit(action_id, headers, now, patience, None, own=True), now)
+
+    def want(self, mask: str, wanted: tuple[Wanted, ...] | None) -> None:
+        """The events that matter now; the mask is that of the next login."""
+        self._options = replace(self._options, mask=mask, wanted=wanted)
+        if self._session:
+            self._session.want(wanted)
 
     def withdraw(self, action_id: str) -> bool:
         """Whether the action could still be kept from being sent."""

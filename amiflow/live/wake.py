@@ -18,7 +18,7 @@ from amiflow.report.data import dataclass
 
 Result = TypeVar("Result")
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,10 @@ class Wake(Generic[Result]):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within it, SIGINT and SIGTERM come in here instead of ending the process. For the main thread alone."""
-        before = {number: signal.signal(number, _do_nothing) for number in SIGNALS}
+        """Within it, SIGINT, SIGTERM and SIGHUP come in here instead of ending the process, but for what `nohup` has it
+        ignore. For the main thread alone."""
+        minded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, _do_nothing) for number in minded}
         descriptor = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
         try:
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,3 +111,50 @@ def test_a_token_that_could_be_guessed_is_refused(amiflow: Amiflow, monkeypatch:
     monkeypatch.setenv("HTTP_TOKEN", "short")
     result = amiflow("run", "service.flow", "--simulate")
     assert result.status == 2 and "shorter than 16 characters" in result.err
+
+
+CHANGED = RECIPE.replace("{ok: true}", "{ok: false}")
+
+
+def test_recipes_are_read_again(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
+    amiflow("signal", "begin", "--timeout", "0.2")
+    run.wait("flow-started", "starts")
+    before = json.loads(amiflow("status", "--json").out)["recipes"][0]["digest"]
+
+    Path("service.flow").write_text("flow click on signal click() { retrun {ok: false} }\n")
+    faulty = amiflow("reload")
+    assert faulty.status == 1 and "service.flow:1" in faulty.err and "error: nothing is changed" in faulty.err
+    assert amiflow("signal", "click").out == '{"ok": true}\n'
+    (line,) = run.wait("reload", "nothing is changed")
+    assert line["level"] == "error" and run.seen("reload", "service.flow:1:")
+
+    Path("service.flow").write_text(CHANGED)
+    good = amiflow("reload")
+    assert (good.status, good.err) == (0, "the recipes are in place\n")
+    assert amiflow("signal", "click").out == '{"ok": false}\n'
+    state = json.loads(amiflow("status", "--json").out)
+    assert len(state["recipes"]) == 1 and state["recipes"][0]["digest"] != before
+    assert state["flows"]["waits"]["running"] == 1 and state["flows"]["click"]["done"] == 2
+    run.wait("reload", "1 recipes are in place; 1 runs go on by those of before")
+    assert amiflow("stop", "waits").err == "stopping waits#1\n"
+    run.wait("log", "tidied up")
+    assert run.end() == 0
+    (summary,) = run.seen("summary")
+    assert summary["facts"]["flows"] == {"done": 2, "stopped": 1}
+
+
+def test_sighup_reads_them_again_too(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
+    Path("service.flow").write_text(CHANGED)
+    run.signal(signal.SIGHUP)
+    run.wait("reload", "recipes are in place")
+    assert amiflow("signal", "click").out == '{"ok": false}\n'
+    assert run.end() == 0
+
+
+def test_a_reload_says_what_takes_a_restart(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
+    Path("amiflow.yaml").write_text("log: {level: debug}\n")
+    result = amiflow("reload")
+    assert result.status == 0 and "only params and secrets are taken up; the rest takes a restart" in result.err
+    Path("amiflow.yaml").write_text("nonsense: 1\n")
+    result = amiflow("reload")
+    assert result.status == 1 and "error[unknown-key]" in result.err

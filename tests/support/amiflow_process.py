@@ -60,6 +60,10 @@ class Amiflow:
             reader.join(5)
         return status
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def _until(self, look: Callable[[], list[Line]], times: int, what: str) -> list[Line]:
         with self._changed:
             if not self._changed.wait_for(

@@ -1,0 +1,229 @@
+"""Recipes read again while a run goes on: on a worker, then put in the place of those of before, or not at all.
+
+Belongs here: when that is done, what new plans need of the servers, and what is told of it. Never here: reading and
+compiling (`cli` hands in a `load`), what a machine takes over of another (`engine.succession`).
+
+A recipe that is wrong leaves everything as it is. A recipe is known by the path of its file. A file that is new begins
+as at the beginning of a run; where one is gone its runs go on to their end. The servers are asked for more events where
+the new plans need more; what fewer plans need is not taken back, as a filter cannot be: it goes with the connection.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from amiflow.ami.scanner import Wanted
+from amiflow.engine.effects import Input, Retire, ServerReady
+from amiflow.live.journal_file import Journal
+from amiflow.live.ledger import Ledger
+from amiflow.live.log import Line, Log
+from amiflow.live.login import Asking
+from amiflow.live.problems import Refused, Trouble
+from amiflow.live.requests import Answer, Ticket
+from amiflow.live.runner import Runner, recipe_of
+from amiflow.live.supervise import Peer
+from amiflow.plan.model import ActionNeed
+from amiflow.report.diagnostic import Diagnostic, ordered
+from amiflow.report.formats import formatted
+from amiflow.report.render import render
+from amiflow.report.source import Source
+
+
+@dataclass(slots=True)
+class Told:
+    """What there is to say of recipes and configuration that were read again."""
+
+    lines: list[tuple[bool, str]] = field(default_factory=list)  # for the log; whether it is an error
+    frames: list[str] = field(default_factory=list)  # for whoever asked
+
+    def diagnostics(self, found: Iterable[Diagnostic], sources: Mapping[str, Source]) -> None:
+        """Diagnostics, as `amiflow check` shows them."""
+        for one in ordered(found):
+            self.lines.append((one.severity == "error", formatted("concise", [one], sources).rstrip("\n")))
+            self.frames.append(render(one, sources).rstrip("\n"))
+
+    def text(self, text: str, error: bool = False) -> None:
+        """Something that has no place in a source."""
+        self.lines.append((error, text))
+        self.frames.append(f"error: {text}" if error else text)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What plans need of the servers: a mask and a filter of events, the events themselves (none: all that come), and
+    the actions that the account is to send."""
+
+    mask: str
+    filter: str | None
+    wanted: tuple[Wanted, ...] | None
+    actions: tuple[ActionNeed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Machines that are ready to take the places of those of before; none where something is wrong."""
+
+    runners: Sequence[Runner] | None
+    told: Told
+
+
+_ENDS = Answer(None, "the run ends", "over")
+
+Load: TypeAlias = Callable[[int, Told], Sequence[Runner]]
+"""Reads all again, and makes machines, the first with that number. Raises Refused and Trouble."""
+
+
+class Reloader:
+    """Reads on a worker; `poke` is called when that is done."""
+
+    def __init__(self, load: Load, needs: Callable[[Sequence[Runner]], Needs], poke: Callable[[], None]) -> None:
+        self.needs = needs
+        self._load = load
+        self._poke = poke
+        self._done: queue.SimpleQueue[Fresh] = queue.SimpleQueue()
+
+    def begin(self, first: int) -> None:
+        """Read; the new machines are counted from that number on."""
+        threading.Thread(target=self._work, args=(first,), name="reload", daemon=True).start()
+
+    def take(self) -> Fresh | None:
+        """What reading gave, where it is done."""
+        return self._done.get() if not self._done.empty() else None
+
+    def _work(self, first: int) -> None:
+        told = Told()
+        runners: Sequence[Runner] | None = None
+        try:
+            runners = self._load(first, told)
+        except Refused as refused:
+            told.diagnostics(refused.diagnostics, refused.sources)
+        except Trouble as trouble:
+            told.text(str(trouble), error=True)
+        except Exception as error:  # a mistake of our own must not end a run that goes well
+            told.text(f"a mistake of amiflow's own, {type(error).__name__}: {error}", error=True)
+        self._done.put(Fresh(runners, told))
+        self._poke()
+
+
+class Renewal:
+    """The loop's side: whoever asked, and the change itself. `runners` is the loop's own list; `hand` gives an input to
+    one of them. Once it is `closed`, as the run ends, nothing
+    is read any more."""
+
+    def __init__(
+        self,
+        reloader: Reloader,
+        runners: list[Runner],
+        peers: Mapping[str, Peer],
+        asking: Asking,
+        ledger: Ledger,
+        log: Log,
+        hand: Callable[[Runner, Input], None],
+        journal: Journal | None,
+    ) -> None:
+        self._reloader = reloader
+        self._runners = runners
+        self._peers = peers
+        self._asking = asking
+        self._ledger = ledger
+        self._log = log
+        self._hand = hand
+        self._journal = journal
+        self._made = len(runners)
+        self._needs = reloader.needs(runners)
+        self._waiting: list[Ticket] = []
+        self._next: list[Ticket] = []
+        self._gone: list[Runner] = []
+        self.busy = False
+        self.closed = False
+        self._again = False
+
+    def begin(self, ticket: Ticket | None = None) -> None:
+        """Read all again; once more, where that is being done already and may have missed the last change."""
+        if self.closed:
+            if ticket is not None:
+                ticket.answer(_ENDS)
+            return
+        if ticket is not None:
+            (self._next if self.busy else self._waiting).append(ticket)
+        if self.busy:
+            self._again = True
+            return
+        self.busy = True
+        self._log.line(Line("info", "reload", "reads recipes, params and tables again"))
+        self._reloader.begin(self._made)
+
+    def finish(self) -> None:
+        """Reading is done."""
+        fresh = self._reloader.take()
+        if fresh is None:
+            return
+        for error, text in fresh.told.lines:
+            self._log.line(Line("error" if error else "warn", "reload", text))
+        if self.closed:
+            for ticket in (*self._waiting, *self._next):
+                ticket.answer(_ENDS)
+            return
+        if fresh.runners is None:
+            self._log.line(Line("error", "reload", "nothing is changed: the running recipes stay in place"))
+        else:
+            self._put_in_place(fresh.runners)
+        told = [self._log.masked(text) for text in fresh.told.frames]
+        answer = Answer({"changed": fresh.runners is not None, "told": told})
+        for ticket in self._waiting:
+            ticket.answer(answer)
+        self.busy, self._waiting, self._next = False, self._next, []
+        if self._again:
+            self._again = False
+            self.begin()
+
+    def _put_in_place(self, fresh: Sequence[Runner]) -> None:
+        old = {
+            recipe_of(runner.plan): runner for runner in self._runners if not runner.retired and runner.status is None
+        }
+        for runner in fresh:
+            if self._journal is not None:
+                self._journal.introduce(recipe_of(runner.plan), runner.plan.sources)
+            before = old.get(recipe_of(runner.plan))
+            if before is not None:
+                runner.machine.take_over(before.machine)
+        self._made += len(fresh)
+        self._runners += fresh
+        for runner in old.values():
+            runner.retired = True
+        self._ask_for_more()
+        for runner in fresh:
+            for peer in self._peers.values():
+                line = self._ledger.lines[peer.name]
+                if line.ready:
+                    self._hand(runner, ServerReady(peer.name, line.version, False))
+        for runner in old.values():
+            self._hand(runner, Retire())
+        left = sum(len(runner.machine.running()) for runner in old.values())
+        text = f"{len(fresh)} recipes are in place; {left} runs go on by those of before"
+        self._log.line(Line("info", "reload", text))
+
+    def _ask_for_more(self) -> None:
+        needs = self._reloader.needs([runner for runner in self._runners if runner.status is None])
+        self._asking.renew(needs.actions, needs.filter)
+        for peer in self._peers.values():
+            peer.want(needs.mask, needs.wanted)
+            if self._ledger.lines[peer.name].ready:
+                self._asking.ask_for_more(peer, self._needs.mask, needs.mask)
+        self._needs = needs
+
+    def over(self, runner: Runner) -> None:
+        """A machine has come to its end; the loop may be going through all of them just now."""
+        if runner.retired:
+            self._gone.append(runner)
+
+    def prune(self) -> None:
+        """Machines whose place was taken, and that are at their end, are let go; what they counted is kept."""
+        while self._gone:
+            runner = self._gone.pop()
+            self._runners.remove(runner)
+            self._ledger.past.keep(runner.machine.counts(), runner.narrator.outcomes, runner.narrator.actions)

@@ -1,0 +1,151 @@
+"""Recipes read again in a run: what is asked of the server, and what stays as it is."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from amiflow.live.clock import SystemClock
+from amiflow.live.log import Log
+from amiflow.live.problems import Trouble
+from amiflow.live.reload import Told
+from amiflow.live.run import Job, run
+from amiflow.live.secrets import Mask
+from support.runs import Ran, answering, compiled, server_of, stop_with
+from support.scripted_ami import COMMANDS, Action, Connection, ScriptedAmi, scripted
+
+CALLS = 'flow calls on DialBegin as d { log "dials ${d.DestChannel}" wait 10m }\n'
+OTHERS = """
+userevent Go { Key: text }
+flow goes on UserEvent Go { log "goes" Hangup { Channel: "PJSIP/a-1" } }
+"""
+
+
+def go(ran: Ran, ami: ScriptedAmi, load: Callable[[Told], Sequence[Job]], pushdown: bool = True) -> None:
+    plan = compiled(CALLS)
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
+    servers = [(server_of(ami), "hunter2")]
+    ran.status = run([Job(plan, {}, {})], servers, log, SystemClock(), pushdown=pushdown, load=load)
+
+
+def until(condition: Callable[[], object]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it did not come to pass")
+
+
+def beside(story: Callable[[Connection], None]) -> Callable[[Connection, Action], None]:
+    """Tell the story from a thread of its own after the login, while the server goes on to answer."""
+
+    def login(connection: Connection, _: Action) -> None:
+        threading.Thread(target=story, args=(connection,), daemon=True).start()
+
+    return login
+
+
+def reloading(ran: Ran, then: Callable[[Connection], None]) -> Callable[[Connection, Action], None]:
+    """After the login a call that the first recipe sees; then SIGHUP; then, once the others are in place, that."""
+
+    def story(connection: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        connection.say("Event: DialBegin", "Privilege: call,all", "DestChannel: PJSIP/b-1")
+        until(lambda: ran.said("dials PJSIP/b-1"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("recipes are in place"))
+        then(connection)
+
+    return beside(story)
+
+
+def say_go(connection: Connection) -> None:
+    connection.say("Event: UserEvent", "Privilege: user,all", "UserEvent: Go", "Key: 1")
+
+
+def test_the_server_is_asked_for_what_the_new_recipe_needs() -> None:
+    ran = Ran()
+    commands = (*COMMANDS, "Filter")
+    with scripted(answering(login=reloading(ran, say_go)), commands=commands) as ami:
+        go(ran, ami, lambda told: [Job(compiled(OTHERS), {}, {})])
+    asked = [action for action in ami.seen if action["Action"] in ("Events", "Filter")]
+    assert [action["Action"] for action in asked] == ["Filter", "Events", "Filter"]
+    assert asked[1]["EventMask"] == "call,system,user"
+    assert "DialBegin" in asked[0]["Filter"] and "UserEvent" not in asked[0]["Filter"]
+    assert "UserEvent" in asked[2]["Filter"]
+    assert ran.status == 0 and ran.said("goes") and ran.said("sends further classes of events")
+    assert ran.said("1 recipes are in place; 1 runs go on by those of before")
+    assert ran.said("actions sent: 1 Hangup")
+
+
+def test_events_of_before_and_of_now_are_told_with_their_own_lines() -> None:
+    ran = Ran()
+    with scripted(answering(login=reloading(ran, say_go))) as ami:
+        go(ran, ami, lambda told: [Job(compiled("\n\n\n" + OTHERS), {}, {})], pushdown=False)
+    assert ran.said("goes#2 (recipe.flow:6) goes") and ran.said("calls#1 (recipe.flow:1) dials")
+
+
+@pytest.mark.parametrize("failure", [Trouble("the recipes have errors"), RuntimeError("oops")])
+def test_what_cannot_be_read_changes_nothing(failure: Exception) -> None:
+    def load(told: Told) -> Sequence[Job]:
+        raise failure
+
+    def login(connection: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("nothing is changed: the running recipes stay in place"))
+        connection.say("Event: DialBegin", "Privilege: call,all", "DestChannel: PJSIP/b-1")
+        until(lambda: ran.said("dials PJSIP/b-1"))
+        stop_with(signal.SIGTERM)
+
+    ran = Ran()
+    with scripted(answering(login=beside(login))) as ami:
+        go(ran, ami, load)
+    assert ran.status == 0 and ran.said(str(failure))
+
+
+def test_a_recipe_that_the_run_does_not_allow_changes_nothing() -> None:
+    def login(_: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("nothing is changed"))
+        stop_with(signal.SIGTERM)
+
+    ran = Ran()
+    wanting = 'flow f on DialBegin { exec ["/bin/rm"] }\n'
+    with scripted(answering(login=beside(login))) as ami:
+        go(ran, ami, lambda told: [Job(compiled(wanting), {}, {})])
+    assert ran.said("error[not-allowed]: this run does not allow `exec:/bin/rm`")
+
+
+def test_a_missing_privilege_is_named() -> None:
+    def stop(_: Connection) -> None:
+        until(lambda: ran.said("may not send Hangup"))
+        stop_with(signal.SIGTERM)
+
+    ran = Ran()
+    with scripted(answering(login=reloading(ran, stop)), commands=("Ping",)) as ami:
+        go(ran, ami, lambda told: [Job(compiled(OTHERS), {}, {})])
+    assert ran.status == 0
+
+
+def test_sighup_tries_at_once_what_is_waited_for() -> None:
+    """The second connection is made at once, though its pause would last half a second at least."""
+    ran = Ran()
+
+    def story(connection: Connection) -> None:
+        if len(ami.connections) == 1:
+            until(lambda: ran.said("what happens from here on is seen"))
+            connection.cut()
+            until(lambda: ran.said("connection lost"))
+            stop_with(signal.SIGHUP)
+        else:
+            stop_with(signal.SIGTERM)
+
+    with scripted(answering(login=beside(story))) as ami:
+        go(ran, ami, lambda told: [Job(compiled(CALLS), {}, {})])
+    assert ran.status == 0 and len(ami.connections) == 2
