@@ -116,7 +116,8 @@ _OF_SERVER = frozenset(("FullyBooted", "Shutdown"))
 
 
 class Session:
-    """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout."""
+    """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout; `out` are the bytes to be
+    written, for `data_to_send`."""
 
     def __init__(self, options: SessionOptions, now: float) -> None:
         """Raises LocalError where the user name, secret, mask or prefix could not be sent as it is."""
@@ -127,7 +128,7 @@ class Session:
         self._options = options
         self._decoder = Decoder()
         self._sieve = Sieve(options.wanted) if options.wanted is not None else None
-        self._out = bytearray()
+        self.out = bytearray()
         self._events: list[SessionEvent] = []
         self._queue: deque[_Pending] = deque()
         self._open: dict[str, _Pending] = {}  # sent, no response yet: each takes a slot
@@ -184,15 +185,10 @@ class Session:
         self._pump(now)
         return self._take_events()
 
-    @property
-    def has_data(self) -> bool:
-        """Whether there are bytes to be written."""
-        return bool(self._out)
-
     def data_to_send(self) -> bytes:
         """The bytes that are to be written now; they are handed out once."""
-        data = bytes(self._out)
-        self._out.clear()
+        data = bytes(self.out)
+        self.out.clear()
         return data
 
     def deadline(self) -> float | None:
@@ -442,7 +438,7 @@ class Session:
     def _send_own(self, headers: list[tuple[str, str]]) -> str:
         self._own += 1
         action_id = f"{self._options.prefix}-s{self._own}"
-        self._out += encode([headers[0], ("ActionID", action_id), *headers[1:]])
+        self.out += encode([headers[0], ("ActionID", action_id), *headers[1:]])
         return action_id
 
     def _pump(self, now: float) -> None:
@@ -452,7 +448,7 @@ class Session:
             pending = self._queue.popleft()
             pending.deadline = now + self._bound(pending)
             self._open[pending.action_id] = pending
-            self._out += pending.data
+            self.out += pending.data
             self._report(Sent(pending.action_id))
 
     def _oldest(self) -> _Pending | None:

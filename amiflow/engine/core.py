@@ -31,7 +31,7 @@ from amiflow.engine.timers import Timers
 from amiflow.engine.values import Value, to_text
 from amiflow.engine.written import Pen
 from amiflow.plan.bounds import Caps
-from amiflow.plan.expressions import Expr
+from amiflow.plan.expressions import Const, Expr
 from amiflow.plan.identity import identity
 from amiflow.plan.keeping import CounterStore, Hours, MapStore, Put, SeriesStore, Store
 from amiflow.plan.model import Act, Await, Flow, Plan
@@ -176,7 +176,9 @@ class Core:
         return evaluate(frame)
 
     def seconds(self, expr: Expr, frame: Frame) -> float:
-        """A duration in seconds. Raises EvaluationError."""
+        """A duration in seconds; nearly all are constants of the recipe. Raises EvaluationError."""
+        if isinstance(expr, Const):
+            return seconds(expr.value, expr.span)
         return seconds(self.value(expr, frame), expr.span)
 
     def count(self, expr: Expr, frame: Frame) -> int:

@@ -6,6 +6,8 @@ actions (`actions`).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from amiflow.ami.message import Message
 from amiflow.engine.values import Call, Failure, FailureKind
 
@@ -24,6 +26,7 @@ _REASONS: dict[str, tuple[FailureKind, str]] = {
 }
 
 
+@lru_cache(maxsize=1024)  # asked for each action
 def is_originate(action: str) -> bool:
     """Whether the action is the one that begins a call."""
     return action.casefold() == "originate"

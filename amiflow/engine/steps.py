@@ -150,8 +150,10 @@ class Steps:
                 self._cancel_branches(forked, quietly)
         instance.block = None
         instance.trouble = None
-        self.pools.release(instance, everything=True)
-        self._tape.disarm(instance)
+        if instance.slots:
+            self.pools.release(instance, everything=True)
+        if instance.keepers:
+            self._tape.disarm(instance)
         core.timers.cancel(instance.lifetime)
         if instance.until is not None:
             instance.server.index.remove(instance.until)
@@ -171,7 +173,7 @@ class Steps:
 
     def _finish(self, instance: Instance) -> None:
         core, flow, ending = self._core, instance.program.flow, instance.ending
-        self.forget(instance)
+        self._strike(instance)
         core.over.append(instance)
         if ending is not None:
             if flow.until is not None and ending.outcome != "stopped":
@@ -183,6 +185,9 @@ class Steps:
     def forget(self, instance: Instance) -> None:
         """The run is no more."""
         self._leave(instance)
+        self._strike(instance)
+
+    def _strike(self, instance: Instance) -> None:
         self._core.change(instance)
         instance.state = "ended"
         instance.kept = None
@@ -246,10 +251,11 @@ class Steps:
         if instance.state == "ended" or instance.block is not None:
             return
         self._core.change(instance)
-        if instance.root in self._leaving:
+        if self._leaving and instance.root in self._leaving:
             self.put_away(instance.root)
             return
-        self._tape.disarm(instance)
+        if instance.keepers:
+            self._tape.disarm(instance)
         self._traced = _TRACED + 1 if instance.spent else 0
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):

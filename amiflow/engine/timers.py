@@ -124,7 +124,8 @@ class Timers:
 
     def deadline(self) -> float | None:
         """When the next timer is due; none where there is none."""
-        self._skip()
+        if self._soon and not self._soon[0][2].live:
+            self._skip()
         return self._soon[0][0] if self._soon else None
 
     def is_due(self, now: float) -> bool:

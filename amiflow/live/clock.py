@@ -20,8 +20,5 @@ class Clock(Protocol):
 class SystemClock:
     """The system's clocks."""
 
-    def now(self) -> float:
-        return time.monotonic()
-
-    def wall(self) -> float:
-        return time.time()
+    now = staticmethod(time.monotonic)  # asked a dozen times for each event
+    wall = staticmethod(time.time)

@@ -31,7 +31,7 @@ class Link:
     _socket: socket.socket
     peer: str
     encrypted: bool
-    _waiting: bytearray
+    waiting: bytearray
 
     def fileno(self) -> int:
         """For `select`."""
@@ -40,7 +40,7 @@ class Link:
     @property
     def wants_to_write(self) -> bool:
         """Whether bytes wait for the socket to take them."""
-        return bool(self._waiting)
+        return bool(self.waiting)
 
     def receive(self) -> bytes:
         """What there is, up to `READ` bytes; empty where there is nothing, or a TLS record is not whole yet. Raises
@@ -63,17 +63,17 @@ class Link:
     def send(self, data: bytes) -> None:
         """Take the bytes and write as much as the socket will have. Raises LinkLost when the peer has stopped reading
         and more than `MAX_WAITING` bytes are due."""
-        self._waiting += data
-        if len(self._waiting) > MAX_WAITING:
-            raise LinkLost(f"the server takes no bytes: {len(self._waiting)} are waiting")
+        self.waiting += data
+        if len(self.waiting) > MAX_WAITING:
+            raise LinkLost(f"the server takes no bytes: {len(self.waiting)} are waiting")
         self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as the socket will have it. Raises LinkLost."""
-        if not self._waiting:
+        if not self.waiting:
             return
         try:
-            del self._waiting[: self._socket.send(self._waiting)]
+            del self.waiting[: self._socket.send(self.waiting)]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError as error:

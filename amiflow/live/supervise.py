@@ -173,7 +173,7 @@ class Peer:
     def has_data(self) -> bool:
         """Whether there is something to be written."""
         link, session = self.link, self._session
-        return link is not None and session is not None and (session.has_data or link.wants_to_write)
+        return link is not None and session is not None and bool(session.out or link.waiting)
 
     def write(self, now: float) -> list[PeerEvent]:
         """Write what the session has to say, and what waits in the link."""
