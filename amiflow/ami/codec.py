@@ -113,23 +113,26 @@ class Decoder:
                 start, self._searched = wanted, self._searched if wanted == start else 0
             while buffer.startswith(b"\r\n", start):
                 start += 2
-            end, after = self._end_of_message(start)
+            if self._bare_output:
+                end, after = self._end_of_message(start)
+            else:
+                end = buffer.find(_END, start) if start <= last else -1
+                after = end + len(_END)
             if end < 0:
                 break
             if end - start > MAX_LINES and buffer.count(b"\r\n", start, end) > MAX_LINES:
                 yield self._break(f"a message of more than {MAX_LINES} lines")
                 return
-            yield self._message(bytes(buffer[start:end]))
+            raw = bytes(buffer[start:end])
+            yield Message(_command_output(raw) if self._bare_output and raw.startswith(_FOLLOWS) else raw)
             start, self._searched = after, 0
         del buffer[:start]
 
-    def _message(self, raw: bytes) -> Message:
-        return Message(_command_output(raw) if self._bare_output and raw.startswith(_FOLLOWS) else raw)
-
     def _end_of_message(self, start: int) -> tuple[int, int]:
-        """Where the message ends and the next may begin; (-1, …) while its end has not come. How far the search got is
-        kept, so that a long message that comes in small pieces is not searched again and again."""
-        follows = self._bare_output and self._buffer.startswith(_FOLLOWS, start)
+        """Where the message ends and the next may begin, where the output of a command may be bare text; (-1, …) while
+        its end has not come. How far the search got is kept, so that a long message that comes in small pieces is not
+        searched again and again."""
+        follows = self._buffer.startswith(_FOLLOWS, start)
         mark = _END_COMMAND + _END if follows else _END
         end = self._buffer.find(mark, start + max(0, self._searched - len(mark)))
         if end < 0:

@@ -68,7 +68,7 @@ class Message:
             return values[0] if values else None
         start += len(key)
         end = raw.find(b"\r\n", start)
-        return to_text(raw[start:] if end < 0 else raw[start:end])
+        return (raw[start:] if end < 0 else raw[start:end]).decode("utf-8", "surrogateescape")
 
     def all(self, header: str) -> list[str]:
         """Every value of a repeated header, in order; the look-up ignores case."""
