@@ -112,6 +112,7 @@ class Timers:
         if timer is None or not timer.live:
             return
         timer.live = False
+        timer.owner = None  # who has the timer and is its owner would else be left to the garbage collector
         self._dead += 1
         if self._dead > _FEW and self._dead * 2 > self._size:
             # Long bounds of short waits would otherwise pile up until their time has come.

@@ -31,6 +31,7 @@ _PRUNED, _ROUNDS = 50, 20  # pages deleted at a time at most, and how often in o
 _RETURNED = 500  # pages given back to the file system at a time, where the file is too large
 _BUSY = 5.0  # seconds to wait for another process that writes to the same file
 _WAL = 16 << 20  # bytes to which the file of pending changes is cut back
+_CACHE = 256  # KiB of pages kept in memory: what is written is not read again
 _ID = 68  # offset of the application's id in the header of a SQLite database
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -170,6 +171,7 @@ class Book:
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA journal_size_limit = {_WAL}").fetchall()
+        db.execute(f"PRAGMA cache_size = -{_CACHE}")
         self._make_ours(db)
         self._inode = _inode(path)
         return db
