@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -273,5 +273,5 @@ def _newest(grants: tuple[Grant, ...]) -> tuple[str, ...]:
 @cache
 def load() -> Catalog:
     """The shipped catalogue. Raises nothing that a user could cause: it is package data."""
-    text = resources.files("amiflow.ami").joinpath("data/catalogue.json").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "data" / "catalogue.json").read_text(encoding="utf-8")
     return Catalog(json.loads(text))

@@ -52,7 +52,7 @@ class Bounds:
     """Adds up bounds; with `waits_only` those that people notice: what the recipe writes itself, and ringing, without
     the time that other actions may take by default and without `or`s."""
 
-    __slots__ = ("_calls", "_constants", "_entered", "_found", "_noticed", "_waits_only")
+    __slots__ = ("_calls", "_constants", "_entered", "_found", "_waits_only", "noticed")
 
     def __init__(
         self, constants: Constants, calls: Mapping[nodes.Call, nodes.TaskDecl], waits_only: bool = False
@@ -62,7 +62,7 @@ class Bounds:
         self._entered: set[nodes.TaskDecl] = set()
         self._found: dict[nodes.Body, Bound] = {}  # else loops within loops, and tasks, would be looked at 2^n times
         self._waits_only = waits_only
-        self._noticed: Bounds = self if waits_only else Bounds(constants, calls, waits_only=True)
+        self.noticed: Bounds = self if waits_only else Bounds(constants, calls, waits_only=True)
 
     def flow(self, flow: nodes.FlowDecl) -> Bound:
         """The bound of a flow's body."""
@@ -167,7 +167,7 @@ class Bounds:
 
     def _waits(self, step: nodes.For | nodes.Repeat) -> bool:
         """Whether a round takes its time by the recipe's own will: an action's answer comes in milliseconds."""
-        return self._noticed._body(step.body) != NONE or (isinstance(step, nodes.Repeat) and step.every is not None)
+        return self.noticed._body(step.body) != NONE or (isinstance(step, nodes.Repeat) and step.every is not None)
 
     def _times(self, once: Bound, count: nodes.Expr) -> Bound:
         times = self._constants.number(count)

@@ -102,6 +102,7 @@ class _Checker:
         self.steps = Steps(inference, constants)
         self.say = inference.findings.say
         self._limited: dict[str, nodes.Ident] = {}
+        self._bounds = Bounds(constants, inference.bindings.calls)
 
     # --- declarations
 
@@ -356,11 +357,11 @@ class _Checker:
     def _lifetime(self, flow: nodes.FlowDecl) -> None:
         written = next((clause for clause in flow.clauses if isinstance(clause, nodes.LastingClause)), None)
         if written is None:
-            for place in Bounds(self.constants, self.inference.bindings.calls).flow(flow).endless[:1]:
+            for place in self._bounds.flow(flow).endless[:1]:
                 self.say(problems_flows.missing_bound(flow.name, place))
             return
         lasting = self.constants.duration(written.period)
-        waits = Bounds(self.constants, self.inference.bindings.calls, waits_only=True).flow(flow).known
+        waits = self._bounds.noticed.flow(flow).known
         if lasting is not None and lasting < waits:
             self.say(problems_flows.outlived(written.period, flow.name.text, lasting, waits))
 

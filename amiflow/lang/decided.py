@@ -34,9 +34,14 @@ def decided(bindings: Bindings, checked: Checked, found: Sequence[Diagnostic]) -
     return problems
 
 
+_ASKING = (
+    nodes.Pattern, nodes.SignalTrigger, nodes.IfBranch, nodes.WaitUntil, nodes.For, nodes.Comprehension, nodes.Call,
+)  # fmt: skip
+
+
 def _conditions(whole: Whole) -> Iterator[tuple[nodes.Expr, bool]]:
     """Every condition of the file, and whether it is one that an event or signal has to fit."""
-    for node in whole.everything:
+    for node in (node for node in whole.everything if isinstance(node, _ASKING)):
         match node:
             case nodes.Pattern(where=where) | nodes.SignalTrigger(where=where) if where is not None:
                 yield where, True

@@ -127,7 +127,12 @@ class Inference:
     # --- one function a kind of expression
 
     def _kind(self, expr: nodes.Expr) -> Type:
+        """The most frequent kinds come first."""
         match expr:
+            case nodes.Name():
+                return self._name(expr)
+            case nodes.Member():
+                return self._member(expr)
             case nodes.Text():
                 return self._text(expr)
             case nodes.Int():
@@ -148,10 +153,6 @@ class Inference:
                 return self._record(expr)
             case nodes.Comprehension():
                 return self._comprehension(expr)
-            case nodes.Name():
-                return self._name(expr)
-            case nodes.Member():
-                return self._member(expr)
             case nodes.Index():
                 return self._index(expr)
             case nodes.Call():

@@ -68,26 +68,9 @@ class Lowering:
     # --- expressions
 
     def expr(self, expr: nodes.Expr) -> ir.Expr:
-        """The plan's form of a checked expression."""
+        """The plan's form of a checked expression; the most frequent kinds come first."""
         span = expr.span
         match expr:
-            case nodes.Int(value=value) | nodes.Number(value=value) | nodes.Bool(value=value):
-                return ir.Const(value, span)
-            case nodes.Duration(ms=ms):
-                return ir.Const(timedelta(milliseconds=ms), span)
-            case nodes.Nothing() | nodes.Hole():
-                return ir.Const(None, span)
-            case nodes.Regex(pattern=pattern):
-                return ir.Const(pattern, span)
-            case nodes.Text():
-                return self._text(expr)
-            case nodes.ListOf(items=items):
-                return ir.ListExpr(tuple(map(self.expr, items)), span)
-            case nodes.Record(entries=entries):
-                return ir.RecordExpr(tuple((entry.key.text, self.expr(entry.value)) for entry in entries), span)
-            case nodes.Comprehension(item=item, name=name, source=source, where=where):
-                test = self.expr(where) if where is not None else None
-                return ir.Each(self.expr(item), self.local(name.text), self.items(source), test, span)
             case nodes.Name(text=text) if text == PICTURE and expr not in self.bindings.uses:
                 return ir.Look("pbx", None, span)
             case nodes.Name(text=text):
@@ -98,6 +81,23 @@ class Lowering:
                 return ir.Global(text, span) if of_file else ir.Local(self.local(text), span)
             case nodes.Member() | nodes.Index():
                 return self._part(expr)
+            case nodes.Text():
+                return self._text(expr)
+            case nodes.Int(value=value) | nodes.Number(value=value) | nodes.Bool(value=value):
+                return ir.Const(value, span)
+            case nodes.Duration(ms=ms):
+                return ir.Const(timedelta(milliseconds=ms), span)
+            case nodes.Nothing() | nodes.Hole():
+                return ir.Const(None, span)
+            case nodes.Regex(pattern=pattern):
+                return ir.Const(pattern, span)
+            case nodes.ListOf(items=items):
+                return ir.ListExpr(tuple(map(self.expr, items)), span)
+            case nodes.Record(entries=entries):
+                return ir.RecordExpr(tuple((entry.key.text, self.expr(entry.value)) for entry in entries), span)
+            case nodes.Comprehension(item=item, name=name, source=source, where=where):
+                test = self.expr(where) if where is not None else None
+                return ir.Each(self.expr(item), self.local(name.text), self.items(source), test, span)
             case nodes.Call():
                 return self._call(expr)
             case nodes.Unary(op=op, operand=operand):

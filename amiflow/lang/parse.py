@@ -29,6 +29,7 @@ MAX_TEXT = 1_000_000
 """Characters in one recipe."""
 
 _OPEN = "([{"
+_LONG_LINE = re.compile(rf"[^\n\r]{{{MAX_LINE + 1}}}")
 
 
 def parse(source: Source, grammar: Grammar | None = None) -> tuple[nodes.File, list[Diagnostic]]:
@@ -96,7 +97,7 @@ def _refusal(source: Source) -> Diagnostic | None:
         label = Label(Span(source.path, 0, 0), f"{source.lines} lines", primary=True)
         notes = (f"at most {MAX_LINES} are read",)
         return Diagnostic("too-long", "error", "the recipe is too long", label, notes=notes)
-    long = re.search(rf"[^\n\r]{{{MAX_LINE + 1}}}", source.text)
+    long = _LONG_LINE.search(source.text) if len(source.text) > MAX_LINE else None
     if long is None:
         return None
     label = Label(Span(source.path, long.start(), long.start()), "this line", primary=True)
