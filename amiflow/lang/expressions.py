@@ -401,6 +401,13 @@ def optional_pattern(reading: Reading, tree: Branch | None) -> nodes.Pattern | N
     return None if tree is None else pattern(reading, tree)
 
 
+def whole_name(reading: Reading, tree: Branch) -> nodes.Ident:
+    """`name`, or `module.name`, as one name."""
+    name, member = cast(list[Any], tree.children)
+    whole = str(name) if member is None else f"{name}.{member_name(reading, member).text}"
+    return nodes.Ident(reading.span(tree), whole)
+
+
 def ref(reading: Reading, tree: Branch) -> nodes.Expr:
     """`name`, or `module.name`."""
     name, member = cast(list[Any], tree.children)

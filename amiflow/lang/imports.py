@@ -150,6 +150,13 @@ class _Renaming:
             case nodes.Call(module=None, name=name) if name.text in self._own.tasks:
                 task = nodes.Ident(name.span, self._own.names[name.text])
                 return replace(node, name=task, args=self.of(node.args))
+            case nodes.GivenParam(name=name) | nodes.GivenTable(name=name) if "." in name.text:
+                value = (
+                    {"value": self.of(node.value)}
+                    if isinstance(node, nodes.GivenParam)
+                    else {"rows": self.of(node.rows)}
+                )
+                return replace(node, name=self._given(name), **value)
             case tuple():
                 items = tuple(map(self.of, node))
                 return items if any(new is not old for new, old in zip(items, node, strict=True)) else node
@@ -167,6 +174,12 @@ class _Renaming:
         if not module.broken:
             self.found.append(problems_names.not_in_module(alias, name, list(module.names)))
         return nodes.Hole(span)
+
+    def _given(self, name: nodes.Ident) -> nodes.Ident:
+        """The param or table that a test gives, by its name in the whole."""
+        alias, _, own = name.text.partition(".")
+        module = self.modules.get(alias)
+        return name if module is None else nodes.Ident(name.span, module.names.get(own, name.text))
 
     def _call(self, call: nodes.Call, alias: str) -> nodes.Expr:
         self.used.add(alias)

@@ -25,6 +25,7 @@ from amiflow.lang.expressions import (
     plain,
     record,
     ref,
+    whole_name,
 )
 from amiflow.lang.lalr import Branch, Token
 from amiflow.report.diagnostic import Diagnostic, Label
@@ -321,9 +322,9 @@ def _test_step(reading: Reading, tree: Branch) -> nodes.TestStep:
     span, pieces = reading.span(tree), _children(tree)
     match tree.data:
         case "given_param":
-            return nodes.GivenParam(span, ident(reading, pieces[0]), expr(reading, pieces[1]))
+            return nodes.GivenParam(span, whole_name(reading, pieces[0]), expr(reading, pieces[1]))
         case "given_table":
-            return nodes.GivenTable(span, ident(reading, pieces[0]), expr(reading, pieces[1]))
+            return nodes.GivenTable(span, whole_name(reading, pieces[0]), expr(reading, pieces[1]))
         case "given_now":
             return nodes.GivenNow(span, plain(reading, pieces[1]), optional_plain(reading, pieces[2]))
         case "test_start":

@@ -129,3 +129,44 @@ def test_only_a_recipe_beside_this_one_is_read(path: str) -> None:
 
     found = compile_recipe("main.flow", reading, grammar=grammar())
     assert (found.diagnostics[0].code, read) == ("bad-import", ["main.flow"])
+
+
+def test_a_test_gives_params_and_tables_of_other_files() -> None:
+    lib = """\
+param word: text
+table people(number: text, name: text) from "people.csv"
+task named(n: text) { return "${word} ${people[n].name ?? "-"}" }
+"""
+    result = compiled(
+        """\
+import "lib.flow" as lib
+flow f on start { let x = lib.named("1") log x }
+test "given" {
+  given lib.word = "hello"
+  given table lib.people = [{number: "1", name: "Ann"}]
+  start
+  expect log "hello Ann"
+}
+test "wrong" { given lib.wort = "x" expect nothing more }
+""",
+        lib=lib,
+    )
+    assert [one.headline for one in result.diagnostics] == [
+        "this test gives no value to the param `lib.word`",
+        "there is no param `lib.wort`",
+    ]
+    right = compiled(
+        """\
+import "lib.flow" as lib
+flow f on start { let x = lib.named("1") log x }
+test "given" {
+  given lib.word = "hello"
+  given table lib.people = [{number: "1", name: "Ann"}]
+  start
+  expect log "hello Ann"
+}
+""",
+        lib=lib,
+    )
+    assert right.plan is not None
+    assert [one.unmet for one in run_tests(right.plan, right.tests)] == [None]
