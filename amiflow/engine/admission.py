@@ -7,7 +7,7 @@ Never here: triggers (`matching`, `machine`), and what runs do (`steps`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -74,6 +74,10 @@ class _Admitted:
     latest: dict[tuple[str, Key | None], Latest] = field(default_factory=dict)
 
 
+def _nobody(_: Instance) -> None:
+    """Who is told of runs that never began, where nobody wants to know."""
+
+
 class Admission:
     """The runs of all flows of a machine."""
 
@@ -85,6 +89,7 @@ class Admission:
         self._flows = tuple(_Admitted() for _ in core.programs)
         self._paused: dict[tuple[str | None, str], None] = {}
         self.kin: Elsewhere | None = None
+        self.discarded: Callable[[Instance], None] = _nobody
         self.closed = False
 
     # --- pauses -------------------------------------------------------------------------------------------------------
@@ -371,6 +376,7 @@ class Admission:
         self._core.note("suppressed", "debug", text, instance=instance, message=instance.cause)
         self._steps.forget(instance)
         self._flows[instance.program.number].count -= 1
+        self.discarded(instance)
 
     def release(self, instance: Instance) -> None:
         """A run is over: whoever waits for its key is next."""

@@ -152,14 +152,15 @@ class Core:
             raise EvaluationError(f"`{store.name}` is to hold at least one", store.max.span)
         match store:
             case MapStore(lasting=lasting):
-                return HeldMap(self._clock, self.seconds(lasting, frame), most)
+                return HeldMap(self.clock, self.seconds(lasting, frame), most)
             case CounterStore(within=within):
-                return HeldCounter(self._clock, self.seconds(within, frame), most)
+                return HeldCounter(self.clock, self.seconds(within, frame), most)
             case SeriesStore(within=within):
-                return HeldSeries(self._clock, self.seconds(within, frame), most)
+                return HeldSeries(self.clock, self.seconds(within, frame), most)
 
-    def _clock(self) -> float:
-        return self.now
+    def clock(self) -> float:
+        """The time, for stores: the latest that this machine, or one with which it shares them, was told."""
+        return max(self.now, *(other.now for other in self.relatives)) if self.relatives else self.now
 
     # --- expressions --------------------------------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ class Scribe:
                 which = "every run" if number is None else f"run {number}"
                 yield of_run(at, "stop-flow", "warn", None, f"{which} of {flow} is to stop", {"flow": flow})
             case Retire():
-                yield of_run(at, "retired", "info", None, "the recipe was read again", {})
+                yield of_run(at, "reloaded", "info", None, "the recipes were read again", {})
             case StopAsked(reason=reason):
                 yield of_run(at, "stop-asked", "info", None, reason, {})
             case SourceEnded():

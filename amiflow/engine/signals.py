@@ -28,6 +28,7 @@ class Signals:
         self._core = core
         self._admission = admission
         self._asked: dict[Instance, str] = {}
+        admission.discarded = self.ended
 
     def take(self, item: Signalled) -> None:
         """The signal has come."""

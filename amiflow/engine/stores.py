@@ -38,6 +38,10 @@ class HeldMap:
         self._expire()
         return key in self._held
 
+    def keep_time(self, clock: Clock) -> None:
+        """From now on the time is that of another machine."""
+        self._clock = clock
+
     @property
     def lasting(self) -> float:
         """For how many seconds a value is held."""
@@ -78,6 +82,10 @@ class _Window:
         self._count = 0
         self._order: deque[tuple[float, str, deque[Value]]] = deque()
         self._by_key: dict[str, deque[Value]] = {}
+
+    def keep_time(self, clock: Clock) -> None:
+        """From now on the time is that of another machine."""
+        self._clock = clock
 
     def __contains__(self, key: object) -> bool:
         self._expire()

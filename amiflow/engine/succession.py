@@ -85,7 +85,8 @@ class Kin:
             if store.name in declared and not alike(store, declared[store.name]):
                 self._durable.begin_anew(store.name)
             elif store.name in declared:
-                self.core.world.globals[store.name] = before.core.world.globals[store.name]
+                held = self.core.world.globals[store.name] = before.core.world.globals[store.name]
+                held.keep_time(self.core.clock)
 
     def leave(self) -> None:
         """The machine has come to its end: those before and after it are neighbours now."""

@@ -55,7 +55,7 @@ class Desk:
         self._signals: dict[str, _Signal] = {}
         self._paused: dict[str | None, None] = {}
         self.renew: Callable[[Ticket], None] | None = None
-        self._switched = False
+        self._killed: str | None = None
 
     def take(self, ticket: Ticket) -> None:
         """Do what is asked; of a signal the answer comes later, by `reply`."""
@@ -86,13 +86,20 @@ class Desk:
         """The state of the run in a line."""
         return self._status.headline()
 
+    def pauses(self) -> list[effects.Pause]:
+        """What keeps flows from beginning, for a machine that is new in the run."""
+        killed = [effects.Pause(None, self._killed)] if self._killed is not None else []
+        return killed + [effects.Pause(flow, PAUSED) for flow in self._paused]
+
     def switched(self, switch: KillSwitch) -> bool:
         """Whether the kill switch is on, at the beginning of a run or since it was last looked at."""
         if switch.on:
+            self._killed = switch.why
             self._give(effects.Pause(None, switch.why))
             text = f"{switch.why}: nothing is sent or done that changes anything, and no flow begins"
             self._log.line(Line("error", "kill-switch", text))
-        elif self._switched:
+        elif self._killed is not None:
+            self._killed = None
             self._give(effects.Resume(None, switch.why))
             self._log.line(Line("warn", "kill-switch", f"the kill switch {switch.path} is off again"))
         elif switch.has_folder:
@@ -100,7 +107,6 @@ class Desk:
         else:
             text = f"the kill switch {switch.path} cannot be pulled: its folder does not exist"
             self._log.line(Line("warn", "kill-switch", text))
-        self._switched = switch.on
         return switch.on
 
     def reply(self, reply: SignalReply) -> None:

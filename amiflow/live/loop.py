@@ -37,11 +37,10 @@ from amiflow.live.clock import Clock
 from amiflow.live.company import Company
 from amiflow.live.desk import Desk
 from amiflow.live.killswitch import changes
-from amiflow.live.ledger import Ledger, Past
+from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
-from amiflow.live.meter import Meter
 from amiflow.live.reload import Reloader, Renewal
 from amiflow.live.requests import Ticket
 from amiflow.live.runner import Runner
@@ -66,7 +65,8 @@ _OWN = (effects.Sent, effects.Answered, effects.Unanswered, effects.ErrandDone) 
 
 class Loop:
     """A run. `needs` are the actions that the account is asked about at login; none where nothing is to be sent.
-    `event_filter` is what the servers are asked to send. `run` returns the exit status."""
+    `event_filter` is what the servers are asked to send. `run` returns the exit status; `runners` and `ledger` say what
+    there is and what has happened."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Loop:
     ) -> None:
         company = company or Company()
         self._peers = {peer.name: peer for peer in peers}
-        self._runners = list(runners)
+        self.runners = list(runners)
         self._log = log
         self._clock = clock
         self._wake = wake
@@ -94,11 +94,11 @@ class Loop:
         self._herald = company.herald
         self._meter = company.meter
         self._read_at = 0.0
-        self._ledger = Ledger(self._peers, clock.now())
+        self.ledger = Ledger(self._peers, clock.now())
         status = Status(
-            run_id, self._peers, self._runners, self._ledger, clock, company.journal, company.switch, company.meter
+            run_id, self._peers, self.runners, self.ledger, clock, company.journal, company.switch, company.meter
         )
-        self._desk = Desk(self._runners, status, log, self._give)
+        self._desk = Desk(self.runners, status, log, self._give)
         self._promised: dict[str, tuple[Runner, _Wanted]] = {}
         self._owners: dict[str, Runner] = {}
         self._asking = Asking(needs, event_filter, run_id, log, clock, self._heard, self._be_ready)
@@ -118,20 +118,19 @@ class Loop:
     def _renewing(self, reloader: Reloader) -> Renewal:
         self._desk.renew = self._renew
         return Renewal(
-            reloader, self._runners, self._peers, self._asking, self._ledger, self._log, self._hand, self._journal
+            reloader,
+            self.runners,
+            self._peers,
+            self._asking,
+            self.ledger,
+            self._log,
+            self._hand,
+            self._journal,
+            self._clock,
+            self._desk.pauses,
         )
 
     # --- the run ---
-
-    @property
-    def runners(self) -> Sequence[Runner]:
-        """The machines that there are now."""
-        return self._runners
-
-    @property
-    def past(self) -> Past:
-        """What machines have counted that are no more."""
-        return self._ledger.past
 
     def run(self) -> int:
         """Run to the end. Raises Trouble where a login is refused at the first attempt, an account lacks what the plans
@@ -149,9 +148,9 @@ class Loop:
 
     def _goes_on(self) -> bool:
         """Without a machine, as in a recording, until a signal comes."""
-        if not self._runners:
+        if not self.runners:
             return self._stopped_by is None
-        return any(runner.status is None for runner in self._runners)
+        return any(runner.status is None for runner in self.runners)
 
     def _end(self) -> int:
         if not self._cut:
@@ -165,10 +164,10 @@ class Loop:
             self._tell_cut()
         if self._stopped_by is not None:
             return 0 if self._stopped_by in (signal.SIGTERM, signal.SIGHUP) and not self._cut else 130
-        return max((runner.status or 0 for runner in self._runners), default=0)
+        return max((runner.status or 0 for runner in self.runners), default=0)
 
     def _tell_cut(self) -> None:
-        left = sum(len(runner.machine.running()) for runner in self._runners)
+        left = sum(len(runner.machine.running()) for runner in self.runners)
         runs = f"{left} run{'s' if left != 1 else ''} of a flow, without the rest of its `finally`"
         self._log.line(Line("warn", "cut", f"cut off by a second ^C: {runs if left else 'no flow was running'}"))
 
@@ -209,7 +208,7 @@ class Loop:
         due = _earlier(until, self._herald.deadline())
         for peer in self._peers.values():
             due = _earlier(due, peer.deadline())
-        for runner in self._runners:
+        for runner in self.runners:
             if runner.status is None:
                 due = _earlier(due, runner.machine.deadline())
         if self._source_ended:
@@ -305,7 +304,7 @@ class Loop:
     def _is_quiet(self, heard: bool) -> bool:
         """Whether no flow runs and nothing has come for a moment: what our last actions brought about is in too."""
         now = self._clock.now()
-        if heard or any(runner.machine.running() for runner in self._runners):
+        if heard or any(runner.machine.running() for runner in self.runners):
             self._quiet_at = now + _QUIET
         return now >= self._quiet_at
 
@@ -333,7 +332,7 @@ class Loop:
                 lost = self._tidings.tell(peer, event)
                 if lost is not None:
                     self._herald.status(self._desk.headline())
-                    self._ledger.lost(peer.name, lost.silent, self._clock.now())
+                    self.ledger.lost(peer.name, lost.silent, self._clock.now())
                     self._inputs.append((None, lost))
 
     def _give(self, item: Input) -> None:
@@ -347,7 +346,7 @@ class Loop:
 
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
         now = self._clock.now()
-        self._ledger.ready(peer.name, ready.ami_version, now)
+        self.ledger.ready(peer.name, ready.ami_version, now)
         version, unseen = ready.ami_version, peer.unseen(now)
         self._inputs.append((None, effects.ServerReady(peer.name, version, peer.restarted, unseen, ready.uptime)))
         peer.restarted = False
@@ -369,7 +368,7 @@ class Loop:
                     continue
                 if self._journal and not isinstance(item, effects.Received):
                     self._journal.add(self._clock.wall(), None, item, ())
-                for runner in self._runners:
+                for runner in self.runners:
                     self._hand(runner, item)
             self._write()  # before what follows from it: whoever waits for an action waits for nothing else
 
@@ -387,7 +386,7 @@ class Loop:
             if own or brought:
                 self._journal.add(wall, runner.number, own, brought)
         if self._meter is not None:
-            self._measure(self._meter, item, brought)
+            self._meter.measure(item, brought, self._read_at, self._clock.now())
         for effect in brought:
             if isinstance(effect, _TOLD):
                 runner.narrator.tell(effect)
@@ -403,17 +402,11 @@ class Loop:
         elif isinstance(item, effects.Unanswered):
             self._settle(runner, item.action_id, item.kind)
 
-    def _measure(self, meter: Meter, item: Input, brought: Sequence[effects.Effect]) -> None:
-        if isinstance(item, effects.Received):
-            meter.caused(brought, self._read_at)
-        elif isinstance(item, effects.Sent):
-            meter.sent(item.action_id, self._clock.now())
-
     def _settle(self, runner: Runner, action_id: str, outcome: str) -> None:
         self._owners.pop(action_id, None)
         send = runner.narrator.settled(action_id)
         if send is not None:
-            self._ledger.settled(send.headers[0][1], outcome)
+            self.ledger.settled(send.headers[0][1], outcome)
             if self._meter is not None:
                 self._meter.settled(send, outcome in ("success", "error"), self._clock.now())
 
@@ -470,7 +463,7 @@ class Loop:
         for peer in self._peers.values():
             self._heard(peer, peer.tick(now))
         self._act()
-        for runner in self._runners:
+        for runner in self.runners:
             deadline = runner.machine.deadline()
             if deadline is not None and now >= deadline:
                 self._hand(runner, effects.Tick())

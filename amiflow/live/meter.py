@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from amiflow.engine.effects import Effect, Send
+from amiflow.engine.effects import Effect, Input, Received, Send, Sent
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -41,6 +41,13 @@ class Meter:
         self.answers: dict[str, Histogram] = {}
         self._caused: dict[str, float] = {}
         self._sent: dict[str, float] = {}
+
+    def measure(self, item: Input, brought: Sequence[Effect], read_at: float, now: float) -> None:
+        """What an input, read then, has brought about."""
+        if isinstance(item, Received):
+            self.caused(brought, read_at)
+        elif isinstance(item, Sent):
+            self.sent(item.action_id, now)
 
     def caused(self, brought: Sequence[Effect], read_at: float) -> None:
         """An event that was read then has brought these effects about."""

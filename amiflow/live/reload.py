@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from amiflow.ami.scanner import Wanted
-from amiflow.engine.effects import Input, Retire, ServerReady
+from amiflow.engine.effects import Input, Pause, Retire, ServerReady
+from amiflow.live.clock import Clock
 from amiflow.live.journal_file import Journal
 from amiflow.live.ledger import Ledger
 from amiflow.live.log import Line, Log
@@ -111,7 +112,7 @@ class Reloader:
 
 class Renewal:
     """The loop's side: whoever asked, and the change itself. `runners` is the loop's own list; `hand` gives an input to
-    one of them. Once it is `closed`, as the run ends, nothing
+    one of them, `pauses` are those that there are. Once it is `closed`, as the run ends, nothing
     is read any more."""
 
     def __init__(
@@ -124,6 +125,8 @@ class Renewal:
         log: Log,
         hand: Callable[[Runner, Input], None],
         journal: Journal | None,
+        clock: Clock,
+        pauses: Callable[[], Sequence[Pause]],
     ) -> None:
         self._reloader = reloader
         self._runners = runners
@@ -133,6 +136,8 @@ class Renewal:
         self._log = log
         self._hand = hand
         self._journal = journal
+        self._clock = clock
+        self._pauses = pauses
         self._made = len(runners)
         self._needs = reloader.needs(runners)
         self._waiting: list[Ticket] = []
@@ -182,6 +187,8 @@ class Renewal:
             self.begin()
 
     def _put_in_place(self, fresh: Sequence[Runner]) -> None:
+        if self._journal is not None:
+            self._journal.add(self._clock.wall(), None, Retire(), ())
         old = {
             recipe_of(runner.plan): runner for runner in self._runners if not runner.retired and runner.status is None
         }
@@ -191,6 +198,8 @@ class Renewal:
             before = old.get(recipe_of(runner.plan))
             if before is not None:
                 runner.machine.take_over(before.machine)
+            for pause in self._pauses() if before is None else ():
+                self._hand(runner, pause)
         self._made += len(fresh)
         self._runners += fresh
         for runner in old.values():

@@ -228,7 +228,7 @@ def run(
                 status = loop.run()
         finally:
             wake.close()
-    summarize(loop.runners, log, clock.now() - began, loop.past)
+    summarize(loop.runners, log, clock.now() - began, loop.ledger.past)
     return status
 
 

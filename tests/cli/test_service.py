@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,3 +159,28 @@ def test_a_reload_says_what_takes_a_restart(run: amiflow_process.Amiflow, amiflo
     Path("amiflow.yaml").write_text("nonsense: 1\n")
     result = amiflow("reload")
     assert result.status == 1 and "error[unknown-key]" in result.err
+
+
+def test_systemd_hears_of_the_life_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        run: amiflow_process.Amiflow = request.getfixturevalue("run")
+        heard: list[str] = []
+
+        def hear(wanted: str) -> None:
+            while heard.count(wanted) < 1:
+                heard.append(systemd.recv(4096).decode().split("\n")[0])
+
+        hear("READY=1")
+        hear("WATCHDOG=1")
+        del heard[:]
+        run.signal(signal.SIGHUP)
+        hear("RELOADING=1")
+        hear("READY=1")
+        assert run.end() == 0
+        hear("STOPPING=1")

@@ -3,7 +3,7 @@
 from amiflow.engine.effects import Pause, Resume, Signalled, SignalReply, StopRuns
 from amiflow.plan import triggers as m
 from support.machines import Bench
-from support.plans import flow, log, on, pause, span
+from support.plans import const, flow, log, on, pause, span
 
 WHY = "is paused"
 
@@ -88,3 +88,14 @@ def test_the_runs_of_a_flow_are_stopped_with_their_finally() -> None:
     assert bench.ended.count(("f", "stopped")) == 2 and bench.said.count("f finally") == 2
     bench.event("A", N="3")
     assert bench.said[-2:] == ["f 3", "g 3"]
+
+
+def test_the_sender_of_a_signal_whose_run_never_begins_is_told_so() -> None:
+    trigger = m.OnSignal("click", (), None, None, span())
+    bench = Bench(flow("f", trigger, log("runs"), pause(10), per=(const("k"),), policy="queued"))
+    bench.give(Signalled("click", {}, "1"))
+    bench.give(Signalled("click", {}, "2"))
+    bench.give(StopRuns("f", 2))
+    assert [one for one in bench.effects if isinstance(one, SignalReply)] == [
+        SignalReply("2", None, "the flow was stopped", "stopped")
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -215,6 +217,47 @@ def test_a_store_of_the_same_declaration_carries_over() -> None:
     run.reload(STORED.format(lasting="10m", word="new"))
     run.go("k")
     assert run.said == ["new sees old"]
+
+
+def test_the_time_of_its_entries_goes_on() -> None:
+    recipe = STORED.format(lasting="10m", word="x")
+    run = Run(recipe)
+    run.advance(60)
+    run.go("k")
+    run.reload(recipe)
+    run.advance(599)
+    run.go("k")
+    assert run.said == ["x sees x"]
+    run.reload(recipe)
+    run.advance(601)
+    run.go("k")
+    assert run.said == ["x sees x"]
+
+
+def test_what_an_old_run_stores_is_as_fresh_as_what_a_new_one_does() -> None:
+    """The machine that is called first must not take the time of the other's last call."""
+    store = "map seen: text lasting 10s max 100\n"
+    old = store + 'flow puts on DialBegin { wait UserEvent Go as u within 5m set seen[u.Key] = "x" }\n'
+    new = store + 'flow asks on UserEvent Go as u where u.Key in seen { log "still there" }\n'
+    run = Run(old)
+    run.event("DialBegin", DestChannel="PJSIP/a-1")
+    run.reload(new)
+    run.advance(200)
+    run.go("k")
+    run.advance(5)
+    run.go("k")
+    assert run.said.count("still there") == 2
+
+
+def test_a_machine_that_is_over_is_let_go() -> None:
+    run = Run(STORED.format(lasting="10m", word="old") + says("old"))
+    run.go("k")
+    first = weakref.ref(run.machines[0])
+    run.reload(STORED.format(lasting="10m", word="new") + says("new"))
+    run.advance(10)
+    run.effects.clear()
+    gc.collect()
+    assert first() is None and len(run.machines) == 1
 
 
 def test_another_store_begins_empty() -> None:

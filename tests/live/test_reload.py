@@ -6,10 +6,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from amiflow.live.clock import SystemClock
+from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.reload import Told
@@ -25,11 +27,17 @@ flow goes on UserEvent Go { log "goes" Hangup { Channel: "PJSIP/a-1" } }
 """
 
 
-def go(ran: Ran, ami: ScriptedAmi, load: Callable[[Told], Sequence[Job]], pushdown: bool = True) -> None:
+def go(
+    ran: Ran,
+    ami: ScriptedAmi,
+    load: Callable[[Told], Sequence[Job]],
+    pushdown: bool = True,
+    outside: Outside = NOTHING_OUTSIDE,
+) -> None:
     plan = compiled(CALLS)
     log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
     servers = [(server_of(ami), "hunter2")]
-    ran.status = run([Job(plan, {}, {})], servers, log, SystemClock(), pushdown=pushdown, load=load)
+    ran.status = run([Job(plan, {}, {})], servers, log, SystemClock(), pushdown=pushdown, outside=outside, load=load)
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -149,3 +157,27 @@ def test_sighup_tries_at_once_what_is_waited_for() -> None:
     with scripted(answering(login=beside(story))) as ami:
         go(ran, ami, lambda told: [Job(compiled(CALLS), {}, {})])
     assert ran.status == 0 and len(ami.connections) == 2
+
+
+def test_a_recipe_that_is_new_begins_as_at_the_start_of_a_run_unless_the_kill_switch_is_on(tmp_path: Path) -> None:
+    switch = tmp_path / "stop"
+    added = 'flow starts on start { log "a new file begins" }\nflow waits on Shutdown { log "never" }\n'
+    loads = iter(["first", "second"])
+
+    def load(told: Told) -> Sequence[Job]:
+        return [Job(compiled(CALLS), {}, {}), Job(compiled(added, f"{next(loads)}.flow"), {}, {})]
+
+    def story(_: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("a new file begins"))
+        switch.touch()
+        until(lambda: ran.said("no flow begins"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("starts (second.flow:1) the kill switch"))
+        stop_with(signal.SIGTERM)
+
+    ran = Ran()
+    with scripted(answering(login=beside(story))) as ami:
+        go(ran, ami, load, outside=Outside(kill_switch=str(switch)))
+    assert sum("a new file begins" in line for line in ran.lines) == 1
