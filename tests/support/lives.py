@@ -24,7 +24,7 @@ class Lives:
     def __init__(self, plan: Plan, secrets: dict[str, str] | None = None) -> None:
         self.plan = plan
         self.secrets = secrets or {}
-        self.now, self.lives, self.born, self.checked = 0.0, 0, 0, 0
+        self.now, self.lives, self.born, self.checked, self.answered = 0.0, 0, 0, 0, 0
         self.written: dict[str, tuple[float, str]] = {}
         self.effects: list[fx.Effect] = []
         self.come_back()
