@@ -50,17 +50,19 @@ class _Fresh(NamedTuple):
 class Named:
     """What the actions of a run named lately. One is shared by all machines of a run."""
 
-    __slots__ = ("_deeds", "_fresh", "_ids")
+    __slots__ = ("_deeds", "_fresh", "_ids", "_sent")
 
     def __init__(self) -> None:
         self._fresh: deque[_Fresh] = deque()
         self._deeds: dict[_Thing, list[_Deed]] = {}
         self._ids: dict[str, tuple[float, Line]] = {}
+        self._sent: dict[str, float] = {}
 
     def record(
         self, now: float, server: str, action: str, headers: tuple[tuple[str, str], ...], line: Line = ()
     ) -> None:
         """An action that may cause events goes out to a server."""
+        self._sent[action] = now
         self._fresh.append(_Fresh(now, server, action, headers, line))
         while self._fresh[0].when < now - _MEMORY:
             self._fresh.popleft()
@@ -82,10 +84,11 @@ class Named:
         Its call or its ActionID is of this run; or an action named its thing within the last two seconds and raises
         such events by itself, or moves calls, after which anything may happen to that channel."""
         lines = [line for own_id in _ids_in(message) if (line := self._of(own_id, now))] if self._ids else []
-        self._digest(now)
-        if self._deeds:
-            lines += [deed.line for thing in _things_of(server, message) for deed in self._deeds.get(thing, ())
-                      if _explains(deed, message.name, thing)]  # fmt: skip
+        name = message.name
+        if any(now - when <= _MEMORY and _may_raise(action, name) for action, when in self._sent.items()):
+            self._digest(now)
+            things = _things_of(server, message) if self._deeds else ()
+            lines += [deed.line for one in things for deed in self._deeds.get(one, ()) if _explains(deed, name, one)]
         return max(lines, key=len, default=())
 
     def _of(self, own_id: str, now: float) -> Line:
@@ -104,6 +107,13 @@ class Named:
                     self._deeds[server, kind, value] = [*deeds[1 - _MOST_DEEDS :], _Deed(when, causes, moves, line)]
         while self._deeds and next(iter(self._deeds.values()))[-1].when < now - _MEMORY:
             del self._deeds[next(iter(self._deeds))]
+
+
+@cache
+def _may_raise(action: str, event: str) -> bool:
+    """Whether such an action may lead to such an event at all. This spares most starts a look at their event."""
+    _, causes, moves = _facts(action.casefold())
+    return event in causes or (moves and event not in _BY_PEOPLE)
 
 
 def _explains(deed: _Deed, event: str, thing: _Thing) -> bool:
