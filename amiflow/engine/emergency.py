@@ -89,6 +89,10 @@ class Guard:
                 self._spread(self._company(own))
                 del self._marked[own]
 
+    def go_on_from(self, before: Guard) -> None:
+        """What another machine knew of the same server. Its picture is still to be taken, and cannot tell all of it."""
+        self._marked = dict(before._marked)
+
     def take(self, rows: Iterable[Message]) -> None:
         """All channels that there are, each with where in the dialplan it is."""
         old, self._marked = self._marked, {}

@@ -40,6 +40,8 @@ class Server:
         self.ready, self.begun, self.returned = before.ready, before.begun, before.returned
         self.escapes, self.seen, self.lost, self.back = before.escapes, before.seen, before.lost, before.back
         self.heard = before.heard
+        if self.guard is not None and before.guard is not None:
+            self.guard.go_on_from(before.guard)
 
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""

@@ -183,6 +183,24 @@ def test_a_call_whose_turn_does_not_come_times_out_with_the_reason() -> None:
     )
 
 
+def test_a_machine_that_has_ended_gives_its_places_back() -> None:
+    shared = Shared(CAPS)
+    runs = [bench(calls(awaits=False)), bench(calls(awaits=False))]
+    for run in runs:
+        run.machine = Machine(plan(calls(awaits=False)), run.inputs, run.options, shared)
+        run.ready()
+    begin(runs[0], *"ab")
+    begin(runs[1], "c")
+    for at in (0, 1):
+        runs[0].answer(at)
+    runs[1].advance(3)
+    assert (sent(runs[0]), sent(runs[1])) == ("ab", "")
+    runs[0].stop()
+    assert runs[0].exits == [0]
+    runs[1].advance(1)
+    assert sent(runs[1]) == "c"
+
+
 # --- actions that wait ------------------------------------------------------------------------------------------------
 
 

@@ -124,6 +124,18 @@ def test_the_list_of_channels_tells_of_calls_that_were_there_before() -> None:
     assert hangup(guard, CALLER[0]) is not None and hangup(guard, OTHER[0]) is None
 
 
+def test_who_takes_the_place_of_another_machine_knows_what_no_list_tells() -> None:
+    before = heard(DIALS, channel(*CALLEE, "1.1"), channel(*OTHER), entered("b", *CALLER, "1.1"))
+    before.hear(entered("b", *OTHER, "2.1"))
+    picture = Picture(PARTS)
+    guard = Guard(NUMBERS, picture)
+    guard.go_on_from(before)
+    rows = (event("CoreShowChannel", Channel=OTHER[0], Uniqueid=OTHER[1], Linkedid="2.1", Exten="200"),)
+    picture.list_channels(rows)
+    guard.take(rows)
+    assert hangup(guard, OTHER[0]) is not None
+
+
 # --- actions ----------------------------------------------------------------------------------------------------------
 
 
