@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.catalog_check import unknown_things
+from support.catalog_check import missing_headers, unknown_things, wrong_values
 from support.lab import calls
 from support.lab.calls import BridgedCall
 from support.lab.install import SUITES
@@ -27,6 +27,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[AsteriskServer]:
         yield running
     seen = [event for events in running.heard for event in events]
     assert seen and unknown_things(seen, running.major) == [], "the catalogue does not know what this server sends"
+    assert wrong_values(seen) == [], "the catalogue knows another type"
+    assert missing_headers(seen, running.major) == [], "the catalogue calls it required"
 
 
 @pytest.fixture
