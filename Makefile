@@ -12,7 +12,7 @@ LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 # Without its compiled modules kept, every process of the tests would compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test properties mutants fuzz faults test-asterisk bench bench-short wheel-check clean docs
+.PHONY: help demo test properties mutants fuzz faults soak test-asterisk bench bench-short wheel-check clean docs
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
@@ -21,6 +21,7 @@ help:
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make fuzz           feed the compiler with texts that nobody would write, for SECONDS (default 600)"
 	@echo "make faults         inject every fault that a connection, a disk or a process can have, and print the table"
+	@echo "make soak           two million events through a run, one in a hundred acted upon, and what memory that takes"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
 	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder; ROWS=\"3 7\" only those"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
@@ -50,6 +51,9 @@ fuzz: $(VENV)/.installed-dev
 
 faults: $(VENV)/.installed-dev
 	$(BIN)/pytest -q --numprocesses auto --dist worksteal tests/faults
+
+soak: $(VENV)/.installed-dev
+	PYTHONPATH=tests:. $(BIN)/python -m support.load
 
 test-asterisk: $(VENV)/.installed-dev
 	$(LAB) install

@@ -339,7 +339,7 @@ class Actions:
         kept_back = self.leave(instance, acting)
         if acting.phase == "handed":
             self.limits.dialled(acting.action_id)
-        if acting.phase in ("handed", "sent"):
+        if acting.phase == "sent" or (acting.phase == "handed" and not self._core.retract(acting.action_id)):
             self._core.emit(Withdraw(instance.server.name, acting.action_id))
         self._drop_call(instance, acting)
         return kept_back

@@ -16,7 +16,7 @@ from amiflow.engine import standing
 from amiflow.engine.calendar import Calendar
 from amiflow.engine.cover import Cover, Way
 from amiflow.engine.dispatch import Watch
-from amiflow.engine.effects import Effect, Level, Noted, Remember
+from amiflow.engine.effects import Effect, Level, Noted, Remember, Send
 from amiflow.engine.emergency import Numbers
 from amiflow.engine.evaluate import EvaluationError, Evaluator, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
@@ -261,6 +261,13 @@ class Core:
     def emit(self, effect: Effect) -> None:
         """Collect an effect; they come out in this order."""
         self._effects.append(effect)
+
+    def retract(self, action_id: str) -> bool:
+        """Take back an action that has not left the machine yet; false where it has."""
+        found = [one for one in self._effects if isinstance(one, Send) and one.action_id == action_id]
+        for effect in found:
+            self._effects.remove(effect)
+        return bool(found)
 
     def take(self) -> list[Effect]:
         """The effects collected since the last time."""

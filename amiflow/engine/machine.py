@@ -135,7 +135,7 @@ class Machine:
             self._fire(now, inclusive=False)
         self._take(item)
         self._drain()
-        if core.timers.is_due(now):
+        if isinstance(item, Tick) and core.timers.is_due(now):  # others may have come before the end of a time as well
             self._fire(now, inclusive=True)
         if not core.instances:
             self._close_when_over()

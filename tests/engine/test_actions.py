@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from amiflow.engine.effects import Answered, Withdraw
+from amiflow.engine.effects import Answered, Tick, Withdraw
 from amiflow.plan.model import EventList, Handler
 from support.machines import Bench, event
 from support.plans import act, call, const, each_row, field, flow, given, list_of, local, log, on, plan, stop
@@ -20,6 +20,16 @@ def one(step: Any, *more: Any, **options: Any) -> Bench:
 
 def tried(action: str = "Redirect", **options: Any) -> Any:
     return act(action, options.pop("headers", None), into="r", handler=Handler(3, "e"), **options)
+
+
+def test_what_came_before_the_end_of_a_time_is_taken_before_it_however_much_that_is() -> None:
+    bench = Bench(flow("f", on("A", "a"), act("Hangup", {"Channel": const("x")}, within=5)))
+    bench.event("A")
+    bench.now = 5.0
+    bench.event("Other")
+    bench.on_wire()
+    bench.give(Tick())
+    assert bench.failures == ["no answer within 5s"]
 
 
 def test_an_action_goes_out_with_its_headers_and_an_id_of_the_run() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from amiflow.engine.effects import Signal, Signalled
+from amiflow.engine.effects import Signal, Signalled, Withdraw
 from amiflow.engine.limits import Shared
 from amiflow.engine.machine import Machine
 from amiflow.plan import model as m
@@ -96,6 +96,15 @@ def test_urgent_flows_go_first() -> None:
     run.event("Alarm", Id="!")
     run.advance(1)
     assert sent(run) == "ab!c"
+
+
+def test_an_action_whose_turn_comes_as_its_time_ends_is_not_sent() -> None:
+    run = bench(ping(within=1.0), caps=replace(CAPS, actions_per_second=1))
+    begin(run, *"ab")
+    run.answer()
+    run.advance(1)
+    assert run.failures[1:] and "could not be sent within 1s" in (run.failures[1] or "")
+    assert sent(run) == "a" and not [one for one in run.effects if isinstance(one, Withdraw)]
 
 
 def test_a_limit_of_the_recipe_holds_too_and_neither_is_exceeded() -> None:

@@ -1,5 +1,6 @@
 """The run as a whole: moments, servers, the end, and that the same inputs give the same effects."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -365,3 +366,25 @@ def test_after_the_end_nothing_is_left(events: list[tuple[str, str, float]]) -> 
     assert {name: len(shelf.plain) + len(shelf.keyed) for name, shelf in shelves.items()} == at_rest
     assert machine.running() == ()
     assert len(machine._core.timers) == 0
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_of_a_flow_that_is_over_leaves_nothing_for_the_collector_to_find() -> None:
+    """It is set to look seldom: cycles would pile up for minutes."""
+    body = (act("Hangup", {"Channel": "a.Channel"}), wait(on("B", "b"), within=5), log("over"))
+    bench = Bench(flow("f", on("A", "a"), *body), steps=True)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(4):
+            bench.event("A", Channel=f"PJSIP/a-{number}")
+            bench.answer()
+            if number % 2:
+                bench.event("B")
+            bench.advance(9)
+            bench.effects.clear()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

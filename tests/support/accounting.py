@@ -171,11 +171,13 @@ class Books:
         return any({one.get("channel", "").lower(), one.get("extrachannel", "").lower()} <= named for one in came)
 
     def _count_sent(self, account: Account) -> None:
-        """No two Redirects may name the same pair, nor bear the same ActionID."""
+        """No two Redirects may be for one bridge, nor bear the same ActionID. After a restart Asterisk gives the same
+        names again."""
         sent = self._redirects(bytes(line.put_in["to server"]) for line in self.lines)
         pairs = Counter(frozenset((one.get("channel", ""), one.get("extrachannel", ""))) for one in sent)
         ids = Counter(one.get("actionid", "") for one in sent)
-        account.twice += [" and ".join(sorted(pair)) for pair, count in pairs.items() if count > 1]
+        owed = Counter(frozenset(headers(raw)["channel"] for _, raw in events) for events in self._bridges().values())
+        account.twice += [" and ".join(sorted(pair)) for pair, count in pairs.items() if count > max(1, owed[pair])]
         account.twice += [one for one, count in ids.items() if count > 1]
 
     def _look_through(self, account: Account) -> None:

@@ -51,6 +51,15 @@ class Amiflow:
         """The log lines of this kind so far that hold this text."""
         return [line for line in list(self.lines) if line["kind"] == kind and text in line["text"]]
 
+    def memory(self) -> float:
+        """Its resident memory in mebibytes."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def end(self, by: signal.Signals | None = signal.SIGTERM) -> int:
         """The exit status, after this signal or, without one, when it ends by itself."""
         if by is not None:
@@ -99,7 +108,7 @@ class Amiflow:
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without what would change how amiflow runs, but for the tests' own place for journals."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMIFLOW_", "XDG_"))}
-    return kept | {"XDG_STATE_HOME": os.environ["XDG_STATE_HOME"]} | more
+    return kept | {name: os.environ[name] for name in ("XDG_STATE_HOME",) if name in os.environ} | more
 
 
 def amiflow(*args: str, cwd: Path | None = None, timeout: float = 60.0, **env: str) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,8 @@ from typing import Self
 from support.faults import Fault, Line
 
 _READ = 65_536
+_MOST_UNSENT = 262_144
+_CUT, _STOP = b"c", b"s"
 
 
 @dataclass(eq=False)
@@ -29,6 +31,11 @@ class _Way:
     line: Line
     unsent: dict[socket.socket, bytearray] = field(default_factory=dict)
     ended: set[socket.socket] = field(default_factory=set)
+
+    def open_ends(self) -> list[socket.socket]:
+        """Those from which is read: who stops reading at one end stops the other one from writing, as without us."""
+        across = {self.client: self.server, self.server: self.client}
+        return [end for end in across if end not in self.ended and len(self.unsent[across[end]]) < _MOST_UNSENT]
 
 
 class FaultProxy:
@@ -50,9 +57,13 @@ class FaultProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ask.send(b"x")
+        self._ask.send(_STOP)
         self._thread.join(10)
         self._ask.close()
+
+    def cut(self) -> None:
+        """Cut the connections that there are."""
+        self._ask.send(_CUT)
 
     def _serve(self) -> None:
         try:
@@ -65,18 +76,24 @@ class FaultProxy:
             self._asked.close()
 
     def _turn(self) -> bool:
-        reading = [end for way in self._ways for end in (way.client, way.server) if end not in way.ended]
+        reading = [end for way in self._ways for end in way.open_ends()]
         writing = [end for way in self._ways for end, data in way.unsent.items() if data]
         due = min((at for way in self._ways if (at := way.line.deadline()) is not None), default=None)
         patience = None if due is None else max(0.0, due - time.monotonic())
         readable, writable, _ = select.select([self._listener, self._asked, *reading], writing, [], patience)
-        if self._asked in readable:
+        if self._asked in readable and not self._obey():
             return False
         if self._listener in readable:
             self._accept()
         for way in list(self._ways):
             self._carry(way, readable, writable)
         return True
+
+    def _obey(self) -> bool:
+        asked = self._asked.recv(64)
+        for way in self._ways if _CUT in asked else ():
+            way.line.is_cut = True
+        return _STOP not in asked
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()

@@ -43,6 +43,7 @@ class Lives:
 
     def ready(self, uptime: int | None = None) -> None:
         self.give(fx.ServerReady("pbx", "11.0.0", False, uptime=uptime))
+        self.pass_time(0)  # what is overdue falls due behind it
 
     @property
     def mono(self) -> float:

@@ -73,6 +73,11 @@ class AsteriskServer:
         return self._run / "ca.pem"
 
     @property
+    def etc(self) -> Path:
+        """The configuration's folder."""
+        return self._run / "etc"
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
