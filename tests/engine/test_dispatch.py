@@ -118,5 +118,29 @@ def test_the_index_finds_what_trying_all_would_find(
         where = listener.watch.where
         return name in listener.watch.events and (where is None or bool(where(frame(e=message))))
 
-    found = [listener for listener in index.candidates(message, False) if fits(listener)]
+    def fits_beyond(listener: Listener) -> bool:
+        beyond = listener.watch.beyond if listener.values is not None else listener.watch.where
+        return beyond is None or bool(beyond(frame(e=message)))
+
+    candidates = index.candidates(message, False)
+    assert list(map(fits_beyond, candidates)) == list(map(fits, candidates))
+    found = list(filter(fits, candidates))
     assert found == [listener for listener in listeners if listener.live and fits(listener)]
+
+
+def test_what_the_index_has_compared_is_not_compared_again_where_it_cannot_have_changed() -> None:
+    other = ne("h.Exten", "9")
+    assert keyed(on("Hangup", "h", eq("h.Channel", "A"))).beyond is None
+    beyond = keyed(on("Hangup", "h", both(eq("h.Channel", "A"), other))).beyond
+    assert beyond is not None
+    assert [beyond(frame(h=event("Hangup", Channel="B", Exten=exten))) for exten in ("8", "9")] == [True, False]
+    changing = keyed(on("Hangup", "h", eq("h.Channel", local("c")))).beyond
+    assert changing is not None and not changing(frame(h=event("Hangup", Channel="A"), c="B"))
+
+
+def test_a_comparison_of_another_message_is_left_though_it_looks_like_the_key() -> None:
+    same = both(eq("h.Channel", "A"), eq("other.Channel", "A"))
+    beyond = keyed(on("Hangup", "h", same)).beyond
+    assert beyond is not None
+    names = {"h": event("Hangup", Channel="A"), "other": event("Newchannel", Channel="B")}
+    assert not beyond(frame(**names))

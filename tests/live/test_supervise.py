@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 
 import pytest
 
 from amiflow.ami.session import SessionOptions
 from amiflow.live.config import Server
-from amiflow.live.link import Link
+from amiflow.live.link import READ, Link
 from amiflow.live.secrets import SecretSource
 from amiflow.live.supervise import Backoff, Peer
 from amiflow.live.wake import Finished, Wake
@@ -46,7 +47,7 @@ class Connected:
     def log_in(self, now: float) -> None:
         """A new connection, up to the answer to the login."""
         near, self.far = socket.socketpair()
-        near.settimeout(1)
+        near.setblocking(False)
         self.peer.begin()
         self.peer.connected(Finished("pbx", Link(near, "pbx", False, bytearray()), None), now)
         self.hear("Asterisk Call Manager/11.0.0\r\n", now)
@@ -83,5 +84,23 @@ def test_a_restart_is_known_by_the_time_of_booting_however_late_it_is_told(
     connected.booted(uptime, 105.0)
     assert peer.ready and peer.restarted == restarted
     assert peer.unseen(105.0) == 105.0  # since it was last heard, at the first login
+    peer.cut()
+    connected.far.close()
+
+
+def test_what_is_there_is_read_at_once_up_to_a_bound() -> None:
+    connected = Connected()
+    peer = connected.peer
+    connected.log_in(0.0)
+    connected.booted(1000, 0.0)
+    text = b"Event: Newchannel\r\nChannel: PJSIP/a-1\r\n\r\n"
+    count = 4 * READ // len(text)
+    writing = threading.Thread(target=connected.far.sendall, args=(text * count,))
+    writing.start()
+    found: list[int] = []
+    while sum(found) < count:
+        found.append(len(peer.read(1.0, 2 * READ)))
+    writing.join(30)
+    assert sum(found) == count and max(found) <= 2 * READ // len(text) + 1 and peer.read(1.0, READ) == []
     peer.cut()
     connected.far.close()
