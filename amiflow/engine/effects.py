@@ -219,12 +219,13 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Past:
     """A run of a flow as it was last written down (`Remember`), at that time (the epoch in seconds); `story` is what
-    the journal calls it."""
+    the journal calls it. Where it is `doubtful` it has done more since then, which could not be written."""
 
     token: str
     at: float
     state: Mapping[str, object]
     story: str = ""
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

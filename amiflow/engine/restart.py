@@ -83,6 +83,9 @@ class Restarts:
         if program.identity != state.get("identity"):
             self._give_up(past, "its code was changed while amiflow was restarted", program)
             return None
+        if past.doubtful:
+            self._give_up(past, "what it did last could not be written down", program)
+            return None
         try:
             instance = reading.instance(state, core.number("instance"), program, server)
             self._rejoining.count_slots(instance)

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from amiflow.engine.effects import Restored
 from amiflow.engine.journal import Row, of_run
 from amiflow.live import journal_page, memory_db
-from amiflow.live.journal_dead import bury, live
+from amiflow.live.journal_dead import Life, bury
 from amiflow.live.journal_page import storable
 from amiflow.live.memory_db import Memory
 from amiflow.live.problems import Trouble
@@ -92,7 +92,7 @@ class Book:
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
         self._anew = True
-        self._end_of_life: Callable[[], None] | None = None
+        self._life: Life | None = None
 
     def introduce(self, sources: tuple[Source, ...]) -> None:
         """The sources of the next machine; written with the next entries."""
@@ -116,6 +116,8 @@ class Book:
         self._anew = False
         if self._memory is not None:
             self._memory.committed()
+        if self._life is not None:
+            self._life.trust()
         if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
             with suppress(sqlite3.Error):  # what matters is committed
                 db.executescript(f"PRAGMA incremental_vacuum({_RETURNED})")  # `execute` would give back one page only
@@ -129,6 +131,12 @@ class Book:
         found = self._memory.claim(db, self._keep.path, now)
         db.execute("COMMIT")
         return found
+
+    def doubt(self) -> None:
+        """Something that is to be remembered could not be written, so that what is there must not be taken up. Raises
+        OSError where not even that can be said."""
+        if self._life is not None and self._memory is not None and self._memory.waits:
+            self._life.doubt()
 
     def set_aside(self) -> str:
         """Rename the file, so that a new one can begin; returns what it is called now."""
@@ -151,8 +159,8 @@ class Book:
     def end(self) -> None:
         """The run is over."""
         self.shut()
-        if self._end_of_life is not None:
-            self._end_of_life()
+        if self._life is not None:
+            self._life.end()
 
     def _opened(self) -> sqlite3.Connection:
         """The database, opened anew where somebody has taken the file away."""
@@ -161,8 +169,8 @@ class Book:
             return self._db
         self.shut()
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        if self._end_of_life is None:
-            self._end_of_life = live(path, self._about.name)
+        if self._life is None:
+            self._life = Life(path, self._about.name)
         if not os.path.exists(path):  # SQLite gives its other files the same mode
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         db = self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
@@ -240,6 +248,8 @@ class Book:
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
         """Let the oldest make room, some at a time; what was freed is used again."""
         oldest, newest = db.execute("SELECT min(id), max(id) FROM page").fetchone()
+        if oldest is None:
+            return  # a new file, in which something is remembered before anything is told
         number, since = db.execute("SELECT run, last FROM page WHERE id = ?", (oldest,)).fetchone()
         some = max(1, min(_PRUNED, (newest - oldest) // 10))
         if since < now - self._keep.max_age:

@@ -25,24 +25,45 @@ _DROPPED = '"after": "drop"'
 _REMEMBERED = "SELECT 1 FROM flow_state WHERE run = ? AND machine = ? AND instance = ?"
 
 
-def live(path: str, name: str) -> Callable[[], None]:
-    """Show that the run of this name lives; the result ends that. Raises OSError."""
-    place = _place(path, name)
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+class Life:
+    """The sign that a run lives, from the beginning. Raises OSError.
 
-    def end() -> None:
-        with suppress(OSError):
-            os.unlink(place)
-        os.close(descriptor)
+    What it holds says that all which is to be remembered is written down. Where that could not be written the sign is
+    made empty, which needs no room on the disk: what is remembered of the run's flows is then older than what they have
+    done, and nothing of it must be taken up."""
 
-    return end
+    def __init__(self, path: str, name: str) -> None:
+        self._place = _place(path, name)
+        self._descriptor = os.open(self._place, os.O_RDWR | os.O_CREAT, 0o600)
+        self._doubted = True
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.trust()
+
+    def trust(self) -> None:
+        """All is written down."""
+        if self._doubted:
+            with suppress(OSError):  # where it cannot be said, it stays doubted
+                os.pwrite(self._descriptor, b"+", 0)
+                self._doubted = False
+
+    def doubt(self) -> None:
+        """Something could not be written down. Raises OSError where not even that can be said."""
+        if not self._doubted:
+            self._doubted = True
+            os.ftruncate(self._descriptor, 0)
+
+    def end(self) -> None:
+        """The run is over. The sign of one that is doubted stays, for the next to see."""
+        if not self._doubted:
+            with suppress(OSError):
+                os.unlink(self._place)
+        os.close(self._descriptor)
 
 
 def bury(db: sqlite3.Connection, path: str) -> None:
     """Within a transaction: close what dead runs left open. Raises sqlite3.Error."""
     for number, name in db.execute("SELECT id, name FROM run WHERE ended IS NULL").fetchall():
-        if is_dead(path, name):
+        if is_dead(db, path, name):
             _close(db, number, name)
 
 
@@ -114,8 +135,9 @@ def _last(at: float) -> Row:
     return of_run(at, "run-ended", "error", None, "amiflow ended without a word", {})
 
 
-def is_dead(path: str, name: str) -> bool:
-    """Whether the run of this name is over; its sign of life is taken away then."""
+def is_dead(db: sqlite3.Connection, path: str, name: str) -> bool:
+    """Within a transaction: whether the run of this name is over. Its sign of life is taken away then, and what is
+    remembered of its flows is marked where it is in doubt."""
     place = _place(path, name)
     try:
         descriptor = os.open(place, os.O_RDWR)
@@ -125,6 +147,8 @@ def is_dead(path: str, name: str) -> bool:
         return False  # nobody can tell
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.pread(descriptor, 1, 0):
+            db.execute("UPDATE flow_state SET doubtful = 1 WHERE run = ?", (name,))
         os.unlink(place)
     except OSError:
         return False

@@ -245,6 +245,8 @@ class Journal:
         is_idle = not rows and (self._memory is None or not self._memory.waits)
         if is_idle or (self._failing and self._clock.now() < self._retry_at and not ended):
             self._lose(len(rows))
+            if not is_idle:
+                self._doubt()
             return
         try:
             self._commit(rows, ended)
@@ -283,11 +285,19 @@ class Journal:
     def _fail(self, count: int, why: str) -> None:
         self._book.shut()
         self._lose(count)
+        self._doubt()
         if not self._failing:
             again = f"next attempt in {_RETRY:g} s"
             self._complain(f"the journal {self._keep.path} cannot be written: {why}; the run goes on, {again}")
         self._failing = True
         self._retry_at = self._clock.now() + _RETRY
+
+    def _doubt(self) -> None:
+        try:
+            self._book.doubt()
+        except OSError as error:
+            text = f"if amiflow is killed now, its next run may do again what it has done: {error.strerror}"
+            self._complain(text)
 
     def _lose(self, count: int) -> None:
         self.lost += count

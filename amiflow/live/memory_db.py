@@ -22,7 +22,8 @@ from amiflow.live.journal_dead import is_dead
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS flow_state (
       token TEXT PRIMARY KEY, run TEXT NOT NULL, machine INTEGER, instance INTEGER, recipe TEXT NOT NULL,
-      server TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL) WITHOUT ROWID""",
+      server TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL, doubtful INTEGER NOT NULL DEFAULT 0)
+      WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS store_entry (
       id INTEGER PRIMARY KEY, run TEXT NOT NULL, recipe TEXT NOT NULL, store TEXT NOT NULL, declared TEXT NOT NULL,
       key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, lasting REAL NOT NULL)""",
@@ -31,6 +32,10 @@ SCHEMA = (
 
 _MOST_CHANGES = 100_000  # of stores, that wait for a disk that cannot be written; then the oldest go
 _MOST_RUNS = 16  # earlier runs whose calls are known as ours
+_INTO_STATES = (
+    "INSERT OR REPLACE INTO flow_state (token, run, machine, instance, recipe, server, at, state)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _OF_STORE = "run = ? AND recipe = ? AND store = ?"
 
 
@@ -91,8 +96,8 @@ class Memory:
         if remember.state is None:
             db.execute("DELETE FROM flow_state WHERE token = ?", (token,))
             return
-        row = (token, self._run, one.machine, remember.instance, self._recipes[one.machine], remember.server, one.at)
-        db.execute("INSERT OR REPLACE INTO flow_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _json(remember.state)))
+        whose = (token, self._run, one.machine, remember.instance, self._recipes[one.machine], remember.server)
+        db.execute(_INTO_STATES, (*whose, one.at, _json(remember.state)))
 
     def _write_change(self, db: sqlite3.Connection, recipe: str, changed: StoreChanged) -> None:
         entry, key = changed.entry, _json(changed.entry.key)
@@ -136,16 +141,17 @@ class Memory:
         )
         numbers = {name: id for id, name in db.execute("SELECT id, name FROM run")}
         names = sorted((name for (name,) in rows if name != self._run), key=lambda name: numbers.get(name, 0))
-        return [name for name in names if is_dead(path, name)]
+        return [name for name in names if is_dead(db, path, name)]
 
     def _claim_states(self, db: sqlite3.Connection, run: str, recipe: str) -> Iterable[Past]:
         number = db.execute("SELECT id FROM run WHERE name = ?", (run,)).fetchone()
-        query = "SELECT token, machine, instance, at, state FROM flow_state WHERE run = ? AND recipe = ? ORDER BY at"
-        for token, machine, instance, at, text in db.execute(query, (run, recipe)).fetchall():
+        columns = "token, machine, instance, at, state, doubtful"
+        query = f"SELECT {columns} FROM flow_state WHERE run = ? AND recipe = ? ORDER BY at"
+        for token, machine, instance, at, text, doubtful in db.execute(query, (run, recipe)).fetchall():
             story = "" if number is None or instance is None else f"{number[0]}.{instance}"
             story += f".{machine}" if story and machine else ""
             state = _read(text)
-            yield Past(token, at, state if isinstance(state, dict) else {}, story)
+            yield Past(token, at, state if isinstance(state, dict) else {}, story, bool(doubtful))
         change = "UPDATE flow_state SET run = ?, machine = NULL, instance = NULL WHERE run = ? AND recipe = ?"
         db.execute(change, (self._run, run, recipe))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -81,9 +82,9 @@ def dead(tmp_path: Path) -> Iterator[Path]:
     journal.add(START, 0, fx.Sent("a-2"), ())
     journal.add(START, 0, None, [fx.Withdraw("pbx", "a-3")])
     settle(journal)
-    assert journal._book._end_of_life is not None
-    journal._book._end_of_life()  # the system lets go of the lock where a process is killed
-    journal._book._end_of_life = None
+    assert journal._book._life is not None
+    journal._book._life.end()  # the system lets go of the lock where a process is killed
+    journal._book._life = None
     yield path
     journal.close(20)
 
@@ -126,11 +127,12 @@ def test_a_run_that_lives_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_sign_of_life_is_a_lock_not_a_file(tmp_path: Path) -> None:
-    end = journal_dead.live(str(tmp_path / "j"), "run1")
-    assert not journal_dead.is_dead(str(tmp_path / "j"), "run1")
-    assert journal_dead.is_dead(str(tmp_path / "j"), "run2")
-    end()
-    assert journal_dead.is_dead(str(tmp_path / "j"), "run1")
+    path, db = str(tmp_path / "j"), sqlite3.connect(":memory:")
+    life = journal_dead.Life(path, "run1")
+    assert not journal_dead.is_dead(db, path, "run1")
+    assert journal_dead.is_dead(db, path, "run2")
+    life.end()
+    assert journal_dead.is_dead(db, path, "run1")
 
 
 # --- a process that is really killed ----------------------------------------------------------------------------------

@@ -61,8 +61,8 @@ class StepByStep(Journal):
         self.moments.append(self._clock.now())
         if len(self.moments) == self._fatal:
             self._book.shut()
-            if self._book._end_of_life is not None:
-                self._book._end_of_life()  # the system lets go of the lock where a process is killed
+            if self._book._life is not None:
+                self._book._life.end()  # the system lets go of the lock where a process is killed
             raise Killed(f"at write {self._fatal}")
 
     def close(self, patience: float) -> None:

@@ -1,0 +1,183 @@
+"""What flows and stores leave, in the journal's file: written with the entries, and handed to the next run, once."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from amiflow.engine import effects as fx
+from amiflow.live.clock import SystemClock
+from amiflow.live.journal_db import About, Book, Keep
+from amiflow.live.journal_file import Journal
+from amiflow.live.memory_db import Memory
+from amiflow.live.secrets import Mask
+from amiflow.report.source import Source
+from amiflow.tools import memory as plain
+from support.machines import START
+
+
+class Run:
+    """The journal of one run of amiflow, which is killed by `die`."""
+
+    def __init__(self, path: Path, name: str, *recipes: str) -> None:
+        keep, self.path = Keep(str(path), 1 << 30, 1e12, Mask()), path
+        about = About(name, ("pbx",), tuple((Source(recipe, "x"),) for recipe in recipes or ("r.flow",)))
+        self.journal = Journal(keep, about, SystemClock(), lambda: None, Memory(name, recipes or ("r.flow",)))
+        self.left = self.journal.left(20)
+        self._promises = 0
+
+    def take(self, *effects: fx.Effect, machine: int = 0, at: float = START) -> None:
+        self.journal.add(at, machine, None, effects)
+        self._promises += 1
+        self.journal.promise(str(self._promises))
+        while str(self._promises) not in self.journal.kept():
+            os.sched_yield()
+
+    def end(self) -> None:
+        self.journal.close(20)
+
+    def die(self) -> None:
+        """As the system has it: the lock is let go of, the sign stays; nothing more is written."""
+        book = self.journal._book
+        assert book._life is not None
+        os.close(book._life._descriptor)
+        book._life = None
+        book.write = lambda *_: None  # type: ignore[assignment,method-assign]
+        self.journal.close(20)
+
+
+def remember(token: str, instance: int = 1, **state: object) -> fx.Remember:
+    return fx.Remember(token, instance, "pbx", {"server": "pbx", **state})
+
+
+def tokens(left: fx.Restored) -> list[str]:
+    return sorted(past.token for past in left.flows)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_next_run_gets_what_is_left_and_its_name_in_the_journal(path: Path, killed: bool) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1", 7, state="running"), remember("t2", 8))
+    first.take(fx.Remember("t2", 8, "pbx", None))
+    first.die() if killed else first.end()
+    second = Run(path, "run2")
+    ((past,),) = (one.flows for one in second.left)
+    assert (past.token, past.at, past.story, past.doubtful) == ("t1", START, "1.7", False)
+    assert past.state == {"server": "pbx", "state": "running"} and second.left[0].runs == ("run1",)
+    second.end()
+    third = Run(path, "run3")  # the second wrote nothing of it, and has it still
+    assert tokens(third.left[0]) == ["t1"]
+    third.end()
+
+
+def test_a_run_that_lives_has_what_is_its_own(path: Path) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"))
+    second = Run(path, "run2")
+    assert second.left == [fx.Restored()]
+    second.end()
+    first.end()
+
+
+def test_each_recipe_gets_its_own(path: Path) -> None:
+    first = Run(path, "run1", "a.flow", "b.flow")
+    first.take(remember("a"), machine=0)
+    first.take(remember("b", 2), machine=1)
+    first.die()
+    second = Run(path, "run2", "b.flow")
+    assert [(tokens(one), one.flows[0].story) for one in second.left] == [(["b"], "1.2.1")]
+    second.end()
+    third = Run(path, "run3", "a.flow", "b.flow")
+    assert [tokens(one) for one in third.left] == [["a"], ["b"]]
+    third.end()
+
+
+def test_what_could_not_be_written_is_in_doubt_until_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, full = Book.write, [True]
+
+    def write(book: Book, *args: object) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        commit(book, *args)  # type: ignore[arg-type]
+
+    first = Run(path, "run1")
+    first.take(remember("t1", step=1))
+    monkeypatch.setattr(Book, "write", write)
+    first.take(remember("t1", step=2))
+    first.die()
+    full[0] = False
+    second = Run(path, "run2")
+    assert [(past.state["step"], past.doubtful) for past in second.left[0].flows] == [(1, True)]
+    second.take(remember("t1", step=3))
+    full[0] = True
+    second.take(remember("t1", step=4))
+    full[0] = False
+    second.journal._retry_at = 0.0
+    second.take(remember("t1", step=5))
+    second.die()
+    third = Run(path, "run3")
+    assert [(past.state["step"], past.doubtful) for past in third.left[0].flows] == [(5, False)]
+    third.end()
+
+
+def test_a_new_file_gets_all_that_is_remembered(path: Path) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"), remember("t2"))
+    path.unlink()
+    first.take(remember("t2", step=2))
+    first.die()
+    second = Run(path, "run2")
+    assert tokens(second.left[0]) == ["t1", "t2"]
+    second.end()
+
+
+def test_damaged_states_are_handed_on_as_what_nothing_can_be_made_of(path: Path) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"))
+    first.die()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE flow_state SET state = '{\"broken'")
+        db.commit()
+    second = Run(path, "run2")
+    assert [past.state for past in second.left[0].flows] == [{}]
+    second.end()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stores_come_back_as_from_the_memory_that_recipe_tests_have(path: Path, seed: int) -> None:
+    chance, other, now = random.Random(seed), plain.Memory(), SystemClock().wall()
+    first = Run(path, "run1")
+    for number in range(60):
+        change = chance.choice(["set", "add", "add", "set", "remove", "evict", "clear"][: 6 + (number % 20 == 0)])
+        entry = fx.Entry(chance.choice("xy"), "map of text", chance.choice("abc"), {"n": number}, now + number, 1e6)
+        if change == "evict" and not any(one.store == entry.store for one in other.restored(()).entries):
+            continue
+        effect = fx.StoreChanged(change, entry)  # type: ignore[arg-type]
+        other.take(effect, START)
+        first.journal.add(START, 0, None, [effect])
+    first.take()
+    first.die()
+    second = Run(path, "run2")
+    assert second.left[0].entries == other.restored(()).entries != ()
+    second.end()
+
+
+def test_entries_whose_time_is_over_are_gone(path: Path) -> None:
+    now = SystemClock().wall()
+    first = Run(path, "run1")
+    for key, at in (("old", now - 100), ("new", now - 10)):
+        first.take(fx.StoreChanged("add", fx.Entry("x", "counter", key, None, at, 60.0)), at=now)
+    first.end()
+    second = Run(path, "run2")
+    assert [entry.key for entry in second.left[0].entries] == ["new"]
+    second.end()
