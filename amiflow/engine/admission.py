@@ -7,7 +7,7 @@ Never here: triggers (`matching`, `machine`), and what runs do (`steps`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -87,6 +87,7 @@ class Admission:
         self._steps = steps
         self._tape = tape
         self._flows = tuple(_Admitted() for _ in core.programs)
+        self._by_name = {program.flow.name: self._flows[program.number] for program in core.programs}
         self._paused: dict[tuple[str | None, str], None] = {}
         self.kin: Elsewhere | None = None
         self.discarded: Callable[[Instance], None] = _nobody
@@ -404,37 +405,34 @@ class Admission:
 
     def holder(self, flow: str, at: KeyAt) -> Instance | None:
         """The run of this machine that has the key of the flow of that name."""
-        turn = next((turns.get(at) for turns in self._turns_of(flow)), None)
+        admitted = self._by_name.get(flow)
+        turn = admitted.turns.get(at) if admitted is not None else None
         own = turn is not None and self._core.instances.get(turn.active.id) is turn.active
         return turn.active if turn is not None and own else None
 
-    def _turns_of(self, flow: str) -> Iterator[dict[KeyAt, _Turn]]:
-        for program in self._core.programs:
-            if program.flow.name == flow:
-                yield self._flows[program.number].turns
-
     def inherit(self, flow: str, at: KeyAt, instance: Instance, next_one: Instance | None) -> None:
         """A run of another machine has ended; `next_one` is who has its key there now, if anybody."""
-        for program in self._core.programs:
-            admitted = self._flows[program.number]
-            turn = admitted.turns.get(at) if program.flow.name == flow else None
-            if turn is not None and turn.active is instance and next_one is not None:
-                turn.active = next_one
-            elif turn is not None and turn.active is instance:
-                self._pass_on(admitted, at, turn)
-                self._core.stirred = True
+        admitted = self._by_name.get(flow)
+        turn = admitted.turns.get(at) if admitted is not None else None
+        if admitted is None or turn is None or turn.active is not instance:
+            return
+        if next_one is not None:
+            turn.active = next_one
+            return
+        self._pass_on(admitted, at, turn)
+        self._core.stirred = True
 
     def go_on_from(self, before: Admission, same: Collection[str], dropped: str) -> None:
         """Take over the pauses, and the cooldowns of these flows; what waits for the end of another's is dropped."""
         self._paused = dict(before._paused)
-        old = {program.flow.name: before._flows[program.number] for program in before._core.programs}
         for program in self._core.programs:
             if program.flow.name in same:
-                self._flows[program.number].starts = old[program.flow.name].starts
-                for held in old[program.flow.name].latest.values():
+                old = before._by_name[program.flow.name]
+                self._flows[program.number].starts = old.starts
+                for held in old.latest.values():
                     self._adopt(program, held)
                     before._core.timers.cancel(held.timer)
-                old[program.flow.name].latest.clear()
+                old.latest.clear()
         before.drop_held_back(dropped)
 
     def _adopt(self, program: Program, held: Latest) -> None:

@@ -66,12 +66,11 @@ class Kin:
             other.relatives.append(self.core)
         for kin in (self, before):
             kin.admission.kin = kin.pools.kin = kin
+        old = {program.flow.name: program.flow for program in before.core.programs}
         same = {
-            program.flow.name
-            for program in self.core.programs
-            for old in before.core.programs
-            if program.flow.name == old.flow.name
-            and alike((program.flow.trigger, program.flow.per), (old.flow.trigger, old.flow.per))
+            flow.name
+            for flow in (program.flow for program in self.core.programs)
+            if flow.name in old and alike((flow.trigger, flow.per), (old[flow.name].trigger, old[flow.name].per))
         }
         self._restarts.go_on_from(before._restarts)
         self._limits.go_on_from(before._limits)

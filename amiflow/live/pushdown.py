@@ -33,6 +33,11 @@ def event_filter(wanted: Iterable[Wanted]) -> str | None:
     return text if fits else None
 
 
+def both(one: str, other: str) -> str:
+    """The mask of all classes of two masks."""
+    return "on" if "on" in (one, other) else ",".join(sorted({*one.split(","), *other.split(",")}))
+
+
 def adds(before: str, now: str) -> bool:
     """Whether a mask of events has more classes than another."""
     return before != "on" and (now == "on" or not set(now.split(",")) <= set(before.split(",")))

@@ -14,16 +14,19 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TypeAlias
 
 from amiflow.ami.scanner import Wanted
 from amiflow.engine.effects import Input, Pause, Retire, ServerReady
+from amiflow.live import pushdown
 from amiflow.live.clock import Clock
 from amiflow.live.journal_file import Journal
 from amiflow.live.ledger import Ledger
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
 from amiflow.live.problems import Refused, Trouble
+from amiflow.live.pushdown import event_filter
 from amiflow.live.requests import Answer, Ticket
 from amiflow.live.runner import Runner, recipe_of
 from amiflow.live.supervise import Peer
@@ -55,33 +58,42 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What plans need of the servers: a mask and a filter of events, the events themselves (none: all that come), and
-    the actions that the account is to send."""
+    """What plans need of the servers: a mask and a filter of events, the events themselves, and the actions that the
+    account is to send."""
 
     mask: str
     filter: str | None
-    wanted: tuple[Wanted, ...] | None
+    wanted: tuple[Wanted, ...]
     actions: tuple[ActionNeed, ...]
+
+    def also(self, other: Needs) -> Needs:
+        """What these and others need."""
+        actions = {need.name: need for need in (*self.actions, *other.actions)}
+        wanted = tuple(dict.fromkeys((*self.wanted, *other.wanted)))
+        asked = event_filter(wanted) if self.filter is not None and other.filter is not None else None
+        return Needs(pushdown.both(self.mask, other.mask), asked, wanted, tuple(actions.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Machines that are ready to take the places of those of before; none where something is wrong."""
+    """Machines that are ready to take the places of those of before, and what they need; none where something is
+    wrong."""
 
-    runners: Sequence[Runner] | None
+    made: tuple[Sequence[Runner], Needs] | None
     told: Told
 
 
 _ENDS = Answer(None, "the run ends", "over")
 
-Load: TypeAlias = Callable[[int, Told], Sequence[Runner]]
+Load: TypeAlias = Callable[[int, Told], tuple[Sequence[Runner], Needs]]
 """Reads all again, and makes machines, the first with that number. Raises Refused and Trouble."""
 
 
 class Reloader:
-    """Reads on a worker; `poke` is called when that is done."""
+    """Reads on a worker; `poke` is called when that is done. `needs` are those of the machines that the run began
+    with."""
 
-    def __init__(self, load: Load, needs: Callable[[Sequence[Runner]], Needs], poke: Callable[[], None]) -> None:
+    def __init__(self, load: Load, needs: Needs, poke: Callable[[], None]) -> None:
         self.needs = needs
         self._load = load
         self._poke = poke
@@ -97,16 +109,16 @@ class Reloader:
 
     def _work(self, first: int) -> None:
         told = Told()
-        runners: Sequence[Runner] | None = None
+        made: tuple[Sequence[Runner], Needs] | None = None
         try:
-            runners = self._load(first, told)
+            made = self._load(first, told)
         except Refused as refused:
             told.diagnostics(refused.diagnostics, refused.sources)
         except Trouble as trouble:
             told.text(str(trouble), error=True)
         except Exception as error:  # a mistake of our own must not end a run that goes well
             told.text(f"a mistake of amiflow's own, {type(error).__name__}: {error}", error=True)
-        self._done.put(Fresh(runners, told))
+        self._done.put(Fresh(made, told))
         self._poke()
 
 
@@ -139,7 +151,8 @@ class Renewal:
         self._clock = clock
         self._pauses = pauses
         self._made = len(runners)
-        self._needs = reloader.needs(runners)
+        self._mask = reloader.needs.mask
+        self._needs: list[tuple[tuple[Runner, ...], Needs]] = [(tuple(runners), reloader.needs)]
         self._waiting: list[Ticket] = []
         self._next: list[Ticket] = []
         self._gone: list[Runner] = []
@@ -173,12 +186,12 @@ class Renewal:
             for ticket in (*self._waiting, *self._next):
                 ticket.answer(_ENDS)
             return
-        if fresh.runners is None:
+        if fresh.made is None:
             self._log.line(Line("error", "reload", "nothing is changed: the running recipes stay in place"))
         else:
-            self._put_in_place(fresh.runners)
+            self._put_in_place(*fresh.made)
         told = [self._log.masked(text) for text in fresh.told.frames]
-        answer = Answer({"changed": fresh.runners is not None, "told": told})
+        answer = Answer({"changed": fresh.made is not None, "told": told})
         for ticket in self._waiting:
             ticket.answer(answer)
         self.busy, self._waiting, self._next = False, self._next, []
@@ -186,7 +199,7 @@ class Renewal:
             self._again = False
             self.begin()
 
-    def _put_in_place(self, fresh: Sequence[Runner]) -> None:
+    def _put_in_place(self, fresh: Sequence[Runner], needs: Needs) -> None:
         if self._journal is not None:
             self._journal.add(self._clock.wall(), None, Retire(), ())
         old = {
@@ -204,6 +217,7 @@ class Renewal:
         self._runners += fresh
         for runner in old.values():
             runner.retired = True
+        self._needs.append((tuple(fresh), needs))
         self._ask_for_more()
         for runner in fresh:
             for peer in self._peers.values():
@@ -217,13 +231,15 @@ class Renewal:
         self._log.line(Line("info", "reload", text))
 
     def _ask_for_more(self) -> None:
-        needs = self._reloader.needs([runner for runner in self._runners if runner.status is None])
+        """Runs of before go on: what they need is needed as long."""
+        self._needs = [one for one in self._needs if any(runner.status is None for runner in one[0])]
+        needs = reduce(Needs.also, (needs for _, needs in self._needs))
         self._asking.renew(needs.actions, needs.filter)
         for peer in self._peers.values():
             peer.want(needs.mask, needs.wanted)
             if self._ledger.lines[peer.name].ready:
-                self._asking.ask_for_more(peer, self._needs.mask, needs.mask)
-        self._needs = needs
+                self._asking.ask_for_more(peer, self._mask, needs.mask)
+        self._mask = needs.mask
 
     def over(self, runner: Runner) -> None:
         """A machine has come to its end; the loop may be going through all of them just now."""

@@ -209,8 +209,8 @@ def run(
                 closing(outside.herald or Herald()) as herald,
             ):
                 meter = Meter() if outside.web is not None else None
-                reread = partial(_reloader, making=making, outside=outside, pushdown=pushdown)
-                reloader = reread(load, poke=partial(wake.poke, RELOAD)) if load is not None else None
+                reread = partial(wake.poke, RELOAD)
+                reloader = _reloader(load, making, outside, pushdown, needed, reread) if load is not None else None
                 company = Company(
                     _beginning(events, wake),
                     journal,
@@ -245,15 +245,18 @@ def _warn_of_no_memory(jobs: Sequence[Job], log: Log) -> None:
             log.line(Line("warn", "memory", f"{text}what is in {', '.join(stores)} does not outlive this run"))
 
 
-def _reloader(load: Load, making: Making, outside: Outside, pushdown: bool, poke: Callable[[], None]) -> Reloader:
+def _reloader(
+    load: Load, making: Making, outside: Outside, pushdown: bool, needed: Needs, poke: Callable[[], None]
+) -> Reloader:
     """What reads the recipes again, on a worker, and makes machines of them."""
 
-    def make(first: int, told: Told) -> list[Runner]:
+    def make(first: int, told: Told) -> tuple[list[Runner], Needs]:
         jobs = load(told)
         check(jobs, making.servers, making.shadow, outside)
-        return making.runners(jobs, first)
+        runners = making.runners(jobs, first)
+        return runners, needs(runners, making.shadow, pushdown)
 
-    return Reloader(make, partial(needs, shadow=making.shadow, pushdown=pushdown), poke)
+    return Reloader(make, needed, poke)
 
 
 def check(jobs: Sequence[Job], servers: Sequence[str], shadow: bool, outside: Outside) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.live import pushdown
 from amiflow.live.clock import SystemClock
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.log import Log
@@ -181,3 +182,28 @@ def test_a_recipe_that_is_new_begins_as_at_the_start_of_a_run_unless_the_kill_sw
     with scripted(answering(login=beside(story))) as ami:
         go(ran, ami, load, outside=Outside(kill_switch=str(switch)))
     assert sum("a new file begins" in line for line in ran.lines) == 1
+
+
+def test_a_terminal_that_is_closed_ends_the_run() -> None:
+    def story(_: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        stop_with(signal.SIGHUP)
+
+    ran = Ran()
+    with scripted(answering(login=beside(story))) as ami:
+        go(ran, ami, lambda told: [], outside=Outside(hangup_ends=True))
+    assert ran.status == 0 and ran.said("stops: SIGHUP") and ami.names()[-1] == "Logoff"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "wider"),
+    [
+        ("call,system", "call,system", False),
+        ("call,system", "system", False),
+        ("system", "call,system", True),
+        ("system", "on", True),
+        ("on", "call", False),
+    ],
+)
+def test_which_mask_is_asked_for(before: str, now: str, wider: bool) -> None:
+    assert pushdown.adds(before, now) is wider and not pushdown.adds(pushdown.both(before, now), now)
