@@ -10,7 +10,7 @@ input at exactly the end of a time comes before that end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -149,9 +149,10 @@ class Machine:
             return None
         return self._core.now if self._core.yielded or self._core.stirred else self._core.timers.deadline()
 
-    def take_over(self, before: Machine) -> None:
-        """Take the place of another machine of the same recipe, in which nothing begins from now on."""
-        self._kin.take_over(before._kin)
+    def take_over(self, before: Machine, same: Collection[str]) -> None:
+        """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the
+        flows whose trigger and key are the same (`succession.same_triggers`)."""
+        self._kin.take_over(before._kin, same)
 
     def running(self) -> tuple[Running, ...]:
         """The runs that there are, oldest first."""

@@ -17,6 +17,8 @@ Everything else begins anew. What is pending of other flows is dropped, and note
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from amiflow.engine.admission import Admission, KeyAt
 from amiflow.engine.core import Core
 from amiflow.engine.durable import Durable
@@ -27,6 +29,7 @@ from amiflow.engine.moments import Moments
 from amiflow.engine.pools import Pools
 from amiflow.engine.restart import Restarts
 from amiflow.plan.likeness import alike
+from amiflow.plan.model import Plan
 
 DROPPED = "the recipe was read again, and this flow's trigger is another"
 
@@ -56,8 +59,8 @@ class Kin:
         self._durable = durable
         self._restarts = restarts
 
-    def take_over(self, before: Kin) -> None:
-        """Take the place of another machine of the same run."""
+    def take_over(self, before: Kin, same: Collection[str]) -> None:
+        """Take the place of another machine of the same run; `same` are the flows of the same trigger and key."""
         self.before, before.after = before, self
         self.core.go_on_from(before.core)
         self._share_stores(before)
@@ -66,12 +69,6 @@ class Kin:
             other.relatives.append(self.core)
         for kin in (self, before):
             kin.admission.kin = kin.pools.kin = kin
-        old = {program.flow.name: program.flow for program in before.core.programs}
-        same = {
-            flow.name
-            for flow in (program.flow for program in self.core.programs)
-            if flow.name in old and alike((flow.trigger, flow.per), (old[flow.name].trigger, old[flow.name].per))
-        }
         self._restarts.go_on_from(before._restarts)
         self._limits.go_on_from(before._limits)
         self.admission.go_on_from(before.admission, same, DROPPED)
@@ -141,3 +138,13 @@ class Kin:
             found.append(kin)
             kin = kin.after
         return found
+
+
+def same_triggers(before: Plan, now: Plan) -> frozenset[str]:
+    """The flows whose trigger and key are the same in two plans. Of large plans this takes long."""
+    old = {flow.name: flow for flow in before.flows}
+    return frozenset(
+        flow.name
+        for flow in now.flows
+        if flow.name in old and alike((flow.trigger, flow.per), (old[flow.name].trigger, old[flow.name].per))
+    )

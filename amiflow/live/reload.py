@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TypeAlias
 
 from amiflow.ami.scanner import Wanted
 from amiflow.engine.effects import Input, Pause, Retire, ServerReady
+from amiflow.engine.succession import same_triggers
 from amiflow.live import pushdown
 from amiflow.live.clock import Clock
 from amiflow.live.journal_file import Journal
@@ -30,7 +31,7 @@ from amiflow.live.pushdown import event_filter
 from amiflow.live.requests import Answer, Ticket
 from amiflow.live.runner import Runner, recipe_of
 from amiflow.live.supervise import Peer
-from amiflow.plan.model import ActionNeed
+from amiflow.plan.model import ActionNeed, Plan
 from amiflow.report.diagnostic import Diagnostic, ordered
 from amiflow.report.formats import formatted
 from amiflow.report.render import render
@@ -77,9 +78,10 @@ class Needs:
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """Machines that are ready to take the places of those of before, and what they need; none where something is
-    wrong."""
+    wrong. `same` are the flows of each recipe that have the trigger of before."""
 
     made: tuple[Sequence[Runner], Needs] | None
+    same: Mapping[str, Collection[str]]
     told: Told
 
 
@@ -99,26 +101,31 @@ class Reloader:
         self._poke = poke
         self._done: queue.SimpleQueue[Fresh] = queue.SimpleQueue()
 
-    def begin(self, first: int) -> None:
-        """Read; the new machines are counted from that number on."""
-        threading.Thread(target=self._work, args=(first,), name="reload", daemon=True).start()
+    def begin(self, first: int, plans: Mapping[str, Plan]) -> None:
+        """Read; the new machines are counted from that number on, and are to take the places of those of these plans,
+        by their recipes."""
+        threading.Thread(target=self._work, args=(first, plans), name="reload", daemon=True).start()
 
     def take(self) -> Fresh | None:
         """What reading gave, where it is done."""
         return self._done.get() if not self._done.empty() else None
 
-    def _work(self, first: int) -> None:
+    def _work(self, first: int, plans: Mapping[str, Plan]) -> None:
         told = Told()
         made: tuple[Sequence[Runner], Needs] | None = None
+        same: dict[str, Collection[str]] = {}
         try:
             made = self._load(first, told)
+            for plan in (runner.plan for runner in made[0]):
+                if recipe_of(plan) in plans:
+                    same[recipe_of(plan)] = same_triggers(plans[recipe_of(plan)], plan)
         except Refused as refused:
             told.diagnostics(refused.diagnostics, refused.sources)
         except Trouble as trouble:
             told.text(str(trouble), error=True)
         except Exception as error:  # a mistake of our own must not end a run that goes well
             told.text(f"a mistake of amiflow's own, {type(error).__name__}: {error}", error=True)
-        self._done.put(Fresh(made, told))
+        self._done.put(Fresh(made, same, told))
         self._poke()
 
 
@@ -173,7 +180,7 @@ class Renewal:
             return
         self.busy = True
         self._log.line(Line("info", "reload", "reads recipes, params and tables again"))
-        self._reloader.begin(self._made)
+        self._reloader.begin(self._made, {recipe: runner.plan for recipe, runner in self._current().items()})
 
     def finish(self) -> None:
         """Reading is done."""
@@ -189,7 +196,7 @@ class Renewal:
         if fresh.made is None:
             self._log.line(Line("error", "reload", "nothing is changed: the running recipes stay in place"))
         else:
-            self._put_in_place(*fresh.made)
+            self._put_in_place(*fresh.made, fresh.same)
         told = [self._log.masked(text) for text in fresh.told.frames]
         answer = Answer({"changed": fresh.made is not None, "told": told})
         for ticket in self._waiting:
@@ -199,18 +206,21 @@ class Renewal:
             self._again = False
             self.begin()
 
-    def _put_in_place(self, fresh: Sequence[Runner], needs: Needs) -> None:
+    def _current(self) -> dict[str, Runner]:
+        """The machines in which flows begin, by their recipes."""
+        current = [runner for runner in self._runners if not runner.retired and runner.status is None]
+        return {recipe_of(runner.plan): runner for runner in current}
+
+    def _put_in_place(self, fresh: Sequence[Runner], needs: Needs, same: Mapping[str, Collection[str]]) -> None:
         if self._journal is not None:
             self._journal.add(self._clock.wall(), None, Retire(), ())
-        old = {
-            recipe_of(runner.plan): runner for runner in self._runners if not runner.retired and runner.status is None
-        }
+        old = self._current()
         for runner in fresh:
             if self._journal is not None:
                 self._journal.introduce(recipe_of(runner.plan), runner.plan.sources)
             before = old.get(recipe_of(runner.plan))
             if before is not None:
-                runner.machine.take_over(before.machine)
+                runner.machine.take_over(before.machine, same.get(recipe_of(runner.plan), ()))
             for pause in self._pauses() if before is None else ():
                 self._hand(runner, pause)
         self._made += len(fresh)

@@ -11,7 +11,9 @@ import pytest
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.machine import Machine
+from amiflow.engine.succession import same_triggers
 from amiflow.plan.likeness import alike
+from amiflow.plan.model import Plan
 from support.machines import START, event
 from support.runs import compiled
 
@@ -24,18 +26,22 @@ class Run:
     def __init__(self, recipe: str) -> None:
         self.now = 0.0
         self.effects: list[fx.Effect] = []
-        self.machines = [self._machine(recipe)]
+        self.plans = [compiled(HEAD + recipe)]
+        self.machines = [self._machine(self.plans[0])]
         self.give(fx.ServerReady("pbx", "11.0.0", False))
 
-    def _machine(self, recipe: str) -> Machine:
-        return Machine(compiled(HEAD + recipe), Inputs(), Options("run", ("pbx",)))
+    def _machine(self, plan: Plan) -> Machine:
+        return Machine(plan, Inputs(), Options("run", ("pbx",)))
 
-    def reload(self, recipe: str) -> None:
-        new = self._machine(recipe)
-        new.take_over(self.machines[-1])
+    def reload(self, recipe: str, ready: bool = True) -> None:
+        new_plan = compiled(HEAD + recipe)
+        new = self._machine(new_plan)
+        new.take_over(self.machines[-1], same_triggers(self.plans[-1], new_plan))
+        self.plans.append(new_plan)
         self._hand(self.machines[-1], fx.Retire())
         self.machines.append(new)
-        self._hand(new, fx.ServerReady("pbx", "11.0.0", False))
+        if ready:
+            self._hand(new, fx.ServerReady("pbx", "11.0.0", False))
 
     def _hand(self, machine: Machine, item: fx.Input) -> None:
         new = machine.handle(item, self.now, START + self.now)
@@ -329,10 +335,7 @@ def test_on_reconnect_runs_for_a_line_that_broke_before() -> None:
     recipe = 'flow f on reconnect { log "back" }\n'
     run = Run(recipe)
     run.give(fx.ServerLost("pbx", "gone"))
-    new = run._machine(recipe)
-    new.take_over(run.machines[-1])
-    run._hand(run.machines[-1], fx.Retire())
-    run.machines.append(new)
+    run.reload(recipe, ready=False)
     run.advance(5)
     run.give(fx.ServerReady("pbx", "11.0.0", False))
     assert run.said == ["back"]
