@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.lang import grammar
 from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.words import word_for
 from support.parsed import shape
@@ -15,18 +16,39 @@ def test_every_terminal_has_human_words() -> None:
         assert word and terminal not in word, terminal
 
 
+@pytest.mark.parametrize("damage", [b"", b"rubbish\nmore", None])
 def test_a_damaged_cache_is_made_anew_and_then_gives_the_same_grammar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
 ) -> None:
-    monkeypatch.setattr("lark.lexer.has_interegular", False)  # builds in half the time
+    made: list[str] = []
+    table = build()._table
+    monkeypatch.setattr(grammar, "_made_by_lark", lambda text: made.append(text) or table)
     cache = tmp_path / "grammar"
-    cache.write_bytes(b"rubbish\nmore")
+    Grammar(str(cache))
+    cache.write_bytes(cache.read_bytes()[:-1] if damage is None else damage)
     fresh, cached = Grammar(str(cache)), Grammar(str(cache))
+    assert len(made) == 2
     text = 'flow f on start { log "x" }'
-    assert cache.read_bytes()[:7] != b"rubbish"
     assert fresh.terminals == cached.terminals == build().terminals
     assert shape(fresh.parse(text, 0, len(text), "file")) == shape(cached.parse(text, 0, len(text), "file")) is not None
     assert cached.parse("flow", 0, 4, "file") is None
+
+
+def test_another_grammar_s_table_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = build()._table
+    monkeypatch.setattr(grammar, "_made_by_lark", lambda _: table)
+    cache = tmp_path / "grammar"
+    Grammar(str(cache))
+    kept = cache.read_bytes()
+    monkeypatch.setattr(grammar, "grammar_text", lambda: "another")
+    Grammar(str(cache))
+    assert cache.read_bytes() != kept
+
+
+def test_where_nothing_can_be_kept_it_goes_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = build()._table
+    monkeypatch.setattr(grammar, "_made_by_lark", lambda _: table)
+    assert Grammar(str(tmp_path / "absent" / "grammar")).words == build().words
 
 
 def test_words_that_are_names_as_well_can_be_declared_used_and_called() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from amiflow.lang.grammar import build
+from amiflow.lang.grammar import Grammar, build
 from support.fuzz import maker, recipes
 from support.parsed import shape, shape_by_lark
 
@@ -26,3 +27,8 @@ def test_it_agrees_with_lark_on_recipes_and_on_what_nobody_would_write() -> None
 def _has_glued_words(text: str) -> bool:
     words = {word for word in _GLUED.findall(text) if word not in build().words}
     return any(word != one and word.startswith(one) for word in words for one in build().words)
+
+
+def test_what_lark_makes_is_kept_as_it_is(tmp_path: Path) -> None:
+    fresh, cached = Grammar(str(tmp_path / "grammar")), Grammar(str(tmp_path / "grammar"))
+    assert fresh._table == cached._table
