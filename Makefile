@@ -12,7 +12,7 @@ LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
 # Without its compiled modules kept, every process of the tests would compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test properties mutants fuzz faults soak test-asterisk bench bench-short wheel-check clean docs
+.PHONY: help demo test properties mutants fuzz faults soak growth test-asterisk bench bench-short wheel-check clean docs
 
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz           feed the compiler with texts that nobody would write, for SECONDS (default 600)"
 	@echo "make faults         inject every fault that a connection, a disk or a process can have, and print the table"
 	@echo "make soak           two million events through a run, one in a hundred acted upon, and what memory that takes"
+	@echo "make growth         200,000 short calls in virtual time, and what a run then holds more than before"
 	@echo "make test-asterisk  install Asterisk 16 and 22 (as root, on Debian) and run the tests on them"
 	@echo "make bench          measure amiflow beside other AMI clients, which it installs into a cache folder; ROWS=\"3 7\" only those"
 	@echo "make bench-short    a short form of it, which only counts: nothing lost, nothing twice"
@@ -45,6 +46,9 @@ properties: $(VENV)/.installed-dev
 
 mutants: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.mutation
+
+growth: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m support.soak --calls 200000
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.fuzz --seconds $(SECONDS)
