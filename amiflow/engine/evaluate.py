@@ -94,6 +94,9 @@ def compile_expr(expr: ir.Expr) -> Evaluator:
         case ir.Rows(of=of):
             table = compile_expr(of)
             return lambda frame: tuple(table(frame).values())
+        case ir.Keys(of=of):
+            store = compile_expr(of)
+            return lambda frame: tuple(store(frame).keys())
         case ir.Index():
             return _index(expr)
         case ir.Binary():

@@ -38,6 +38,11 @@ class HeldMap:
         self._expire()
         return key in self._held
 
+    def keys(self) -> list[str]:
+        """The keys, oldest first."""
+        self._expire()
+        return list(self._held)
+
     def keep_time(self, clock: Clock) -> None:
         """From now on the time is that of another machine."""
         self._clock = clock
@@ -116,6 +121,11 @@ class _Window:
         """When the oldest entry's time is over (monotonic seconds); none where there is none."""
         self._expire()
         return self._order[0][0] + self._within if self._order else None
+
+    def keys(self) -> list[str]:
+        """The keys, oldest first."""
+        self._expire()
+        return list(self._by_key)
 
     def _entries(self, key: str) -> deque[Value] | None:
         self._expire()

@@ -212,6 +212,8 @@ class Inference:
         held = self.holder(source)
         if isinstance(held, StoreOf) and held.kind == "table":
             held = ListOf(held.of)
+        elif isinstance(held, StoreOf) and held.kind in ("map", "counter", "series"):
+            held = ListOf(TEXT)
         elif isinstance(held, StoreOf) and isinstance(source, nodes.Name):
             self.findings.say(problems_stores.whole_store(source, held))
             held = UNKNOWN

@@ -63,7 +63,9 @@ class Lowering:
         """What a `for` goes through."""
         kind = self.checked.type_of(source)
         lowered = self.expr(source)
-        return ir.Rows(lowered, source.span) if isinstance(kind, StoreOf) else lowered
+        if not isinstance(kind, StoreOf):
+            return lowered
+        return ir.Rows(lowered, source.span) if kind.kind == "table" else ir.Keys(lowered, source.span)
 
     # --- expressions
 

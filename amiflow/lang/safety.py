@@ -121,7 +121,13 @@ class _Walk:
                 for field, arg in zip(self._bindings.calls[node].args, node.args, strict=False):
                     self._learn(self._bindings.declared.get(field.name), arg)
             case nodes.For(name=name, source=source) | nodes.Comprehension(name=name, source=source):
-                self._learn(self._bindings.declared.get(name), source)
+                symbol, kind = self._bindings.declared.get(name), self._checked.type_of(source)
+                if symbol is not None and isinstance(kind, StoreOf) and kind.kind != "table":
+                    self._taints[symbol] = Taint(
+                        True, source.span, "a key of a store", "flows put there what they like"
+                    )
+                else:
+                    self._learn(symbol, source)
 
     def _learn(self, symbol: Symbol | None, value: nodes.Expr) -> None:
         if symbol is None:

@@ -71,6 +71,14 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that a store has now, oldest first, as `for` goes through them."""
+
+    of: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """`one.Channel`: the first header of that name in the message, decoded.
 
@@ -211,6 +219,7 @@ Expr: TypeAlias = (
     | Global
     | Stored
     | Rows
+    | Keys
     | Look
     | Header
     | Field

@@ -313,6 +313,8 @@ def _written(expr: ir.Expr) -> tuple[str, int]:
             return what if key is None else f"{what}({expression(key)})", _ATOM
         case ir.Header(of=of, name=name) | ir.Field(of=of, name=name):
             return f"{_write(of, _ATOM)}.{name}", _ATOM
+        case ir.Keys(of=of):
+            return f"keys of {_write(of, _ATOM)}", _NOT
         case ir.Rows(of=of):
             return f"rows of {_write(of, _ATOM)}", _NOT
         case ir.Index(of=of, key=key):
