@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amiflow.live.config import Server, Tls
 
@@ -32,15 +32,11 @@ class Link:
     peer: str
     encrypted: bool
     waiting: bytearray
+    descriptor: int = field(init=False)
+    """For `select`."""
 
-    def fileno(self) -> int:
-        """For `select`."""
-        return self._socket.fileno()
-
-    @property
-    def wants_to_write(self) -> bool:
-        """Whether bytes wait for the socket to take them."""
-        return bool(self.waiting)
+    def __post_init__(self) -> None:
+        self.descriptor = self._socket.fileno()
 
     def receive(self) -> bytes:
         """What there is, up to `READ` bytes; empty where there is nothing, or a TLS record is not whole yet. Raises

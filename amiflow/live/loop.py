@@ -174,13 +174,13 @@ class Loop:
     def _turn(self, until: float | None = None) -> None:
         deadline = self._deadline(until)
         readable = self._sleep(deadline)
-        if self._wake in readable:
+        if self._wake.descriptor in readable:
             self._woken()
         for peer in self._peers.values():
-            if peer.link in readable:
+            if peer.link is not None and peer.link.descriptor in readable:
                 self._read_at = self._clock.now()
                 self._heard(peer, peer.read(self._read_at, READ_IN_A_TURN))
-        self._write()  # an action that waited for an answer does not wait for all else that came with it
+        self._write()  # what waits in a link, or waited for an answer, does not wait for all else that came with it
         self._act()
         if deadline is not None and self._clock.now() >= deadline:
             self._fall_due()
@@ -190,18 +190,20 @@ class Loop:
             self._act()
         if self._renewal is not None:
             self._renewal.prune()
-        self._write()  # what waits in a link, and what time alone brought about
-        self._act()
 
-    def _sleep(self, deadline: float | None) -> list[Wake[Link | None] | Link]:
-        """Who has something to say, once anybody has or the deadline has come."""
-        links = [peer.link for peer in self._peers.values() if peer.link]
-        hidden = [link for link in links if link.holds_more]
+    def _sleep(self, deadline: float | None) -> list[int]:
+        """The descriptors of who has something to say, once anybody has or the deadline has come."""
+        watched, writing, hidden = [self._wake.descriptor], list[int](), list[int]()
+        for peer in self._peers.values():
+            if (link := peer.link) is not None:
+                watched.append(link.descriptor)
+                if link.waiting:
+                    writing.append(link.descriptor)
+                if link.encrypted and link.holds_more:
+                    hidden.append(link.descriptor)
         timeout = None if deadline is None else max(0.0, deadline - self._clock.now())
-        writing = [link for link in links if link.wants_to_write]
-        watched: list[Wake[Link | None] | Link] = [self._wake, *links]
         readable, _, _ = select.select(watched, writing, [], 0.0 if hidden else timeout)
-        return [*readable, *hidden]
+        return readable + hidden if hidden else readable
 
     def _deadline(self, until: float | None) -> float | None:
         """When a turn is to be made at the latest; asked for once a turn, as what a turn sets is seen by the next."""
@@ -467,6 +469,7 @@ class Loop:
             deadline = runner.machine.deadline()
             if deadline is not None and now >= deadline:
                 self._hand(runner, effects.Tick())
+        self._write()  # what time alone brought about
         self._act()
 
     def _write(self) -> None:

@@ -38,10 +38,8 @@ class Wake(Generic[Result]):
         self._ours.setblocking(False)
         self._theirs.setblocking(False)
         self._finished: queue.SimpleQueue[Finished[Result]] = queue.SimpleQueue()
-
-    def fileno(self) -> int:
+        self.descriptor = self._ours.fileno()
         """For `select`."""
-        return self._ours.fileno()
 
     @contextmanager
     def listening(self) -> Iterator[None]:

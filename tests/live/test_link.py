@@ -23,12 +23,12 @@ def test_what_the_peer_does_not_take_waits_and_comes_in_order(pair: tuple[Link, 
     link, theirs = pair
     data = bytes(range(256)) * 16_384
     link.send(data)
-    assert link.wants_to_write
+    assert link.waiting
     received = bytearray()
     while len(received) < len(data):
         received += theirs.recv(1 << 20)
         link.flush()
-    assert bytes(received) == data and not link.wants_to_write
+    assert bytes(received) == data and not link.waiting
 
 
 def test_a_peer_that_takes_nothing_is_given_up(pair: tuple[Link, socket.socket]) -> None:

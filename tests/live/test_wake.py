@@ -14,7 +14,7 @@ def test_a_signal_is_a_byte_and_the_handlers_are_given_back() -> None:
     wake: Wake[int] = Wake()
     with wake.listening():
         os.kill(os.getpid(), signal.SIGTERM)
-        select.select([wake], [], [], 10)
+        select.select([wake.descriptor], [], [], 10)
         assert wake.take() == ([signal.SIGTERM], [])
     assert signal.getsignal(signal.SIGTERM) is before
     wake.close()
@@ -30,7 +30,7 @@ def test_a_worker_leaves_its_result_or_its_exception() -> None:
     wake.work("good", lambda: 7)
     wake.work("bad", fail)
     while len(seen) < 2:
-        select.select([wake], [], [], 10)
+        select.select([wake.descriptor], [], [], 10)
         seen += wake.take()[1]
     good, bad = sorted(seen, key=lambda one: one.name, reverse=True)
     assert (good.result, good.error) == (7, None)
