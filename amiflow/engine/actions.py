@@ -74,7 +74,11 @@ class Actions:
             instance.break_off(step, Failure("failed", error.text), error.span)
             return True
         if self._core.options.shadow and not step.reads:
-            self._pretend(instance, acting)
+            why = self._forbidden(instance, acting)
+            if why is None:
+                self._pretend(instance, acting)
+            else:
+                instance.break_off(step, self._forbid(instance, step, why))
             return True
         if self._is_full(instance.program.flow.urgent):
             self._refuse(instance, step)
@@ -164,9 +168,8 @@ class Actions:
 
     def _send(self, instance: Instance, acting: Acting) -> None:
         core, step, headers = self._core, acting.step, acting.headers
-        guard = self._guard(instance)
-        if guard is not None and (why := guard.forbids(step.action, headers)) is not None:
-            self._forbid(instance, acting, why)
+        if (why := self._forbidden(instance, acting)) is not None:
+            self._fail(instance, acting, self._forbid(instance, step, why), False)
             return
         core.change(instance)
         acting.phase = "handed"
@@ -194,12 +197,17 @@ class Actions:
             )
         )
 
-    def _forbid(self, instance: Instance, acting: Acting, why: str) -> None:
-        core, step = self._core, acting.step
+    def _forbidden(self, instance: Instance, acting: Acting) -> str | None:
+        """Why the action must not be sent, as far as is known now."""
+        guard = self._guard(instance)
+        return guard.forbids(acting.step.action, acting.headers) if guard is not None else None
+
+    def _forbid(self, instance: Instance, step: Act, why: str) -> Failure:
+        core = self._core
         text = f"{why}: only a flow with `allow emergency` may do that"
         core.counters["emergency", instance.program.flow.name] += 1
         core.note("emergency", "error", f"{step.action} was not sent: {text}", instance=instance, span=step.span)
-        self._fail(instance, acting, Failure("failed", text), False)
+        return Failure("failed", text)
 
     def _remember(self, instance: Instance, acting: Acting, headers: tuple[tuple[str, str], ...]) -> None:
         """What the action names and begins is this flow's doing."""

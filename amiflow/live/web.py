@@ -16,6 +16,8 @@ from amiflow.engine.effects import HttpRequest, HttpResult
 from amiflow.live.bounded import LARGEST, Failed, left
 from amiflow.plan.errands import URL
 
+_OWN = frozenset(("host", "connection", "content-length", "transfer-encoding"))
+"""They say to whom the request goes and where it ends: by these a request would become another one, or two."""
 _REDIRECTS = range(300, 400)
 
 
@@ -25,6 +27,9 @@ def fetch(request: HttpRequest, end: float) -> HttpResult:
     found = URL.fullmatch(request.url)
     if found is None:
         raise Failed("this is no URL of http or https", begun=False)
+    own = next((name for name, _ in request.headers if name.casefold() in _OWN), None)
+    if own is not None:
+        raise Failed(f"the header {own} is not the recipe's to say", begun=False)
     connection = _connected(found["scheme"], found["host"], end)
     # A server that sends a byte now and then would keep each single wait short, and a worker busy for ever.
     cutter = threading.Timer(left(end), _cut, (connection.sock,))

@@ -245,6 +245,19 @@ def test_the_showpiece_on_the_simulated_pbx_shows_what_happens(amiflow: Amiflow)
     assert -1 not in places and places == sorted(places), result.out
 
 
+def test_a_protected_number_of_the_configuration_is_in_force(amiflow: Amiflow) -> None:
+    """The showpiece moves calls to 680."""
+    Path("amiflow.yaml").write_text('emergency: ["680"]\n')
+    recipe = Path(__file__).parents[2] / "recipes" / "both_legs_to_conference.flow"
+    Path("s.yaml").write_text(
+        "calls: [{at: 50ms, from: PJSIP/alice, to: bob}]\nendpoints: {PJSIP/bob: {after: 50ms}}\n"
+    )
+    result = amiflow("run", str(recipe), "--simulate", "--scenario", "s.yaml", "--no-journal")
+    assert "protected numbers: 680" in result.out
+    assert "Redirect was not sent: it would dial 680: only a flow with `allow emergency` may do that" in result.out
+    assert "sends Redirect" not in result.out
+
+
 def test_a_simulated_run_takes_the_scenario_beside_the_recipe(amiflow: Amiflow) -> None:
     Path("calls.flow").write_text('flow f on Newchannel as n { log "calls ${n.Exten}" }\n')
     Path("calls.scenario.yaml").write_text('calls: [{at: 10ms, from: PJSIP/alice, to: "666"}]\n')

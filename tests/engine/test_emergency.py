@@ -1,6 +1,7 @@
 """Protected numbers: which calls are emergency calls, what must not touch them, and what is not known yet."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -199,11 +200,11 @@ def test_where_there_is_no_emergency_call_only_dialling_one_is_refused() -> None
 # --- in a run ---------------------------------------------------------------------------------------------------------
 
 
-def protecting(*allows: m.Allow, within: float = 5.0) -> Bench:
+def protecting(*allows: m.Allow, within: float = 5.0, **options: Any) -> Bench:
     tried = act("Hangup", {"Channel": "e.Channel"}, within=within, handler=m.Handler(3, "x"))
     told = log(field("x", "kind"), ": ", field("x", "message"))
     made = replace(flow("f", on("UserEvent", "e"), tried, log("done"), stop(), told), allows=allows)
-    return Bench(guarded(plan(made)), emergency=NUMBERS)
+    return Bench(guarded(plan(made)), emergency=NUMBERS, **options)
 
 
 def lists(run: Bench, *rows: Message) -> None:
@@ -240,6 +241,15 @@ def test_a_flow_that_allows_it_may() -> None:
     lists(run, ROW)
     run.event("UserEvent", Channel=CALLER[0])
     assert hung_up(run) == [CALLER[0]]
+
+
+def test_a_run_that_only_watches_says_what_would_be_refused() -> None:
+    run = protecting(shadow=True)
+    lists(run, ROW, ELSE)
+    run.event("UserEvent", Channel=CALLER[0])
+    run.event("UserEvent", Channel=OTHER[0])
+    assert (len(run.notes("emergency")), len(run.notes("would-send"))) == (1, 1)
+    assert [text.split(":")[0] for text in run.said] == ["failed", "done"]
 
 
 def test_until_the_picture_is_taken_an_action_waits_and_is_then_judged() -> None:

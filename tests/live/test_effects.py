@@ -67,6 +67,13 @@ def test_a_redirect_is_not_followed(host: str) -> None:
     assert "redirects (302)" in (do(post(host, "/moved"), f"http:{host}").failure or "")
 
 
+@pytest.mark.parametrize("name", ["Host", "transfer-encoding", "Content-Length", "Connection"])
+def test_a_recipe_does_not_say_to_whom_a_request_goes_or_where_it_ends(host: str, name: str) -> None:
+    request = HttpRequest("post", f"http://{host}/up", ((name, "elsewhere.example"),), "hello")
+    done = do(request, f"http:{host}")
+    assert (done.failure, done.begun) == (f"the header {name} is not the recipe's to say", False)
+
+
 def test_an_answer_is_bounded(host: str) -> None:
     assert "larger than" in (do(post(host, "/big"), f"http:{host}").failure or "")
 
