@@ -45,7 +45,8 @@ class Herald:
 
     def reloading(self, now: float) -> None:
         """Recipes are read again; `ready_again` is to follow. `now` is monotonic."""
-        self._say(f"RELOADING=1\nMONOTONIC_USEC={int(now * 1_000_000)}")
+        if self._was_ready:
+            self._say(f"RELOADING=1\nMONOTONIC_USEC={int(now * 1_000_000)}")
 
     def ready_again(self) -> None:
         """They have been read."""

@@ -269,6 +269,7 @@ class Loop:
             self._of(effect.action_id, effects.Unanswered(effect.action_id, "refused", why))
         else:
             self._of(effect.errand_id, effects.ErrandDone(effect.errand_id, None, why, begun=False))
+            self._owners.pop(effect.errand_id, None)
 
     def _refusal(self, effect: Send | Errand) -> str | None:
         """Why it must not be done; none where it may."""

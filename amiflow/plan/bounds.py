@@ -81,6 +81,9 @@ BOUNDS = (
     # --- asking the run
     Bound("callers of the control socket at once", 32, "refused"),
     Bound("bytes of a question to it", 64 << 10, "refused"),
+    Bound("requests to the HTTP port at once", 16, "turned away"),
+    Bound("bytes of the headers of a request to it", 16_384, "refused (431)"),
+    Bound("bytes of the body of a request to it", 65_536, "refused (413)"),
 )
 
 

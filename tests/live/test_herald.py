@@ -35,6 +35,7 @@ def environ(receiver: socket.socket, **more: str) -> dict[str, str]:
 
 def test_the_life_of_a_run(systemd: socket.socket) -> None:
     herald = Herald.from_environment(environ(systemd))
+    herald.reloading(1.0)
     herald.ready_again()
     herald.ready()
     herald.ready()

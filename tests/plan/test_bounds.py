@@ -38,6 +38,9 @@ IN_FORCE = {
     "bytes of a table's file": "live.tables:MOST_BYTES",
     "callers of the control socket at once": "live.control:_CALLERS",
     "bytes of a question to it": "live.control:_LONGEST",
+    "requests to the HTTP port at once": "live.http_port:_WORKERS",
+    "bytes of the headers of a request to it": "live.http_port:_HEADERS",
+    "bytes of the body of a request to it": "live.http_port:_LARGEST",
 }
 
 
