@@ -4,10 +4,13 @@ A test that asks for `asterisk` runs once on each version. For one version alone
 `@pytest.mark.parametrize("server", ["22"], indirect=True)`.
 """
 
+import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from support.amiflow_process import ROOT, Amiflow
 from support.catalog_check import missing_headers, unknown_things, wrong_values
 from support.lab import calls
 from support.lab.calls import BridgedCall
@@ -58,6 +61,25 @@ def bridged_call(judge: PlainAmi) -> Callable[[], BridgedCall]:
 def latin1_call(judge: PlainAmi) -> Callable[[], BridgedCall]:
     """Makes such a call whose caller name is `config.LATIN1_NAME` in Latin-1 bytes."""
     return lambda: calls.bridged_call(judge, "latin1")
+
+
+@pytest.fixture
+def robot(asterisk: AsteriskServer, tmp_path: Path) -> Callable[..., Amiflow]:
+    """Begins to run a recipe of this text, with these further lines in the configuration; it sees events when this
+    returns."""
+
+    def begin(text: str, settings: str = "") -> Amiflow:
+        config, recipe = tmp_path / "amiflow.yaml", tmp_path / "recipe.flow"
+        address = f"host: 127.0.0.1\n    port: {asterisk.ami_port}"
+        server = f"servers:\n  lab:\n    {address}\n    username: amiflow\n    secret: {asterisk.secret}\n"
+        config.write_text(server + settings)
+        config.chmod(0o600)
+        recipe.write_text(textwrap.dedent(text))
+        running = Amiflow(str(recipe), "--config", str(config), cwd=ROOT)
+        running.wait("ready")
+        return running
+
+    return begin
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """Protected numbers on a real server: extension 810 stands for 112."""
 
-import textwrap
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from support.amiflow_process import ROOT, Amiflow
+from support.amiflow_process import Amiflow
 from support.lab import calls
-from support.lab.server import AsteriskServer
 from support.plain_ami import PlainAmi
 
 RECIPE = """
@@ -38,23 +35,9 @@ RECIPE = """
 
 
 @pytest.fixture
-def run(asterisk: AsteriskServer, tmp_path: Path) -> Callable[[], Amiflow]:
-    """Begins to run the recipe; it sees events when this returns."""
-
-    def begin() -> Amiflow:
-        config, recipe = tmp_path / "amiflow.yaml", tmp_path / "recipe.flow"
-        address = f"host: 127.0.0.1\n    port: {asterisk.ami_port}"
-        config.write_text(
-            f"servers:\n  lab:\n    {address}\n    username: amiflow\n    secret: {asterisk.secret}\n"
-            'emergency: {numbers: ["810"], prefixes: ["0"]}\n'
-        )
-        config.chmod(0o600)
-        recipe.write_text(textwrap.dedent(RECIPE))
-        robot = Amiflow(str(recipe), "--config", str(config), cwd=ROOT)
-        robot.wait("ready")
-        return robot
-
-    return begin
+def run(robot: Callable[..., Amiflow]) -> Callable[[], Amiflow]:
+    """Begins to run the recipe."""
+    return lambda: robot(RECIPE, 'emergency: {numbers: ["810"], prefixes: ["0"]}\n')
 
 
 def ask(judge: PlainAmi, what: str, target: str) -> None:

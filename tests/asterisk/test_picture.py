@@ -1,12 +1,10 @@
 """The live picture of a real server, against what the same server lists to a plain connection."""
 
-import textwrap
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from support.amiflow_process import ROOT, Amiflow
+from support.amiflow_process import Amiflow
 from support.lab import calls
 from support.lab.calls import BridgedCall
 from support.lab.server import AsteriskServer
@@ -30,20 +28,8 @@ WHEN_ASKED = f"""{SHOWS} flow asked on UserEvent as u where u.UserEvent == "Show
 
 
 @pytest.fixture
-def run(asterisk: AsteriskServer, tmp_path: Path) -> Run:
-    """Begins to run a recipe of this text; it sees events when this returns."""
-
-    def begin(text: str) -> Amiflow:
-        config, recipe = tmp_path / "amiflow.yaml", tmp_path / "recipe.flow"
-        address = f"host: 127.0.0.1\n    port: {asterisk.ami_port}"
-        config.write_text(f"servers:\n  lab:\n    {address}\n    username: amiflow\n    secret: {asterisk.secret}\n")
-        config.chmod(0o600)
-        recipe.write_text(textwrap.dedent(text))
-        robot = Amiflow(str(recipe), "--config", str(config), cwd=ROOT)
-        robot.wait("ready")
-        return robot
-
-    return begin
+def run(robot: Run) -> Run:
+    return robot
 
 
 def shown(robot: Amiflow, kind: str) -> list[str]:
