@@ -13,6 +13,8 @@ import pytest
 from amiflow.live import pushdown
 from amiflow.live.clock import SystemClock
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside
+from amiflow.live.journal_db import Keep
+from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.reload import Told
@@ -34,11 +36,14 @@ def go(
     load: Callable[[Told], Sequence[Job]],
     pushdown: bool = True,
     outside: Outside = NOTHING_OUTSIDE,
+    keep: Keep | None = None,
 ) -> None:
     plan = compiled(CALLS)
     log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
     servers = [(server_of(ami), "hunter2")]
-    ran.status = run([Job(plan, {}, {})], servers, log, SystemClock(), pushdown=pushdown, outside=outside, load=load)
+    ran.status = run(
+        [Job(plan, {}, {})], servers, log, SystemClock(), pushdown=pushdown, outside=outside, load=load, keep=keep
+    )
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -91,10 +96,16 @@ def test_the_server_is_asked_for_what_the_new_recipe_needs() -> None:
     assert ran.said("actions sent: 1 Hangup")
 
 
-def test_events_of_before_and_of_now_are_told_with_their_own_lines() -> None:
-    ran = Ran()
+def test_what_ran_before_and_what_runs_now_is_told_with_its_own_lines(tmp_path: Path) -> None:
+    ran, keep = Ran(), Keep(str(tmp_path / "journal.sqlite"), 1 << 30, 1e9, Mask())
     with scripted(answering(login=reloading(ran, say_go))) as ami:
-        go(ran, ami, lambda told: [Job(compiled("\n\n\n" + OTHERS), {}, {})], pushdown=False)
+        go(ran, ami, lambda told: [Job(compiled("\n\n\n" + OTHERS), {}, {})], pushdown=False, keep=keep)
+    with reading(keep.path) as reader:
+        entries = list(reader.entries(Choice()))
+        said = {entry.text: reader.source_line(entry) for entry in entries if entry.kind == "log"}
+        assert said["goes"] == OTHERS.splitlines()[2]
+        assert said["dials PJSIP/b-1"] == CALLS.rstrip("\n")
+    assert [entry.text for entry in entries if entry.kind == "reloaded"] == ["the recipes were read again"]
     assert ran.said("goes#2 (recipe.flow:6) goes") and ran.said("calls#1 (recipe.flow:1) dials")
 
 
