@@ -40,7 +40,7 @@ class Token(str):
     end_pos: int
 
     def __new__(cls, type_: str, value: str, start: int, end: int) -> Token:
-        made = super().__new__(cls, value)
+        made = str.__new__(cls, value)
         made.type = type_
         made.start_pos = start
         made.end_pos = end
@@ -180,7 +180,7 @@ class Parser:
     def __init__(self, table: Table, scanner: Scanner) -> None:
         self._table = table
         self._scanner = scanner
-        self._rules = [(rule, len(rule.expansion), _leaves_all(rule)) for rule in table.rules]
+        self._rules = [(rule.origin, len(rule.expansion), _passes_on(rule), rule) for rule in table.rules]
 
     def parse(self, text: str, start: int, end: int, rule: Start) -> Branch | None:
         """The tree of `text[start:end]`, or None if there is any mistake in it."""
@@ -210,42 +210,52 @@ class Parser:
 
     def _run(self, following: _Next, rule: Start) -> Branch | None:
         states, rules = self._table.states, self._rules
-        first, last = self._table.starts[rule]
-        stack, values, begins, ends = [first], list[Branch | Token | None](), list[int](), list[int]()
-        while (found := following(stack[-1])) is not None:
+        state, last = self._table.starts[rule]
+        stack, values, begins, ends = [state], list[Branch | Token | None](), list[int](), list[int]()
+        while (found := following(state)) is not None:
             kind, token, begin, end = found
-            action = states[stack[-1]].get(kind)
+            action = states[state].get(kind)
             while action is not None and action < 0:
-                made, size, leaves_all = rules[~action]
-                if size == 1 and leaves_all:
+                origin, size, passes_on, made = rules[~action]
+                if passes_on:
                     stack.pop()
                 else:
-                    children = values[len(values) - size :]
-                    covers = [place for place in range(len(begins) - size, len(begins)) if begins[place] != _NOWHERE]
-                    span = (begins[covers[0]], ends[covers[-1]]) if covers else (_NOWHERE, _NOWHERE)
-                    for one in (stack, values, begins, ends) if size else ():
-                        del one[-size:]
-                    values.append(_branch(made, children, *span))
-                    begins.append(span[0])
-                    ends.append(span[1])
-                stack.append(states[stack[-1]][made.origin])
-                if kind == END and stack[-1] == last:
+                    start, stop = _extent(begins, ends, size) if size else (_NOWHERE, _NOWHERE)
+                    value = _branch(made, values[len(values) - size :], start, stop)
+                    if size:
+                        del stack[-size:], values[-size:], begins[-size:], ends[-size:]
+                    values.append(value)
+                    begins.append(start)
+                    ends.append(stop)
+                state = states[stack[-1]][origin]
+                stack.append(state)
+                if state == last and kind == END:
                     tree = values[-1]
                     assert isinstance(tree, Branch)
                     return tree
-                action = states[stack[-1]].get(kind)
+                action = states[state].get(kind)
             if action is None:
                 return None
-            stack.append(action)
+            state = action
+            stack.append(state)
             values.append(token)
             begins.append(begin)
             ends.append(end)
         return None
 
 
-def _leaves_all(rule: Rule) -> bool:
-    """Whether a single child stands for the rule as it is."""
-    return rule.single and rule.taken == ((0, False, 0),) and not rule.nones
+def _extent(begins: list[int], ends: list[int], size: int) -> tuple[int, int]:
+    """From where to where the last symbols reach; what is empty says nothing of that."""
+    start, stop = begins[-size], ends[-1]
+    if start < 0 or stop < 0:
+        start = next((one for one in begins[-size:] if one >= 0), _NOWHERE)
+        stop = next((one for one in reversed(ends[-size:]) if one >= 0), _NOWHERE)
+    return start, stop
+
+
+def _passes_on(rule: Rule) -> bool:
+    """Whether the rule has one symbol, which stands for it as it is."""
+    return len(rule.expansion) == 1 and rule.single and rule.taken == ((0, False, 0),) and not rule.nones
 
 
 def _branch(rule: Rule, values: list[Branch | Token | None], start: int, end: int) -> Branch | Token | None:
