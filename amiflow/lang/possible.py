@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
@@ -19,6 +19,7 @@ from amiflow.lang.constants import Constants
 from amiflow.lang.narrow import Path, path_of
 from amiflow.lang.scope import Symbol
 from amiflow.plan.builtins import BUILTINS
+from amiflow.report.data import dataclass
 
 Value: TypeAlias = int | float | str | timedelta
 Limit: TypeAlias = tuple[float | timedelta, bool]

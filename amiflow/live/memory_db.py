@@ -14,10 +14,10 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from amiflow.engine.effects import Effect, Entry, Past, Remember, Restored, StoreChanged
 from amiflow.live.journal_dead import is_dead
+from amiflow.report.data import dataclass
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS flow_state (

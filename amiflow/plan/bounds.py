@@ -6,7 +6,9 @@ is printed. Never here: keeping within them, or the bounds that a recipe writes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
+
+from amiflow.report.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)
