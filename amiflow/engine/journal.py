@@ -227,8 +227,12 @@ class Scribe:
 
     def _effect(self, at: float, machine: int, effect: Effect) -> Iterator[Row]:
         match effect:
+            case Noted():
+                yield from self._note(at, machine, effect)
             case Send():
                 yield self._action(at, machine, effect)
+            case FlowEnded():
+                yield self._end(at, machine, effect)
             case Withdraw(action_id=action_id):
                 yield self._of_action(at, action_id, "withdrawn", "info", "its answer is awaited no longer")
                 if action_id not in self._on_wire:
@@ -246,10 +250,6 @@ class Scribe:
                 yield of_run(at, "signal-reply", "info", None, failure or "a flow replies", facts)
             case Said(level=level, text=text, flow=flow, instance=instance, span=span):
                 yield self._row(at, machine, instance, "log", level, flow, span, text)
-            case Noted():
-                yield from self._note(at, machine, effect)
-            case FlowEnded():
-                yield self._end(at, machine, effect)
             case Remember(instance=instance, state=state):
                 change = self._remembered.discard if state is None else self._remembered.add
                 change((machine, instance))

@@ -152,8 +152,7 @@ class Steps:
         instance.trouble = None
         if instance.slots:
             self.pools.release(instance, everything=True)
-        if instance.keepers:
-            self._tape.disarm(instance)
+        self._tape.disarm(instance)
         core.timers.cancel(instance.lifetime)
         if instance.until is not None:
             instance.server.index.remove(instance.until)
@@ -254,8 +253,7 @@ class Steps:
         if self._leaving and instance.root in self._leaving:
             self.put_away(instance.root)
             return
-        if instance.keepers:
-            self._tape.disarm(instance)
+        self._tape.disarm(instance)
         self._traced = _TRACED + 1 if instance.spent else 0
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):
