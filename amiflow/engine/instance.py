@@ -20,7 +20,22 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure, Value
-from amiflow.plan.model import Act, Await, Code, Enter, Errand, Instruction, Take, WaitUntil
+from amiflow.plan.model import (
+    Act,
+    Again,
+    Await,
+    Code,
+    Enter,
+    Errand,
+    Fork,
+    ForkEach,
+    Instruction,
+    Jump,
+    JumpUnless,
+    Next,
+    Take,
+    WaitUntil,
+)
 from amiflow.report.source import Span
 
 BEGAN = " began"
@@ -252,6 +267,20 @@ class Instance:
     def instructions(self) -> Code:
         """The half of the flow's code that `position` counts in."""
         return self.program.flow.final if self.state == "final" else self.program.flow.body
+
+    @property
+    def behind(self) -> int:
+        """Where the step after the one that it stands at begins, whatever that one leads to."""
+        match self.step():
+            case JumpUnless(target=target):
+                return target
+            case Next(done=done) | Again(done=done) | Fork(done=done) | ForkEach(done=done):
+                return done
+            case Await(timeout_target=int() as after):
+                # Each branch of a `wait any` but the last, which is its `after`, ends with a jump behind them all.
+                jump = self.instructions[after - 1]
+                return jump.target if isinstance(jump, Jump) else after
+        return self.position + 1
 
     def step(self) -> Instruction | None:
         """The step that it stands at; none past the end of the code."""

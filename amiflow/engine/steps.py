@@ -285,7 +285,7 @@ class Steps:
             return False
         instance.trouble = None
         self._log_trouble(instance, failure.message, span)
-        instance.position = _past(instance)
+        instance.position = instance.behind
         return True
 
     def _log_trouble(self, instance: Instance, text: str, span: Span) -> None:
@@ -483,18 +483,3 @@ def _is_out(strand: Instance) -> bool:
         case OnErrand(between=between):
             return not between
     return False
-
-
-def _past(instance: Instance) -> int:
-    """Where the step after the one that failed begins."""
-    step, position = instance.step(), instance.position
-    match step:
-        case JumpUnless(target=target):
-            return target
-        case Next(done=done) | Again(done=done) | Fork(done=done) | ForkEach(done=done):
-            return done
-        case Await(timeout_target=int() as after):
-            # Each branch of a `wait any` but the last, which is its `after`, ends with a jump behind them all.
-            jump = instance.program.flow.final[after - 1]
-            return jump.target if isinstance(jump, Jump) else after
-    return position + 1

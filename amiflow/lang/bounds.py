@@ -163,6 +163,8 @@ class Bounds:
         return self._times(once, step.count)
 
     def _for(self, step: nodes.For, once: Bound) -> Bound:
+        if isinstance(step.source, nodes.ListOf):
+            return _times(once, len(step.source.items))
         return Bound(once.known, once.later, (step.source.span,)) if self._waits(step) else once
 
     def _waits(self, step: nodes.For | nodes.Repeat) -> bool:
@@ -172,14 +174,17 @@ class Bounds:
     def _times(self, once: Bound, count: nodes.Expr) -> Bound:
         times = self._constants.number(count)
         if times is not None:
-            factor = max(times, 0)
-            later = tuple(Product(one.duration, one.counts, one.times * factor) for one in once.later)
-            return Bound(_product(once.known, factor), later, once.endless)
+            return _times(once, max(times, 0))
         if not self._constants.known_at_start(count):
             return once
         known = (Product(once.known, (count,), 1),) if once.known else ()
         later = tuple(Product(one.duration, (*one.counts, count), one.times) for one in once.later)
         return Bound(ZERO, (*known, *later), once.endless)
+
+
+def _times(once: Bound, factor: int) -> Bound:
+    later = tuple(Product(one.duration, one.counts, one.times * factor) for one in once.later)
+    return Bound(_product(once.known, factor), later, once.endless)
 
 
 def _rings(operation: nodes.Operation) -> bool:
