@@ -43,7 +43,9 @@ class Loops:
         rounds = [when for name, when in before if name == flow and now - when <= _SPELL]
         if len(rounds) >= self._most:
             self._held[flow] = now + _SPELL
-            often = f"{len(rounds)} times in {now - rounds[0]:.1f} s"
+            often = (
+                f"{len(rounds)} times in {now - rounds[0]:.1f} s (`loop_rounds` under `limits` of the configuration)"
+            )
             raise Loop(f"it keeps starting itself, {often}: {_way(before, flow)}")
         if rounds and now < self._held.get(flow, 0.0):
             raise Loop(f"it kept starting itself within the last minute: {_way(before, flow)}")

@@ -250,7 +250,9 @@ def test_a_flow_that_keeps_starting_itself_is_stopped_and_named() -> None:
     assert dialling(run) == 3
     refused = run.notes("loop")
     assert [note.level for note in refused] == ["error", "error"]
-    assert refused[0].text == "refused: it keeps starting itself, 3 times in 1.5 s: f > f"
+    assert refused[0].text == (
+        "refused: it keeps starting itself, 3 times in 1.5 s (`loop_rounds` under `limits` of the configuration): f > f"
+    )
     assert run.count("loop", "f") == 2
 
 
