@@ -59,7 +59,7 @@ def dead(place: str) -> Iterator[str]:
         try:
             os.kill(int(Path(path).stem), 0)
         except ProcessLookupError:
-            if Path(path).lstat().st_uid == os.getuid():
+            if _owner_of_socket(path) == os.getuid():
                 yield path
         except (ValueError, OverflowError, PermissionError):
             continue  # no name of ours, or a process that lives
@@ -68,16 +68,23 @@ def dead(place: str) -> Iterator[str]:
 def _sockets(place: str) -> Iterator[str]:
     """Those in a folder, unless it belongs to a stranger, who could answer in a run's name."""
     try:
-        owner = os.stat(place).st_uid
+        owners = {os.stat(place).st_uid, os.lstat(place).st_uid}
         names = sorted(os.listdir(place))
     except OSError:
         return
-    if os.getuid() not in (0, owner) and owner != 0:
+    if os.getuid() != 0 and not owners <= {os.getuid(), 0}:
         return
-    for name in names:
-        path = os.path.join(place, name)
-        if name.endswith(SUFFIX) and stat.S_ISSOCK(Path(path).lstat().st_mode):
-            yield path
+    paths = (os.path.join(place, name) for name in names if name.endswith(SUFFIX))
+    yield from (path for path in paths if _owner_of_socket(path) is not None)
+
+
+def _owner_of_socket(path: str) -> int | None:
+    """Whose socket it is; none where it is none, or no longer there."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_uid if stat.S_ISSOCK(found.st_mode) else None
 
 
 def the_run(environ: Mapping[str, str]) -> str:

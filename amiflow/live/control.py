@@ -10,6 +10,7 @@ on both their number and their time; none touches a machine.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -39,6 +40,7 @@ _PATIENCE = 3600.0  # seconds that a caller may wait for an answer
 _HURRY = 5.0  # seconds in which a caller must have said what it wants, and take the answer
 _CALLERS = 32
 _ROOT = 0
+_MODE = 0o600
 
 
 class Control:
@@ -129,10 +131,14 @@ def _listening(path: str) -> socket.socket:
     """A socket that only this user can open. One that nobody listens at any more is taken over."""
     place = Path(path).parent
     listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
     try:
         _make_room(place, path)
+        # On Linux the file gets the mode that the socket has, so that nobody can come in before; a umask would be in
+        # force for other threads too.
+        with contextlib.suppress(OSError):
+            os.fchmod(listener.fileno(), _MODE)
         listener.bind(path)
+        os.chmod(path, _MODE)
         listener.listen(_CALLERS)
     except OSError as error:
         listener.close()
@@ -140,19 +146,14 @@ def _listening(path: str) -> socket.socket:
     except Trouble:
         listener.close()
         raise
-    finally:
-        os.umask(before)
     return listener
 
 
 def _make_room(place: Path, path: str) -> None:
     """The folder, this user's own, without what runs left there that were killed."""
-    mask = os.umask(0o077)
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    finally:
-        os.umask(mask)
-    if place.stat().st_uid not in (os.getuid(), _ROOT):
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Neither the folder nor a link in its place may be a stranger's: in /tmp anybody could have been there first.
+    if not {place.stat().st_uid, place.lstat().st_uid} <= {os.getuid(), _ROOT}:
         raise Trouble(f"{place} belongs to another user", "say where to listen with --control PATH")
     if is_answered(path):
         raise Trouble(f"another run listens at {path}", "give this one a socket of its own with --control PATH")

@@ -181,3 +181,25 @@ def test_the_one_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 )
 def test_where_sockets_are(environ: dict[str, str], place: str) -> None:
     assert caller.folder(environ) == place
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_a_stranger_is_neither_used_nor_believed(tmp_path: Path) -> None:
+    theirs, link = tmp_path / "amiflow", tmp_path / "link"
+    theirs.mkdir()
+    listening = Control(str(theirs / "1.sock"), Mailbox(lambda: None))
+    link.symlink_to(theirs)
+    os.chown(link, 12345, 12345, follow_symlinks=False)
+    try:
+        with pytest.raises(Trouble, match="belongs to another user"):
+            Control(str(link / "2.sock"), Mailbox(lambda: None))
+        os.chown(theirs, 12345, 12345)
+        with pytest.raises(Trouble, match="belongs to another user"):
+            Control(str(theirs / "2.sock"), Mailbox(lambda: None))
+    finally:
+        listening.close()
+
+
+def test_a_socket_that_goes_while_it_is_looked_for_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller.os, "listdir", lambda place: ["1.sock"])
+    assert list(caller._sockets(str(tmp_path))) == [] and list(caller.dead(str(tmp_path))) == []
