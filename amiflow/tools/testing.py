@@ -316,8 +316,10 @@ class _Run:
                 assert_never(effect)
 
     def _list(self, send: fx.Send) -> None:
-        """The machine asks what exists, for its picture: what the test says, else what its events have told."""
-        given = _next(self._rows.get(send.headers[0][1].casefold()))
+        """The machine asks what exists: what the test says, else what its events have told. Rows for Status are meant
+        for the recipe's own."""
+        action = send.headers[0][1].casefold()
+        given = _next(self._rows.get(action)) if action != "status" else None
         if given is not None:
             self._listing.learn(send.headers, tuple(map(self._message, given.rows)))
         self._inputs.append(fx.Sent(send.action_id))

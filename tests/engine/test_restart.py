@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
+from amiflow.engine.values import Call, Failure, Reply, Value
+from amiflow.engine.written import Pen
 from amiflow.plan.model import Again, Handler
 from support.lives import Lives
 from support.machines import event
@@ -322,3 +327,39 @@ def test_the_rounds_of_a_repeat_keep_their_beat() -> None:
     assert lives.said == ["round"] * 2
     lives.come_back(12)
     assert lives.said == ["round"] * 3
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        -1,
+        0.25,
+        "text \udcff \x00 \u2028",
+        timedelta(days=-1, microseconds=1),
+        datetime(2026, 3, 2, 7, 59, 12, 345678, UTC),
+        ("a", ("b", 1), {}),
+        {"is": "record", "of": (), "deep": {"x": (None, 1.5)}},
+        Failure("lost", "why"),
+    ],
+)
+def test_each_kind_of_value_is_read_as_it_was_written(value: Value) -> None:
+    pen = Pen({"pin": "hunter2", "part": "hunter"})
+    for one in (value, (value, {"of": value})):
+        assert pen.read(json.loads(json.dumps(pen.write(one)))) == one
+
+
+def test_messages_and_what_holds_them_are_read_as_they_were_written() -> None:
+    message, pen = event("A", Note="hunter2"), Pen({"pin": "hunter2"})
+    values = (message, Reply(message, (message,)), Call(None, "1.1", message))
+    read = pen.read(json.loads(json.dumps(pen.write(values))))
+    assert read[0].raw == read[1].response.raw == read[1].rows[0].raw == read[2].response.raw == message.raw
+    assert (read[2].channel, read[2].uniqueid) == (None, "1.1")
+
+
+def test_secrets_within_secrets_and_texts_are_written_by_name() -> None:
+    pen = Pen({"long": "hunter2", "short": "hunter", "empty": ""})
+    written = json.dumps(pen.write(("hunter2hunter", {"hunter": "x"}, "no secret")))
+    assert "hunter" not in written
+    assert pen.read(json.loads(written)) == ("hunter2hunter", {"hunter": "x"}, "no secret")
