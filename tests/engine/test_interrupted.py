@@ -1,4 +1,7 @@
-"""A run that is interrupted where nothing is on its way, and goes on at once, does what an uninterrupted one does."""
+"""A run that is interrupted where nothing is on its way, and goes on at once, does what an uninterrupted one does.
+
+What falls due at the same moment has no order that outlives a restart; so no two times of the recipe add up to the same.
+"""
 
 from __future__ import annotations
 
@@ -23,28 +26,28 @@ userevent C { K: text N: text }
 pool lines max 1
 
 flow waits on UserEvent A as a per a.K queued after restart resume {
-  wait UserEvent B as b where b.K == a.K within 5s or { log "${a.K}${a.N}: no b" stop }
+  wait UserEvent B as b where b.K == a.K within 5003ms or { log "${a.K}${a.N}: no b" stop }
   DBPut { Family: "f" Key: "k" Val: digits(b.N) }
-  wait 2s
-  wait UserEvent C as c where c.K == a.K and c.N != b.N within 4s or as e { log "${a.K}${a.N}: no c" stop }
+  wait 2011ms
+  wait UserEvent C as c where c.K == a.K and c.N != b.N within 4019ms or as e { log "${a.K}${a.N}: no c" stop }
   log "${a.K}${a.N}: ${b.N} ${c.N}"
 }
 flow counts on UserEvent A as a per a.K replace until UserEvent C as c where c.K == a.K after restart resume {
   var sum = 0
-  repeat 3 every 3s as i { set sum = sum + i wait 1s log "${a.K}${a.N}: round ${i}" }
+  repeat 3 every 3037ms as i { set sum = sum + i wait 1051ms log "${a.K}${a.N}: round ${i}" }
   log "${a.K}${a.N}: ${sum}"
-} finally { wait 1s log "${a.K}${a.N}: over" }
+} finally { wait 1063ms log "${a.K}${a.N}: over" }
 flow spreads on UserEvent B as b lasting 2h after restart resume {
-  with lines within 6s {
+  with lines within 6067ms {
     for k in ["1", "2", "3"] parallel max 2 {
       wait any {
         UserEvent A as a where a.K == k { log "${b.N} ${k}: a ${a.N}" }
-        UserEvent C as c where c.K == k { wait 1s log "${b.N} ${k}: c ${c.N}" }
-        after 3s { log "${b.N} ${k}: nothing" }
+        UserEvent C as c where c.K == k { wait 1091ms log "${b.N} ${k}: c ${c.N}" }
+        after 3079ms { log "${b.N} ${k}: nothing" }
       }
     }
   } or { log "${b.N}: no line" stop }
-  wait all { UserEvent A as x where x.K == b.K  UserEvent C as y where y.K == b.K } within 4s or { stop }
+  wait all { UserEvent A as x where x.K == b.K  UserEvent C as y where y.K == b.K } within 4099ms or { stop }
   log "${b.N}: all of ${x.N} ${y.N}"
 }
 """
