@@ -1,6 +1,6 @@
 """A run that is interrupted where nothing is on its way, and goes on at once, does what an uninterrupted one does.
 
-What falls due at the same moment has no order that outlives a restart; so no two times of the recipe add up to the same.
+What falls due at the same moment has no order that outlives a restart, so no two times of the recipe add up to one.
 """
 
 from __future__ import annotations
