@@ -6,7 +6,6 @@ action outstanding at a time, matching responses: `ami.session`), and what only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from amiflow.ami.codec import header_line
@@ -16,12 +15,22 @@ from amiflow.engine.core import Core
 from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
 from amiflow.engine.emergency import Guard
 from amiflow.engine.evaluate import EvaluationError, Frame
+from amiflow.engine.hangups import Hangups
 from amiflow.engine.instance import Acting, Instance
 from amiflow.engine.limits import Limits, Shared
-from amiflow.engine.originate import Headers, default_within, dress, imagined, is_originate, outcome
+from amiflow.engine.originate import (
+    DIAL_END_WITHIN,
+    Headers,
+    default_within,
+    dress,
+    explained,
+    imagined,
+    is_originate,
+    is_unexplained,
+    outcome,
+)
 from amiflow.engine.server import Server
 from amiflow.engine.tape import Tape
-from amiflow.engine.timers import Timer
 from amiflow.engine.values import Call, Failure, FailureKind, Reply, Value, write
 from amiflow.plan.durations import duration_text
 from amiflow.plan.expressions import Const, Global
@@ -29,19 +38,6 @@ from amiflow.plan.model import Act, HeaderValue
 from amiflow.report.source import Span
 
 _WITHIN = 5.0  # seconds, where the step says nothing
-_CLEANUP = 30.0  # seconds in which a call that nobody wants any more is to be hung up
-
-
-@dataclass(slots=True, eq=False)
-class Hangup:
-    """A call to be hung up for the machine itself, as its flow is past caring."""
-
-    server: Server
-    channel_id: str
-    instance: int
-    span: Span
-    action_id: str = ""
-    timer: Timer | None = None
 
 
 class Actions:
@@ -51,16 +47,17 @@ class Actions:
         self._core = core
         self._tape = tape
         self._named = shared.named
-        self._open: dict[str, Instance | Hangup] = {}
+        self._open: dict[str, Instance] = {}
+        self._calls: dict[str, Instance] = {}  # those that are awaited, by the Uniqueid chosen for them
         self._held: dict[Instance, None] = {}
-        self._hangups: dict[Hangup, None] = {}
         self._fixed: dict[int, Headers] = {}
+        self.hangups = Hangups(core)
         self.limits = Limits(core, self._turn, shared)
 
     @property
     def cleaning(self) -> bool:
         """Whether calls are still to be hung up."""
-        return bool(self._hangups)
+        return len(self.hangups) > 0
 
     # --- a step -------------------------------------------------------------------------------------------------------
 
@@ -94,7 +91,7 @@ class Actions:
         if caps is None:
             return False
         most = caps.actions_waiting * 2 if urgent else caps.actions_waiting
-        return len(self._open) + len(self._held) + self.limits.waiting >= most
+        return len(self._open) + len(self._held) + len(self.hangups) + self.limits.waiting >= most
 
     def _refuse(self, instance: Instance, step: Act) -> None:
         core = self._core
@@ -175,7 +172,11 @@ class Actions:
         acting.phase = "handed"
         acting.action_id = f"{core.options.prefix}-{core.number('action')}"
         if is_originate(step.action):
+            self._calls.pop(acting.channel_id, None)
             headers, acting.channel_id = dress(headers, f"{core.options.prefix}-c{core.number('call')}")
+            acting.dial = acting.refusal = None
+        if step.awaits_call:
+            self._calls[acting.channel_id] = instance
         self._move(instance, acting)
         self._open[acting.action_id] = instance
         if not step.reads:
@@ -246,8 +247,8 @@ class Actions:
     def sent(self, action_id: str) -> None:
         """The action is on the wire."""
         holder = self._open.get(action_id)
-        acting = holder.block if isinstance(holder, Instance) else None
-        if isinstance(holder, Instance) and isinstance(acting, Acting) and acting.phase == "handed":
+        acting = holder.block if holder is not None else None
+        if holder is not None and isinstance(acting, Acting) and acting.phase == "handed":
             self._core.change(holder)
             acting.phase = "sent"
             if acting.moves:
@@ -259,9 +260,8 @@ class Actions:
         holder, response = self._open.pop(item.action_id, None), item.response
         if response.name == "Error":
             self.limits.dialled(item.action_id)
-        if isinstance(holder, Hangup):
-            self._end_hangup(holder)
-        if not isinstance(holder, Instance) or not isinstance(holder.block, Acting):
+        self.hangups.over(item.action_id)
+        if holder is None or not isinstance(holder.block, Acting):
             return
         acting = holder.block
         said = response.get("Message") or response.name
@@ -282,24 +282,45 @@ class Actions:
         action_id = message.get("ActionID") or ""
         self.limits.dialled(action_id)
         holder = self._open.get(action_id)
-        acting = holder.block if isinstance(holder, Instance) else None
-        if not isinstance(holder, Instance) or not isinstance(acting, Acting) or not acting.step.awaits_call:
+        acting = holder.block if holder is not None else None
+        if holder is None or not isinstance(acting, Acting) or not acting.step.awaits_call:
+            return
+        result = outcome(message, acting.channel_id)
+        if isinstance(result, Failure) and acting.dial is not None and is_unexplained(message):
+            acting.refusal = result
+            self._explain(holder, acting)
             return
         del self._open[action_id]
-        result = outcome(message, acting.channel_id)
         if isinstance(result, Call):
             self._finish(holder, acting, result)
         else:
             self._fail(holder, acting, result, True)
+
+    def dialled(self, message: Message) -> None:
+        """A DialBegin or DialEnd, perhaps of a call that is awaited."""
+        instance = self._calls.get(message.get("DestUniqueid") or "")
+        if instance is not None and isinstance(instance.block, Acting):
+            instance.block.dial = message.get("DialStatus") or ""
+            self._explain(instance, instance.block)
+
+    def _explain(self, instance: Instance, acting: Acting) -> None:
+        """The call has failed: why, if that is known; else its DialEnd is waited for."""
+        if acting.refusal is None:
+            return
+        if acting.dial:
+            del self._open[acting.action_id]
+            self._fail(instance, acting, explained(acting.refusal, acting.dial), True)
+        else:
+            self._core.timers.cancel(acting.timer)
+            acting.timer = self._core.timers.set(self._core.now + DIAL_END_WITHIN, "block", instance)
 
     def unanswered(self, item: Unanswered) -> None:
         """No response will come."""
         if item.kind != "unknown":
             self.limits.dialled(item.action_id)
         holder = self._open.pop(item.action_id, None)
-        if isinstance(holder, Hangup):
-            self._end_hangup(holder)
-        if not isinstance(holder, Instance) or not isinstance(holder.block, Acting):
+        self.hangups.over(item.action_id)
+        if holder is None or not isinstance(holder.block, Acting):
             return
         acting = holder.block
         match item.kind:
@@ -319,6 +340,10 @@ class Actions:
         """The attempt's time is over, or the pause before the next one."""
         if acting.phase == "between":
             self._attempt(instance, acting)
+            return
+        if acting.refusal is not None:
+            del self._open[acting.action_id]
+            self._fail(instance, acting, acting.refusal, True)
             return
         phase, spell = acting.phase, duration_text(timedelta(seconds=acting.within))
         kept_back = self.abandon(instance, acting)
@@ -358,6 +383,7 @@ class Actions:
         self._held.pop(instance, None)
         kept_back = self.limits.leave(acting.step.action, instance)
         self._open.pop(acting.action_id, None)
+        self._calls.pop(acting.channel_id, None)
         return kept_back
 
     def _given(self, acting: Acting, response: Message, rows: tuple[Message, ...]) -> Value:
@@ -367,6 +393,7 @@ class Actions:
 
     def _finish(self, instance: Instance, acting: Acting, value: Value) -> None:
         self._core.timers.cancel(acting.timer)
+        self._calls.pop(acting.channel_id, None)
         self._succeed(instance, acting.step, value)
         self._core.resume(instance)
 
@@ -380,6 +407,7 @@ class Actions:
         core, step = self._core, acting.step
         core.change(instance)
         core.timers.cancel(acting.timer)
+        self._calls.pop(acting.channel_id, None)
         text = f"{step.action}: {failure.message}"
         core.note("action-failed", "debug", text, instance=instance, span=step.span, failure=failure.kind)
         if again and acting.attempts > 0:
@@ -440,40 +468,12 @@ class Actions:
             del self._held[instance]
             if isinstance(instance.block, Acting):
                 self._hand(instance, instance.block)
-        for hangup in [waiting for waiting in self._hangups if waiting.server is server and not waiting.action_id]:
-            self._hand_hangup(hangup)
-
-    # --- calls that nobody wants --------------------------------------------------------------------------------------
+        self.hangups.connected(server)
 
     def _drop_call(self, instance: Instance, acting: Acting) -> None:
+        """A call that the flow began and has not got is hung up."""
         if acting.step.awaits_call and acting.phase in ("sent", "called"):
-            hangup = Hangup(instance.server, acting.channel_id, instance.id, acting.step.span)
-            hangup.timer = self._core.timers.set(self._core.now + _CLEANUP, "cleanup", hangup)
-            self._hangups[hangup] = None
-            if instance.server.ready:
-                self._hand_hangup(hangup)
-
-    def _hand_hangup(self, hangup: Hangup) -> None:
-        """Hangup takes a Uniqueid where no channel has that name (`ast_channel_get_by_name`, Asterisk 1.8+)."""
-        core, guard = self._core, hangup.server.guard
-        headers = (("Action", "Hangup"), ("Channel", hangup.channel_id))
-        if guard is not None and (why := guard.forbids("Hangup", headers[1:])) is not None:
-            core.note("emergency", "warn", f"{hangup.channel_id} is not hung up: {why}", span=hangup.span)
-            self._end_hangup(hangup)
-            return
-        hangup.action_id = f"{core.options.prefix}-{core.number('action')}"
-        self._open[hangup.action_id] = hangup
-        until = core.now + _CLEANUP if hangup.timer is None else hangup.timer.when
-        core.emit(Send(hangup.server.name, hangup.action_id, headers, None, False, until, hangup.instance, hangup.span))
-
-    def expire_hangup(self, hangup: Hangup) -> None:
-        """It could not be hung up in time."""
-        self._open.pop(hangup.action_id, None)
-        self._end_hangup(hangup)
-
-    def _end_hangup(self, hangup: Hangup) -> None:
-        self._core.timers.cancel(hangup.timer)
-        self._hangups.pop(hangup, None)
+            self.hangups.begin(instance, acting.channel_id, acting.step.span)
 
 
 def _refusal(response: Message) -> str:

@@ -71,7 +71,9 @@ class Acting:
     connection has it; `sent`: on the wire; `called`: queued by the server, its OriginateResponse is to come; `between`:
     before the next attempt.
 
-    `attempts` are those left after this one; `moves` says that its sending is to be the flow's place on the tape.
+    `attempts` are those left after this one; `moves` says that its sending is to be the flow's place on the tape. Of an
+    awaited call `dial` is none until it is dialled, empty while it is, then the DialStatus; `refusal` is its failure
+    where only the DialEnd says why.
     """
 
     step: Act
@@ -86,6 +88,8 @@ class Acting:
     action_id: str = ""
     channel_id: str = ""
     moves: bool = False
+    dial: str | None = None
+    refusal: Failure | None = None
 
 
 @dataclass(slots=True)

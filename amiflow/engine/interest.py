@@ -5,8 +5,8 @@ here: how unwanted events are left out (`ami.scanner`) or not sent at all (`live
 
 An event is wanted where any pattern of the plan has its name: of a trigger, a wait, an `until`. Of the keys that
 dispatch is indexed by, those with a value that is known for the whole run become tests. An event that fails them is
-one that dispatch would not find a listener for. What is needed for more than patterns (an OriginateResponse, what
-changes the live picture) is never tested.
+one that dispatch would not find a listener for. What is needed for more than patterns (an OriginateResponse, the
+dialling of a call that is awaited, what changes the live picture) is never tested.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from amiflow.ami.message import to_bytes
 from amiflow.ami.scanner import Value, Wanted
 from amiflow.engine.functions import World
 from amiflow.plan.expressions import Const, Global
-from amiflow.plan.model import Plan
+from amiflow.plan.model import Act, Plan
 from amiflow.plan.picture import PARTS
 from amiflow.plan.triggers import Key, Pattern
 from amiflow.plan.walk import descendants
 
 _MORE_THAN_PATTERNS = frozenset(("OriginateResponse", "FullyBooted", "Shutdown"))
+_OF_CALLS = frozenset(("DialBegin", "DialEnd"))
 
 
 def interest(plan: Plan, world: World) -> tuple[Wanted, ...]:
@@ -29,7 +30,8 @@ def interest(plan: Plan, world: World) -> tuple[Wanted, ...]:
     named = {name for pattern in patterns for name in pattern.events}
     needed = (need.name for need in plan.needs.events)
     pictured = {event for part in plan.needs.picture for event in PARTS[part].events}
-    whole = pictured | _MORE_THAN_PATTERNS
+    awaits = any(isinstance(part, Act) and part.awaits_call for part in descendants(plan.flows))
+    whole = pictured | _MORE_THAN_PATTERNS | (_OF_CALLS if awaits else frozenset())
     wanted = {Wanted(name): None for name in needed if name not in named or name in whole}
     for pattern in patterns:
         values = tuple(value for key in pattern.keys if (value := _value(key, world)) is not None)

@@ -16,7 +16,7 @@ from typing import assert_never
 
 from amiflow.ami.message import Message
 from amiflow.ami.versions import escapes
-from amiflow.engine.actions import Actions, Hangup
+from amiflow.engine.actions import Actions
 from amiflow.engine.admission import Admission, Latest
 from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core, Inputs, Options
@@ -46,6 +46,7 @@ from amiflow.engine.effects import (
 )
 from amiflow.engine.errands import Errands
 from amiflow.engine.functions import World
+from amiflow.engine.hangups import Hangup
 from amiflow.engine.instance import Instance, Pausing, State
 from amiflow.engine.limits import Dial, Gate, Shared
 from amiflow.engine.loops import Loops
@@ -233,6 +234,9 @@ class Machine:
         if message.name == "OriginateResponse":
             self._actions.called(message)
             self._drain()
+        elif message.name in ("DialBegin", "DialEnd"):
+            self._actions.dialled(message)
+            self._drain()
         if server.guard is not None:
             server.guard.hear(message)
         if server.picture is not None:
@@ -346,7 +350,7 @@ class Machine:
             case Dial(action_id=action_id):
                 self._actions.limits.dialled(action_id)
             case Hangup() as hangup:
-                self._actions.expire_hangup(hangup)
+                self._actions.hangups.end(hangup)
             case Taking() as taking:
                 self._snapshots.expire(taking)
             case Asking() as asking:

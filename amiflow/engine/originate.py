@@ -24,6 +24,10 @@ _REASONS: dict[str, tuple[FailureKind, str]] = {
     "5": ("busy", "the called party is busy"),
     "8": ("congestion", "congestion"),
 }
+# A party that refuses hangs up, and Reason is 0, where its channel driver sends no frame of busy or congestion (PJSIP,
+# 486 and 503): then DialEnd alone says why. It comes shortly before or after the OriginateResponse (Asterisk 16, 22).
+_STATUSES: dict[str, FailureKind] = {"BUSY": "busy", "CONGESTION": "congestion", "NOANSWER": "no_answer"}
+DIAL_END_WITHIN = 1.0  # seconds, for a DialEnd that comes after
 
 
 @lru_cache(maxsize=1024)  # asked for each action
@@ -64,6 +68,18 @@ def outcome(response: Message, channel_id: str) -> Call | Failure:
     reason = response.get("Reason") or "0"
     kind, text = _REASONS.get(reason, ("failed", "the call failed"))
     return Failure(kind, f"{text} (Reason {reason})")
+
+
+def is_unexplained(response: Message) -> bool:
+    """Whether an OriginateResponse says that the call failed, and not why."""
+    return response.get("Response") != "Success" and (response.get("Reason") or "0") == "0"
+
+
+def explained(failure: Failure, dial_status: str) -> Failure:
+    """What is known of the failure once its DialEnd has come."""
+    kind = _STATUSES.get(dial_status, failure.kind)
+    text = next((text for other, text in _REASONS.values() if other == kind), "the call failed")
+    return Failure(kind, f"{text} (DialStatus {dial_status})")
 
 
 def imagined(headers: Headers, channel_id: str) -> Call:

@@ -14,6 +14,7 @@ from amiflow.plan.needs import with_picture
 from amiflow.plan.picture import reads
 
 ORIGINATE_ANSWER = "OriginateResponse"
+_DIALLING = ("DialBegin", "DialEnd")  # why a call that a flow awaits failed
 
 
 def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
@@ -26,6 +27,8 @@ def needs_of(flows: tuple[model.Flow, ...], catalog: Catalog) -> model.Needs:
             actions.setdefault(instruction.action, model.ActionNeed(instruction.action, instruction.privileges))
             if instruction.action.casefold() == "originate":  # awaited or not: it tells when the dialling is over
                 names.add(ORIGINATE_ANSWER)
+            if instruction.awaits_call:
+                names.update(_DIALLING)
     allowed = allowances(step.operation for step in instructions if isinstance(step, model.Errand))
     events = tuple(model.EventNeed(name, catalog.classes_of(name)) for name in names)
     own = model.Needs(events, tuple(actions.values()), "", (), allowed)

@@ -13,6 +13,7 @@ from support.lab import calls
 from support.lab.calls import BridgedCall
 from support.lab.config import LATIN1_NAME
 from support.lab.server import AsteriskServer
+from support.lab.sip import SipEndpoints
 from support.plain_ami import PlainAmi
 
 ROBOT = "recipes/both_legs_to_conference.flow"
@@ -158,6 +159,28 @@ def test_other_flows_go_on_while_an_originate_waits(
         robot.wait("log", "rang in vain: no_answer")
         said = [line["text"] for line in robot.seen("log")]
         assert said == [*(f"meanwhile {n}: Pong" for n in range(5)), "rang in vain: no_answer"]
+
+
+@pytest.mark.parametrize("kind", ["busy", "congested"])
+def test_a_sip_telephone_that_refuses(
+    connect: Connect, recipe: Callable[[str], str], sip: SipEndpoints, kind: str
+) -> None:
+    """The OriginateResponse has Reason 0 whatever the telephone says; only DialEnd tells."""
+    path = recipe(
+        """\
+        param telephone: text
+        flow calls on start {
+          Originate { Channel: trust(telephone) Application: "Wait" Data: "1" Timeout: 10s }
+            or as e { log "${e.kind}: ${e.Message}" }
+        }
+        """
+    )
+    with run(path, "--param", f"telephone={sip.telephone(f'{kind}.xml')}", *connect()) as robot:
+        assert robot.end(None) == 0, robot.story()
+        said = {"busy": "busy: the called party is busy (DialStatus BUSY)"}
+        assert [line["text"] for line in robot.seen("log")] == [
+            said.get(kind, "congestion: congestion (DialStatus CONGESTION)")
+        ]
 
 
 # --- 3. the robot -----------------------------------------------------------------------------------------------------

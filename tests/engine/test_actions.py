@@ -247,6 +247,68 @@ def test_a_failure_goes_to_the_or(reason: str, kind: str) -> None:
     assert len(bench.sends) == 1
 
 
+def refused(bench: Bench) -> None:
+    """What PJSIP makes of any refusal."""
+    result(bench, "Failure", "0")
+
+
+def begun(bench: Bench, uniqueid: str = "run-c1") -> None:
+    bench.event("DialBegin", DestUniqueid=uniqueid)
+
+
+def ended(bench: Bench, status: str, uniqueid: str = "run-c1") -> None:
+    bench.event("DialEnd", DestUniqueid=uniqueid, DialStatus=status)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("BUSY", "busy: the called party is busy (DialStatus BUSY) -"),
+        ("CONGESTION", "congestion: congestion (DialStatus CONGESTION) -"),
+        ("NOANSWER", "no_answer: nobody answered (DialStatus NOANSWER) -"),
+        ("CHANUNAVAIL", "failed: the call failed (DialStatus CHANUNAVAIL) -"),
+    ],
+)
+def test_where_the_reason_says_nothing_the_end_of_the_dialling_does(status: str, said: str) -> None:
+    before, after = originate(), originate()
+    for bench in (before, after):
+        bench.answer()
+        begun(bench)
+    ended(before, status)
+    refused(before)
+    refused(after)
+    assert after.said == []
+    ended(after, status)
+    assert before.said == after.said == [said]
+
+
+def test_the_end_of_the_dialling_is_not_waited_for_long_and_not_where_nothing_was_dialled() -> None:
+    bench = originate()
+    bench.answer()
+    begun(bench)
+    refused(bench)
+    begun(bench, "other")
+    ended(bench, "BUSY", "other")
+    bench.advance(0.9)
+    assert bench.said == []
+    bench.advance(0.1)
+    assert bench.said == ["failed: the call failed (Reason 0) -"]
+    assert len(bench.sends) == 1
+
+
+def test_a_call_that_was_refused_is_tried_again_and_its_answer_is_its_own() -> None:
+    bench = originate(retry=(1, 1))
+    bench.answer()
+    begun(bench)
+    ended(bench, "BUSY")
+    refused(bench)
+    bench.advance(1)
+    bench.answer()
+    ended(bench, "CONGESTION")  # of the first attempt, late
+    result(bench, "Success", "4", "run-2")
+    assert bench.said == ["ok PJSIP/1-0a run-c2"]
+
+
 def test_a_call_that_failed_is_tried_again_with_a_new_id() -> None:
     bench = originate(retry=(1, 1))
     bench.answer()

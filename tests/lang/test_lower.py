@@ -94,7 +94,7 @@ def test_an_originate_without_async_is_awaited() -> None:
     act = whole.flows[0].body[0]
     assert isinstance(act, model.Act) and act.awaits_call and not act.reads
     assert act.headers[-1].coding.unit == "ms" and act.privileges == ("originate",)
-    assert [need.name for need in whole.needs.events] == ["OriginateResponse"]
+    assert [need.name for need in whole.needs.events] == ["DialBegin", "DialEnd", "OriginateResponse"]
     assert whole.needs.mask == "call,system"
     launched = steps('Originate { Channel: "PJSIP/1" Application: "Echo" Async: true }')[0]
     assert isinstance(launched, model.Act) and not launched.awaits_call
