@@ -64,6 +64,8 @@ class _Known:
         self._checked = checked
 
     def problem(self, condition: nodes.Expr, fits: bool) -> Diagnostic | None:
+        if self._is_open(condition):
+            return None
         before = self._before(condition)
         if not self._can(condition, before):
             part, reason = self._contradiction(condition, before)
@@ -72,6 +74,12 @@ class _Known:
             return problems_types.const_condition(condition, True)
         dead = self._dead(condition, before)
         return problems_types.const_condition(dead, False) if dead is not None else None
+
+    def _is_open(self, condition: nodes.Expr) -> bool:
+        """Whether it is one comparison of what nothing is known of: the most frequent kind, which decides something."""
+        if not isinstance(condition, nodes.Binary) or condition.op in ("and", "or"):
+            return False
+        return not any(self._checked.proofs.get(side) for side in (condition.left, condition.right))
 
     def _can(self, condition: nodes.Expr, states: States) -> bool:
         return bool(self._possible.when(condition, True, states))
