@@ -105,7 +105,7 @@ def _start(client: Client, port: int, output: int) -> subprocess.Popen[bytes]:
 def _drain(running: subprocess.Popen[bytes], deaf: float) -> None:
     time.sleep(deaf)
     assert running.stdout
-    while running.stdout.read1(1 << 16):
+    while os.read(running.stdout.fileno(), 1 << 16):
         pass
 
 

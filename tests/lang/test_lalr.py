@@ -67,5 +67,5 @@ def test_tokens_give_the_tree_that_their_text_gives() -> None:
 
 
 def test_a_long_list_is_read_in_one_go() -> None:
-    made = tree("let a = 1\n" * 5_000)
-    assert made is not None and len(made.children) == 5_000
+    made = tree("let a = 1\n" * 1_000)
+    assert made is not None and len(made.children) == 1_000
