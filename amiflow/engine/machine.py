@@ -155,6 +155,12 @@ class Machine:
         flows whose trigger and key are the same (`succession.same_triggers`)."""
         self._kin.take_over(before._kin, same)
 
+    def let_go(self) -> None:
+        """Nothing is asked of the machine any more. Its parts refer to each other in circles, which a collector that is
+        told to look seldom finds late."""
+        for part in (self._kin, self._matching, self._core, self):
+            vars(part).clear()
+
     def running(self) -> tuple[Running, ...]:
         """The runs that there are, oldest first."""
         return tuple(map(_shown, self._core.instances.values()))

@@ -262,3 +262,4 @@ class Renewal:
             runner = self._gone.pop()
             self._runners.remove(runner)
             self._ledger.past.keep(runner.machine.counts(), runner.narrator.outcomes, runner.narrator.actions)
+            runner.machine.let_go()

@@ -48,6 +48,7 @@ class Run:
         self.effects += new
         if any(isinstance(effect, fx.Exit) for effect in new):
             self.machines.remove(machine)
+            machine.let_go()
 
     def give(self, item: fx.Input) -> None:
         for machine in list(self.machines):
@@ -258,12 +259,14 @@ def test_what_an_old_run_stores_is_as_fresh_as_what_a_new_one_does() -> None:
 def test_a_machine_that_is_over_is_let_go() -> None:
     run = Run(STORED.format(lasting="10m", word="old") + says("old"))
     run.go("k")
-    first = weakref.ref(run.machines[0])
-    run.reload(STORED.format(lasting="10m", word="new") + says("new"))
-    run.advance(10)
-    run.effects.clear()
-    gc.collect()
-    assert first() is None and len(run.machines) == 1
+    first, triggers = weakref.ref(run.machines[0]), weakref.ref(run.machines[0]._matching)
+    gc.disable()
+    try:
+        run.reload(STORED.format(lasting="10m", word="new") + says("new"))
+        run.advance(10)
+        assert first() is None and triggers() is None and len(run.machines) == 1
+    finally:
+        gc.enable()
 
 
 def test_another_store_begins_empty() -> None:
