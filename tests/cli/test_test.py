@@ -74,3 +74,14 @@ def test_junit_report(half: Amiflow) -> None:
     ]
     (failure,) = suites.iter("failure")
     assert failure.text is not None and "test-failed" in failure.text
+
+
+def test_junit_report_says_what_is_missed(half: Amiflow) -> None:
+    result = half("test", "--format", "junit", "--coverage", "half.flow")
+    (suite,) = ElementTree.fromstring(result.out.removeprefix('<?xml version="1.0" encoding="UTF-8"?>'))
+    found = [(one.get("name"), one.get("value")) for one in suite.iter("property")]
+    assert found == [
+        ("coverage", "60.0"),
+        ("missed", "half.flow:3: the condition never holds"),
+        ("missed", "half.flow:4"),
+    ]
