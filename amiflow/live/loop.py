@@ -11,7 +11,6 @@ the machine at that deadline at the latest, though it may have been read a littl
 
 from __future__ import annotations
 
-import select
 import signal
 from collections.abc import Sequence
 from typing import TypeAlias, assert_never
@@ -47,7 +46,7 @@ from amiflow.live.runner import Runner
 from amiflow.live.status import Status
 from amiflow.live.supervise import Peer, PeerEvent, Refusal
 from amiflow.live.tidings import Tidings
-from amiflow.live.wake import Finished, Wake
+from amiflow.live.wake import Finished, Wake, wait
 from amiflow.plan.model import ActionNeed
 
 READ_IN_A_TURN = 1 << 18
@@ -202,7 +201,7 @@ class Loop:
                 if link.encrypted and link.holds_more:
                     hidden.append(link.descriptor)
         timeout = None if deadline is None else max(0.0, deadline - self._clock.now())
-        readable, _, _ = select.select(watched, writing, [], 0.0 if hidden else timeout)
+        readable = wait(watched, writing, 0.0 if hidden else timeout)
         return readable + hidden if hidden else readable
 
     def _deadline(self, until: float | None) -> float | None:

@@ -1,16 +1,18 @@
-"""The wake-up pair: how signals and workers reach the loop, which sleeps in `select`.
+"""The wake-up pair: how signals and workers reach the loop, which sleeps in `wait`.
 
-Belongs here: the pair, the signal handlers that do nothing (a system call that waits is restarted after a handler,
-PEP 475, so that a handler alone would not wake the loop), and workers. Never here: what a signal or a result means.
+Belongs here: waiting, the pair, the signal handlers that do nothing (a system call that waits is restarted after a
+handler, PEP 475, so that a handler alone would not wake the loop), and workers. Never here: what a signal or a result
+means.
 """
 
 from __future__ import annotations
 
 import queue
+import select
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -19,6 +21,23 @@ from amiflow.report.data import dataclass
 Result = TypeVar("Result")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def wait(watched: Sequence[int], writing: Sequence[int], timeout: float | None) -> list[int]:
+    """Those of the descriptors `watched` that can be read from, once one can, one of `writing` takes bytes, or time is
+    over."""
+    try:
+        return select.select(watched, writing, [], timeout)[0]
+    except ValueError:  # a descriptor beyond 1023, which `select` cannot take: a process may have inherited many
+        return _poll(watched, writing, timeout)
+
+
+def _poll(watched: Sequence[int], writing: Sequence[int], timeout: float | None) -> list[int]:
+    poll = select.poll()
+    for one in {*watched, *writing}:
+        poll.register(one, (select.POLLIN if one in watched else 0) | (select.POLLOUT if one in writing else 0))
+    found = {one for one, event in poll.poll(None if timeout is None else timeout * 1000) if event & ~select.POLLOUT}
+    return [one for one in watched if one in found]
 
 
 @dataclass(frozen=True, slots=True)

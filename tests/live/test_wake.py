@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 
-from amiflow.live.wake import Finished, Wake
+from amiflow.live.wake import Finished, Wake, wait
 
 
 def test_a_signal_is_a_byte_and_the_handlers_are_given_back() -> None:
@@ -36,3 +37,15 @@ def test_a_worker_leaves_its_result_or_its_exception() -> None:
     assert (good.result, good.error) == (7, None)
     assert (bad.result, str(bad.error)) == (None, "no")
     wake.close()
+
+
+def test_descriptors_beyond_what_select_takes_are_waited_for_too() -> None:
+    near, far = socket.socketpair()
+    many = socket.socket(fileno=os.dup2(near.fileno(), 1500))
+    with near, far, many:
+        assert wait([1500], [], 0.0) == [] and wait([1500], [1500], None) == []
+        far.send(b"x")
+        assert wait([1500], [], None) == [1500] and wait([1500], [1500], None) == [1500]
+        many.recv(1)
+        far.close()
+        assert wait([1500], [], None) == [1500]  # its end is to be read

@@ -23,12 +23,14 @@ Line = dict[str, Any]
 class Amiflow:
     """A running `amiflow run …`; `lines` are its log so far, `errors` what else it wrote to standard error."""
 
-    def __init__(self, *args: str, cwd: Path | None = None, patience: float = 30.0) -> None:
+    def __init__(
+        self, *args: str, cwd: Path | None = None, patience: float = 30.0, program: Sequence[str] = (AMIFLOW,)
+    ) -> None:
         self.lines: list[Line] = []
         self.errors = ""
         self._patience = patience
         self._changed = threading.Condition()
-        command = [AMIFLOW, "run", *args, "--log-format", "json"]
+        command = [*program, "run", *args, "--log-format", "json"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         self._process: subprocess.Popen[str] = subprocess.Popen(command, cwd=cwd, env=clean_environment(), **pipes)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_log, self._read_errors)]
@@ -72,6 +74,15 @@ class Amiflow:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def patiently(self, look: Callable[[], bool]) -> None:
+        """Wait until it is so."""
+        with self._changed:
+            assert self._changed.wait_for(look, self._patience), f"not in time; the log:\n{self.story()}"
 
     def _until(self, look: Callable[[], list[Line]], times: int, what: str) -> list[Line]:
         with self._changed:

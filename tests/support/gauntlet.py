@@ -19,7 +19,7 @@ from amiflow.engine.journal import Row
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.simulator import Simulator
 from support.accounting import Account, Books, told
-from support.amiflow_process import ROOT, Amiflow
+from support.amiflow_process import AMIFLOW, ROOT, Amiflow
 from support.fault_proxy import FaultProxy
 from support.faults import Corrupt, Fault
 from support.plain_ami import PlainAmi
@@ -46,8 +46,15 @@ class Station:
 class Gauntlet:
     """As many servers as faults. `start` gives a process that is connected, or tries to be, to all of them."""
 
-    def __init__(self, folder: Path, faults: Sequence[Fault | None], second_call: float, recipe: str = RECIPE) -> None:
-        self.journal = folder / "journal.sqlite"
+    def __init__(
+        self,
+        folder: Path,
+        faults: Sequence[Fault | None],
+        second_call: float,
+        recipe: str = RECIPE,
+        journals: Path | None = None,
+    ) -> None:
+        self.journal = (journals or folder) / "journal.sqlite"
         self.stations: list[Station] = []
         self._folder = folder
         self._faults = faults
@@ -85,9 +92,9 @@ class Gauntlet:
         config.write_text(f"servers:\n{''.join(servers)}journal: {{file: {self.journal}}}\n")
         config.chmod(0o600)
 
-    def start(self, *args: str) -> Amiflow:
-        """A new process; its first line is the sign for the calls to begin."""
-        return Amiflow(self._recipe, "--config", str(self._folder / "amiflow.yaml"), *args, cwd=ROOT)
+    def start(self, *args: str, program: Sequence[str] = (AMIFLOW,)) -> Amiflow:
+        """A new process."""
+        return Amiflow(self._recipe, "--config", str(self._folder / "amiflow.yaml"), *args, cwd=ROOT, program=program)
 
     def ordeals(self, status: int, log: Sequence[str] = ()) -> list[Ordeal]:
         """What became of each server's calls."""

@@ -262,7 +262,7 @@ class World:
             mock.patch("amiflow.live.run.Wake", lambda: self),
             mock.patch("amiflow.live.run.writing", self._writing),
             mock.patch("amiflow.live.run._spare_the_collector", lambda: None),
-            mock.patch("amiflow.live.loop.select.select", self._select),
+            mock.patch("amiflow.live.wake.select.select", self._select),
         ):
             yield
 
