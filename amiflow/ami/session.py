@@ -115,6 +115,14 @@ _UNSENDABLE = {
 _OF_SERVER = frozenset(("FullyBooted", "Shutdown"))
 
 
+# What Asterisk from 13.9 on answers to whatever is asked of it then; nobody's login has been looked at.
+_SHUTTING_DOWN = "Asterisk is shutting down"
+
+
+def _is_shutting_down(message: Message) -> bool:
+    return message.name == "Error" and message.get("Message") == _SHUTTING_DOWN
+
+
 class Session:
     """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout; `out` are the bytes to be
     written, for `data_to_send`."""
@@ -326,6 +334,9 @@ class Session:
         if not self._is_asked(message):
             self._report(Stray(message))  # to somebody who has not logged in Asterisk sends no event
             return
+        if _is_shutting_down(message):
+            self._close(_SHUTTING_DOWN, "network")
+            return
         challenge = message.get("Challenge")
         if challenge:
             key = hashlib.md5(to_bytes(challenge + self._options.secret), usedforsecurity=False)
@@ -346,6 +357,8 @@ class Session:
             wanted = mask is None or mask & BITS["system"]
             known = wanted and at_least(self.ami_version, (1, 6))
             self._deadline = now + (self._options.boot_timeout if known else 0.0)
+        elif _is_shutting_down(message):
+            self._close(_SHUTTING_DOWN, "network")
         else:
             self._refuse(message)
 

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import ListShape
-from amiflow.ami.reports import Closed, Ready, ServerShutdown, SessionEvent
+from amiflow.ami.reports import Closed, Ready, ServerShutdown, SessionEvent, Unanswered
 from amiflow.ami.scanner import Wanted
 from amiflow.ami.session import Session, SessionOptions
 from amiflow.engine.effects import Send
@@ -256,8 +256,10 @@ class Peer:
         return self._after(events, now)
 
     def submit_own(self, action_id: str, headers: Headers, now: float, patience: float) -> list[PeerEvent]:
-        """Hand an action of the runner's own to a session that is ready."""
-        assert self._session is not None
+        """Hand an action of the runner's own to a session that is ready, and may be gone again: what made it ready and
+        what ended it may have come together."""
+        if self._session is None:
+            return [Unanswered(action_id, sent=False)]
         return self._after(self._session.submit(action_id, headers, now, patience, None, own=True), now)
 
     def want(self, mask: str, wanted: tuple[Wanted, ...] | None) -> None:

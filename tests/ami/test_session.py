@@ -206,6 +206,14 @@ def test_a_refused_login_ends_in_the_servers_words(words: str) -> None:
 
 
 @pytest.mark.parametrize("state", [State.CHALLENGE, State.LOGIN])
+def test_a_server_that_is_shutting_down_refuses_nobody_and_is_shown_no_secret(state: State) -> None:
+    client = in_state(state)
+    client.said()
+    found = client.hears(answer(f"{PREFIX}-s1", "Message: Asterisk is shutting down", word="Error"))
+    assert found == [Closed("Asterisk is shutting down", "network")] and client.said() == []
+
+
+@pytest.mark.parametrize("state", [State.CHALLENGE, State.LOGIN])
 def test_only_the_answer_that_was_asked_for_moves_the_login_on_and_nothing_else_is_an_event(state: State) -> None:
     client = in_state(state)
     said = client.hears(

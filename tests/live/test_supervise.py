@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from amiflow.ami.reports import Unanswered
 from amiflow.ami.session import SessionOptions
 from amiflow.live.config import Server
 from amiflow.live.link import READ, Link
@@ -104,3 +105,12 @@ def test_what_is_there_is_read_at_once_up_to_a_bound() -> None:
     assert sum(found) == count and max(found) <= 2 * READ // len(text) + 1 and peer.read(1.0, READ) == []
     peer.cut()
     connected.far.close()
+
+
+def test_a_server_may_be_gone_in_the_same_breath_in_which_it_was_ready() -> None:
+    connected = Connected()
+    connected.log_in(0.0)
+    connected.booted(1, 0.0)
+    connected.lose(0.0)
+    assert connected.peer.link is None
+    assert connected.peer.submit_own("q1", (("Action", "ListCommands"),), 0.0, 5.0) == [Unanswered("q1", sent=False)]

@@ -164,7 +164,7 @@ def maker(seed: int) -> Maker:
 def judge(text: str, catalog: Catalog, grammar: Grammar) -> None:
     """Raises AssertionError, or what the compiler raised, where a text gives neither a plan nor diagnostics, or what
     it gives cannot be shown, stored or formatted; TimeoutError where that takes too long."""
-    with _bounded(PATIENCE):
+    with bounded(PATIENCE):
         compiled = compile_recipe("r.flow", lambda path: text if path == "r.flow" else IMPORTED, catalog, grammar)
         wrong = any(one.severity == "error" for one in compiled.diagnostics)
         assert (compiled.plan is None) == wrong, compiled.diagnostics
@@ -179,7 +179,7 @@ def judge(text: str, catalog: Catalog, grammar: Grammar) -> None:
 
 
 @contextmanager
-def _bounded(seconds: int) -> Iterator[None]:
+def bounded(seconds: int) -> Iterator[None]:
     def ring(*_: object) -> None:
         raise TimeoutError(f"no answer within {seconds} s")
 
