@@ -15,6 +15,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -39,6 +40,7 @@ START = 1_800_000_000.0  # the epoch at which a world begins
 TIMES = Timeouts(connect=5.0, login=5.0, keepalive=10.0, answer=5.0)
 RESTART_PAUSE = 1.0  # seconds after which a service manager starts a run again that could not begin
 MOST_TURNS = 200_000
+_DESCRIPTORS = count(100)
 _JUDGE = -1  # the number of the client that sees everything
 
 
@@ -59,27 +61,29 @@ class VirtualClock:
 class VirtualLink:
     """The client's end of a line, as `amiflow.live.link.Link`."""
 
-    encrypted = wants_to_write = holds_more = False
+    encrypted = holds_more = False
+    waiting = b""  # what the socket would not have taken yet
 
     def __init__(self, line: Line, clock: VirtualClock) -> None:
         self.line = line
-        self.waiting: list[bytes] = []
+        self.descriptor = next(_DESCRIPTORS)
+        self.arrived: list[bytes] = []
         self.ended = self.closed = False
         self._clock = clock
 
     @property
     def readable(self) -> bool:
-        return not self.closed and bool(self.waiting or self.ended)
+        return not self.closed and bool(self.arrived or self.ended)
 
     def receive(self) -> bytes:
-        if self.waiting:
-            return self.waiting.pop(0)
+        if self.arrived:
+            return self.arrived.pop(0)
         if self.ended:
             raise LinkLost(END_OF_STREAM)
         return b""
 
     def send(self, data: bytes) -> None:
-        if self.ended and not self.waiting:
+        if self.ended and not self.arrived:
             raise LinkLost("broken pipe")
         self.line.put("to server", data, self._clock.now())
 
@@ -137,7 +141,7 @@ class VirtualPbx:
         line.put("to client", self.service.data_to_send(number, START + now), now)
         answered = line.take("to client", now)
         if answered and not link.closed:
-            link.waiting.append(answered)
+            link.arrived.append(answered)
         if (line.is_cut or link.closed or self.service.left(number)) and not (answered or asked):
             link.ended = True
             self.service.disconnect(number)
@@ -204,6 +208,8 @@ class World:
     """A run, and whatever befalls it, up to the signals `stop`: the first comes at `stop_at` or at the loop's turn
     `stop_turn`, each further one at the turn after."""
 
+    descriptor = 0  # of the wake-up pair
+
     def __init__(
         self,
         plans: Sequence[Plan],
@@ -227,6 +233,7 @@ class World:
         self._signals = list(stop)
         self._times = times
         self._finished: list[Finished[Any]] = []
+        self._links: dict[int, VirtualLink] = {}
         self.turns = 0
 
     def run(self) -> int:
@@ -288,7 +295,9 @@ class World:
     def work(self, name: str, task: object) -> None:
         """All that a worker is asked for is to connect."""
         try:
-            self._finished.append(Finished(name, self.pbxs[name].connect(self.clock), None))
+            link = self.pbxs[name].connect(self.clock)
+            self._links[link.descriptor] = link
+            self._finished.append(Finished(name, link, None))
         except OSError as error:
             self._finished.append(Finished(name, None, error))
 
@@ -317,8 +326,8 @@ class World:
         return bool(self._signals) and (self.clock.at >= self._stop_at or self.turns >= self._stop_turn)
 
     def _select(
-        self, watched: Sequence[Any], writing: Sequence[Any], _: object, timeout: float | None
-    ) -> tuple[list[Any], Sequence[Any], list[Any]]:
+        self, watched: Sequence[int], writing: Sequence[int], _: object, timeout: float | None
+    ) -> tuple[list[int], Sequence[int], list[int]]:
         """As `select.select`, with time that passes where nothing is to be done."""
         self.turns += 1
         assert self.turns < MOST_TURNS, "the loop turns without end"
@@ -326,7 +335,7 @@ class World:
         while True:
             for pbx in self.pbxs.values():
                 pbx.exchange(self.clock.at)
-            ready = [one for one in watched if one.readable]
+            ready = [one for one in watched if self._links.get(one, self).readable]
             if ready or (until is not None and self.clock.at >= until):
                 return ready, writing, []
             self._sleep(until)
