@@ -28,3 +28,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     # The site's reference is printed from tables when it is built; MkDocs itself checks these links.
     links = re.findall(r"\]\((?!https?:|reference/)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+PROOFS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8"))
+
+
+def test_each_guarantee_names_tests_that_exist() -> None:
+    assert len(PROOFS) > 50
+    sources = {path: (ROOT / path).read_text(encoding="utf-8") for path, _ in PROOFS}
+    assert [name for path, name in PROOFS if f"\ndef {name}(" not in sources[path]] == []
