@@ -241,7 +241,8 @@ class Admission:
             return
         latest[at] = held = Latest(program, server, names, key, cause)
         held.timer = self._core.timers.set(until, "cooldown", held)
-        self._core.note("held-back", "debug", "cools down", flow=program.flow.name, message=cause)
+        flow = program.flow
+        self._core.note("held-back", "debug", "cools down", flow=flow.name, span=flow.span, message=cause)
 
     def cooled_down(self, held: Latest) -> None:
         """The cooldown is over."""

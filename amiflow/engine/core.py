@@ -309,10 +309,13 @@ class Core:
         message: Message | None = None,
         **facts: object,
     ) -> None:
-        """Tell a fact about the run, secrets masked."""
+        """Tell a fact about the run, secrets masked; one of a run of a flow is of where it stands, unless told else."""
         number = None
         if instance is not None:
             flow, number = instance.program.flow.name, instance.id
+            if span is None:
+                step = instance.step()
+                span = step.span if step is not None else instance.program.flow.span
         if self._secrets:
             text = self.mask(text)
             facts = {name: self.mask(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}

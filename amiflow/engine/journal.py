@@ -314,7 +314,8 @@ class Scribe:
         level: Level = "error" if ended.outcome == "failed" else "info"
         text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
         facts = {"result": ended.result} if ended.result is not None else None
-        row = self._row(at, machine, ended.instance, "flow-ended", level, ended.flow, ended.span, text, facts)
+        span = ended.span or self._running.get((machine, ended.instance), _NOBODY).span
+        row = self._row(at, machine, ended.instance, "flow-ended", level, ended.flow, span, text, facts)
         self._running.pop((machine, ended.instance), None)
         return row
 

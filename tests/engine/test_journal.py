@@ -11,6 +11,7 @@ import pytest
 
 from amiflow.engine import effects as fx
 from amiflow.engine.journal import Row, Scribe
+from amiflow.plan.model import Policy
 from amiflow.report.source import Source, Span
 from support.machines import START, Bench, event
 from support.plans import act, chain, eq, flow, log, on, stop, wait
@@ -187,6 +188,24 @@ def test_what_was_refused_and_suppressed_is_written() -> None:
         bench.event("A", N=number)
     assert [row.kind for row in bench.rows if row.kind in ("suppressed", "refused")] == ["suppressed", "refused"]
     assert bench.of("refused")[0].flow == "f" and bench.of("refused")[0].message is not None
+
+
+@pytest.mark.parametrize("policy", ["single", "replace", "queued"])
+@pytest.mark.parametrize("latest", [False, True])
+def test_whatever_is_told_of_a_flow_has_its_line(policy: Policy, latest: bool) -> None:
+    body = (act("Hangup", {"Channel": "x"}, within=3), wait(on("B"), within=5))
+    one = flow("f", on("A", "a"), *body, per=("a.N",), policy=policy, most=2)
+    held = replace(flow("h", on("A"), *body, cooldown=2), latest=latest)
+    bench = Written(one, flow("g", on("A", "a"), *body, most=1), held)
+    for number in ("1", "1", "1", "2", "3"):
+        bench.event("A", N=number)
+        bench.answer(Response="Error", Message="no")
+        bench.advance(0.5)
+    bench.lose()
+    bench.advance(20)
+    told = [row for row in bench.rows if row.flow is not None]
+    assert [row.kind for row in told if row.line is None] == []
+    assert {row.kind for row in told} >= {"refused", "suppressed" if policy == "single" else "flow-ended"}
 
 
 def test_what_a_run_in_the_shadow_would_send_is_written_as_an_action() -> None:
