@@ -36,6 +36,7 @@ _INTO_STATES = (
     "INSERT OR REPLACE INTO flow_state (token, run, machine, instance, recipe, server, at, state)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_TO_CLAIM = "run = ? AND recipe = ? AND server IN (SELECT value FROM json_each(?))"
 _OF_STORE = "run = ? AND recipe = ? AND store = ?"
 
 
@@ -49,10 +50,12 @@ class _State:
 
 
 class Memory:
-    """What the machines of one run remember. `recipes` are the paths of their plans' files."""
+    """What the machines of one run remember. `recipes` are the paths of their plans' files; flows on other servers than
+    the run's are left to another run."""
 
-    def __init__(self, run: str, recipes: Sequence[str]) -> None:
+    def __init__(self, run: str, recipes: Sequence[str], servers: Sequence[str]) -> None:
         self._run = run
+        self._servers = json.dumps(list(servers))
         self._recipes = list(recipes)
         self._states: dict[str, _State] = {}
         self._unwritten: dict[str, None] = {}
@@ -146,14 +149,15 @@ class Memory:
     def _claim_states(self, db: sqlite3.Connection, run: str, recipe: str) -> Iterable[Past]:
         number = db.execute("SELECT id FROM run WHERE name = ?", (run,)).fetchone()
         columns = "token, machine, instance, at, state, doubtful"
-        query = f"SELECT {columns} FROM flow_state WHERE run = ? AND recipe = ? ORDER BY at"
-        for token, machine, instance, at, text, doubtful in db.execute(query, (run, recipe)).fetchall():
+        whose = (run, recipe, self._servers)
+        query = f"SELECT {columns} FROM flow_state WHERE {_TO_CLAIM} ORDER BY at"
+        for token, machine, instance, at, text, doubtful in db.execute(query, whose).fetchall():
             story = "" if number is None or instance is None else f"{number[0]}.{instance}"
             story += f".{machine}" if story and machine else ""
             state = _read(text)
             yield Past(token, at, state if isinstance(state, dict) else {}, story, bool(doubtful))
-        change = "UPDATE flow_state SET run = ?, machine = NULL, instance = NULL WHERE run = ? AND recipe = ?"
-        db.execute(change, (self._run, run, recipe))
+        change = f"UPDATE flow_state SET run = ?, machine = NULL, instance = NULL WHERE {_TO_CLAIM}"
+        db.execute(change, (self._run, *whose))
 
     def _claim_entries(self, db: sqlite3.Connection, run: str, recipe: str, now: float) -> Iterable[Entry]:
         db.execute("DELETE FROM store_entry WHERE run = ? AND recipe = ? AND at + lasting <= ?", (run, recipe, now))

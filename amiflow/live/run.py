@@ -186,8 +186,9 @@ def run(
     run_id = new_run_id()
     wake: Wake[Link | None] = Wake()
     names = [server.name for server, _ in servers]
-    keeping = keep is not None and not shadow
-    if not shadow and keep is None:
+    real = not shadow and events is None  # what is left belongs to runs on real servers
+    keeping = keep is not None and real
+    if real and keep is None:
         _warn_of_no_memory(jobs, log)
     making = Making(names, run_id, shadow, log, keep is not None, brakes, Shared(brakes.caps), keeping)
     check(jobs, names, shadow, outside)
@@ -197,7 +198,7 @@ def run(
     began = clock.now()
     log.line(Line("info", "limits", brakes.text()))
     _spare_the_collector()
-    memory = Memory(run_id, [recipe_of(job.plan) for job in jobs]) if keeping else None
+    memory = Memory(run_id, [recipe_of(job.plan) for job in jobs], names) if keeping else None
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:

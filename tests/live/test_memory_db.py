@@ -24,10 +24,11 @@ from support.machines import START
 class Run:
     """The journal of one run of amiflow, which is killed by `die`."""
 
-    def __init__(self, path: Path, name: str, *recipes: str) -> None:
+    def __init__(self, path: Path, name: str, *recipes: str, servers: tuple[str, ...] = ("pbx",)) -> None:
         keep, self.path = Keep(str(path), 1 << 30, 1e12, Mask()), path
         about = About(name, ("pbx",), tuple((Source(recipe, "x"),) for recipe in recipes or ("r.flow",)))
-        self.journal = Journal(keep, about, SystemClock(), lambda: None, Memory(name, recipes or ("r.flow",)))
+        memory = Memory(name, recipes or ("r.flow",), servers)
+        self.journal = Journal(keep, about, SystemClock(), lambda: None, memory)
         self.left = self.journal.left(20)
         self._promises = 0
 
@@ -99,6 +100,18 @@ def test_each_recipe_gets_its_own(path: Path) -> None:
     second.end()
     third = Run(path, "run3", "a.flow", "b.flow")
     assert [tokens(one) for one in third.left] == [["a"], ["b"]]
+    third.end()
+
+
+def test_flows_on_another_server_are_left_to_the_run_that_has_it(path: Path) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"))
+    first.die()
+    second = Run(path, "run2", servers=("other",))
+    assert second.left[0].flows == ()
+    second.end()
+    third = Run(path, "run3", servers=("other", "pbx"))
+    assert tokens(third.left[0]) == ["t1"]
     third.end()
 
 
