@@ -20,7 +20,7 @@ TimerKind: TypeAlias = Literal[
 _FEW = 64  # dead timers that are not worth a rebuilding
 _SOON = 512  # timers that are put in order at once
 _MANY = 1024  # timers that the heap may hold, if they are of different times
-_SCALES = (2.0**-12, 2.0**-6, 1.0, 2.0**6)  # spans in a second; powers of two, so that their ends are exact
+_SCALES = (2.0**-9, 2.0**-3, 2.0**3)  # spans in a second; powers of two, so that their ends are exact
 
 
 class Timer:
