@@ -37,10 +37,17 @@ class Station:
     simulator: Simulator
     proxy: FaultProxy
     window: FaultProxy
+    judge: PlainAmi
 
     def begin(self) -> None:
         """Its calls begin now."""
         self.simulator.begin()
+
+    def call_again(self) -> None:
+        """Erin calls Frank, now that a run is there to see it."""
+        self.judge.action(
+            "Originate", Channel="PJSIP/erin", Context="default", Exten="frank", Priority="1", Async="true"
+        )
 
 
 class Gauntlet:
@@ -82,7 +89,7 @@ class Gauntlet:
         account = scenario().accounts[0]
         judge = stack.enter_context(PlainAmi(window.port))
         judge.login(account.username, account.secret)
-        return Station(name, simulator, proxy, window)
+        return Station(name, simulator, proxy, window, judge)
 
     def _write(self) -> None:
         account = scenario().accounts[0]
