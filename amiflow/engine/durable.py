@@ -52,6 +52,11 @@ class Durable:
         if store in self._declared:
             self._core.emit(StoreChanged("clear", Entry(store, "", "", None, self._core.world.wall, 0.0)))
 
+    def let_go(self, store: str) -> None:
+        """The machine that took this one's place has another store of that name: what runs of this one still put into
+        theirs outlives nothing."""
+        self._declared.pop(store, None)
+
     # --- after a restart ----------------------------------------------------------------------------------------------
 
     def fill(self, entries: Iterable[Entry]) -> None:

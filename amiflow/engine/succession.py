@@ -80,9 +80,16 @@ class Kin:
         for store in self.core.plan.stores:
             if store.name in declared and not alike(store, declared[store.name]):
                 self._durable.begin_anew(store.name)
+                self._leave_to_me(store.name)
             elif store.name in declared:
                 held = self.core.world.globals[store.name] = before.core.world.globals[store.name]
                 held.keep_time(self.core.clock)
+
+    def _leave_to_me(self, store: str) -> None:
+        earlier = self.before
+        while earlier is not None:
+            earlier._durable.let_go(store)
+            earlier = earlier.before
 
     def leave(self) -> None:
         """The machine has come to its end: those before and after it are neighbours now."""

@@ -23,7 +23,8 @@ HEAD = "userevent Go { Key: text N: text? }\n"
 class Run:
     """Machines that follow one another, called as the loop calls them; `said` is what all of them say."""
 
-    def __init__(self, recipe: str) -> None:
+    def __init__(self, recipe: str, keeping: bool = False) -> None:
+        self.options = Options("run", ("pbx",), keeping=keeping)
         self.now = 0.0
         self.effects: list[fx.Effect] = []
         self.plans = [compiled(HEAD + recipe)]
@@ -31,7 +32,7 @@ class Run:
         self.give(fx.ServerReady("pbx", "11.0.0", False))
 
     def _machine(self, plan: Plan) -> Machine:
-        return Machine(plan, Inputs(), Options("run", ("pbx",)))
+        return Machine(plan, Inputs(), self.options)
 
     def reload(self, recipe: str, ready: bool = True) -> None:
         new_plan = compiled(HEAD + recipe)
@@ -275,6 +276,17 @@ def test_another_store_begins_empty() -> None:
     run.reload(STORED.format(lasting="11m", word="new"))
     run.go("k")
     assert run.said == []
+
+
+def test_what_an_old_run_puts_into_its_own_store_does_not_outlive_amiflow() -> None:
+    """It is of another kind: the next run would drop the store for it, with all that the new plan has put there."""
+    puts = "flow puts on DialBegin { wait UserEvent Go as u within 5m set seen[u.Key] = %s }\n"
+    run = Run("map seen: text lasting 1h max 100 durable\n" + puts % '"x"', keeping=True)
+    run.event("DialBegin", DestChannel="PJSIP/a-1")
+    run.reload("map seen: int lasting 1h max 100 durable\n" + puts % "1")
+    run.go("k")
+    assert run.ended == ["done"]
+    assert [effect.change for effect in run.effects if isinstance(effect, fx.StoreChanged)] == ["clear"]
 
 
 def test_a_wait_in_the_old_plan_sees_what_the_new_one_stores() -> None:
