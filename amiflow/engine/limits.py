@@ -164,8 +164,15 @@ class Limits:
         """The caps are no longer in force: nothing begins any more, and what ends is to be left in order."""
         for action_id in tuple(self._dials):
             self.dialled(action_id)
+        lifted = [gate for gate in (self._dialling, self._rate) if gate is not None]
         self._rate = self._dialling = None
         self._gates.clear()
+        for gate in lifted:
+            self._core.timers.cancel(gate.timer)
+            while len(gate):
+                instance, action = gate.next()
+                if self.admits(action, instance):
+                    self._go(instance)
 
     def admits(self, action: str, instance: Instance) -> bool:
         """Whether the flow's action may go now; if not, the flow is in a queue."""

@@ -133,6 +133,16 @@ def test_what_ends_in_order_is_not_braked() -> None:
     assert (sent(run), run.exits) == ("zzzzz", [0])
 
 
+def test_what_waited_for_its_turn_goes_once_when_the_run_ends() -> None:
+    """A finally that was braked as the run was stopped, and then gave its action up, sends the next one once."""
+    first = act("Ping", {"Id": const("y")}, within=0.5, handler=m.Handler(1, "e"))
+    run = bench(flow("f", on("UserEvent", "u"), final=(first, act("Ping", {"Id": const("z")}))))
+    begin(run, *"abcd")
+    run.stop()
+    run.advance(10)
+    assert (sent(run), run.exits) == ("yyyyzzzz", [0])
+
+
 # --- calls dialled at once --------------------------------------------------------------------------------------------
 
 
