@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol, TypeAlias
 
 from amiflow.ami.message import Message
@@ -215,13 +216,14 @@ class Admission:
         starts = self._flows[program.number].starts
         while starts and next(iter(starts.values())) + spell <= core.now:
             del starts[next(iter(starts))]
-        if (server.name, key) in starts:
-            if program.flow.latest:
-                self._hold_back(program, server, names, key, cause, starts[server.name, key] + spell)
-            else:
-                self._suppress(program, "cools down", cause)
-            return True
-        return False
+        until = starts.get((server.name, key), -inf) + spell
+        if until <= core.now:  # of runs that were taken up after a restart it need not be among the first
+            return False
+        if program.flow.latest:
+            self._hold_back(program, server, names, key, cause, until)
+        else:
+            self._suppress(program, "cools down", cause)
+        return True
 
     def _hold_back(
         self,
@@ -335,6 +337,7 @@ class Admission:
     def _cool(self, program: Program, starts: dict[tuple[str, Key | None], float], at: tuple[str, Key | None]) -> None:
         """From now on it cools down for this key; of too many keys the one that cools longest does so no more."""
         core, flow = self._core, program.flow
+        starts.pop(at, None)  # the last to cool is the last in order
         if len(starts) >= core.options.max_pending:
             core.counters["cooldown-lost", flow.name] += 1
             del starts[next(iter(starts))]

@@ -138,6 +138,9 @@ class Machine:
         self._drain()
         if isinstance(item, Tick) and core.timers.is_due(now):  # others may have come before the end of a time as well
             self._fire(now, inclusive=True)
+        if self._steps.leaving:
+            self._steps.put_away_rest()
+            self._drain()
         if not core.instances:
             self._close_when_over()
         while core.changed:

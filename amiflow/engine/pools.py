@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from amiflow.engine.core import Core
-from amiflow.engine.evaluate import Frame
+from amiflow.engine.evaluate import EvaluationError, Frame
 from amiflow.engine.instance import Instance, Queueing, Slot
 from amiflow.engine.values import Failure
 from amiflow.plan.durations import duration_text
@@ -81,10 +81,16 @@ class Pools:
         return self._taken.get(pool, 0)
 
     def serve(self, pool: str) -> None:
-        """Give free slots to those who wait."""
+        """Give free slots to those who wait; none as long as it cannot be said how many there are."""
         waiting = self._waiting.get(pool, {})
-        while waiting and self._has_free(pool):
+        while waiting:
             instance = next(iter(waiting))
+            try:
+                if not self._has_free(pool):
+                    return
+            except EvaluationError as error:
+                self._core.complain(error, instance.program.flow.name, None)
+                return
             assert isinstance(instance.block, Queueing)
             step = instance.block.step
             self.leave(instance, instance.block)
@@ -92,6 +98,7 @@ class Pools:
             self._core.resume(instance)
 
     def _has_free(self, pool: str) -> bool:
+        """Raises EvaluationError."""
         core = self._core
         taken = self._taken[pool] + (self.kin.taken(pool) if self.kin is not None else 0)
         return taken < core.count(self._most[pool], Frame({}, core.world, False))

@@ -83,7 +83,7 @@ class Steps:
         self.pools = Pools(core)
         self._branches = Branches(core, tape)
         self._traced = 0
-        self._leaving: set[Instance] = set()
+        self.leaving: set[Instance] = set()
 
     # --- beginning and end --------------------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class Steps:
         if instance.state != "running":
             return
         instance = instance.root
-        self._leaving.discard(instance)
+        self.leaving.discard(instance)
         self._leave(instance)
         instance.ending = Ending(outcome, failure, span, result)
         if instance.program.flow.final:
@@ -197,9 +197,9 @@ class Steps:
     def put_away(self, instance: Instance) -> None:
         """The run of amiflow ends, and this flow goes on in the next one; first the answers that it awaits come in."""
         if any(map(_is_out, instance.strands())):
-            self._leaving.add(instance)
+            self.leaving.add(instance)
             return
-        self._leaving.discard(instance)
+        self.leaving.discard(instance)
         core = self._core
         step = instance.step()
         span = step.span if step is not None else instance.program.flow.span
@@ -210,6 +210,11 @@ class Steps:
         core.changed.pop(instance, None)
         del core.instances[instance.id]
         core.over.append(instance)
+
+    def put_away_rest(self) -> None:
+        """Put away those for whose answers was waited, as soon as these are there: the next attempt is not for now."""
+        for instance in tuple(self.leaving):
+            self.put_away(instance)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -240,8 +245,10 @@ class Steps:
             self._leave(instance)
             self._finish(instance)
             return
-        lasting = to_text(self._core.value(flow.lasting, self._core.frame(instance.names, instance.server)))
-        self.end(instance, "failed", f"it ran longer than {lasting}, its lifetime", flow.span)
+        # What it was made of may say something else by now, or nothing.
+        lasting = instance.lifetime.when - instance.started if instance.lifetime is not None else 0.0
+        text = f"it ran longer than {duration_text(timedelta(seconds=lasting))}, its lifetime"
+        self.end(instance, "failed", text, flow.span)
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -250,7 +257,7 @@ class Steps:
         if instance.state == "ended" or instance.block is not None:
             return
         self._core.change(instance)
-        if self._leaving and instance.root in self._leaving:
+        if self.leaving and instance.root in self.leaving:
             self.put_away(instance.root)
             return
         self._tape.disarm(instance)

@@ -1,11 +1,14 @@
 """`per`, `max`, `cooldown` and `until`."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from support.machines import Bench
+from amiflow.engine import effects as fx
+from support.machines import START, Bench
 from support.plans import act, eq, flow, log, on, pause, wait
+from support.runs import compiled
 
 
 def keyed(policy: Any, *, final: bool = False, **clauses: Any) -> Bench:
@@ -119,6 +122,25 @@ def test_cooldown_is_for_each_key_and_counts_from_the_last_start() -> None:
     assert bench.said == ["1", "3", "4"]
 
 
+def test_a_cooldown_of_before_a_restart_is_over_in_its_time_whichever_server_is_there_first() -> None:
+    def begun(**options: Any) -> Bench:
+        calls = flow("f", on("A", "a"), log("a.K"), pause(500), per=("a.K",), policy="parallel", cooldown=60)
+        return Bench(replace(calls, after="resume"), servers=("one", "two"), keeping=True, **options)
+
+    before = begun()
+    before.event("A", server="two", K="k")
+    left = next(effect for effect in reversed(before.effects) if isinstance(effect, fx.Remember))
+    assert left.state is not None
+    bench = begun(ready=False)
+    bench.now = 100
+    bench.give(fx.Restored((fx.Past(left.token, START, left.state),)))
+    bench.ready("one")
+    bench.event("A", server="one", K="other")
+    bench.ready("two")
+    bench.event("A", server="two", K="k")
+    assert bench.said == ["other", "k"] and bench.count("suppressed", "f") == 0
+
+
 def test_cooldown_without_per_is_for_the_whole_flow() -> None:
     bench = Bench(flow("f", on("A", "a"), log("a.N"), cooldown=5))
     for number in "12":
@@ -183,3 +205,17 @@ def test_a_run_that_outlives_its_lifetime_has_failed() -> None:
     bench.advance(1)
     assert (bench.ended, bench.said) == ([("f", "failed")], ["finally"])
     assert bench.failures == ["it ran longer than 30s, its lifetime"]
+
+
+def test_a_lifetime_ends_a_run_whatever_it_would_be_by_then() -> None:
+    bench = Bench(
+        compiled("""
+            map setting: text lasting 1d max 10
+            flow h on Newchannel lasting (int(only(setting["n"] ?? "1", "0-9")) ?? 1) * 1h { wait 2h }
+            flow g on Hangup { set setting["n"] = "many" }
+        """)
+    )
+    bench.event("Newchannel", Channel="PJSIP/a-1")
+    bench.event("Hangup", Channel="PJSIP/a-1")
+    bench.advance(3600)
+    assert bench.failures[-1] == "it ran longer than 1h, its lifetime"

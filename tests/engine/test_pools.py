@@ -13,6 +13,7 @@ from support.machines import Bench
 from support.plans import act, const, eq, fail, field, flow, jump, log, on, pause, plan, seconds, span, wait
 from support.plans import given as global_
 from support.properties import examples
+from support.runs import compiled
 
 
 def take(end: int, within: float = 30, handler: int | None = None) -> m.Take:
@@ -34,6 +35,25 @@ def begin(bench: Bench, *names: str) -> None:
 def held(*body: m.Instruction, **options: Any) -> m.Flow:
     """A flow for each UserEvent, within a `with` around that body."""
     return flow("f", on("UserEvent", "u"), take(len(body) + 1), *body, log("out ", "u.Id"), **options)
+
+
+def test_a_bound_that_cannot_be_had_ends_no_run() -> None:
+    """It is read when a slot is given back, too, and a flow may have stored what cannot be read since."""
+    run = Bench(
+        compiled("""
+            userevent Go { Id: text }
+            map setting: text lasting 1d max 10
+            pool lines max int(only(setting["n"] ?? "1", "0-9")) ?? 1
+            flow f on UserEvent Go { with lines within 30s { wait 5s } or fail "none was free" }
+            flow g on Hangup { set setting["n"] = "many" }
+        """)
+    )
+    for number in "ab":
+        run.event("UserEvent", UserEvent="Go", Id=number)
+    run.event("Hangup", Channel="PJSIP/a-1")
+    run.advance(30)
+    assert run.ended == [("g", "done"), ("f", "done"), ("f", "failed")]
+    assert [note.text for note in run.notes("condition-failed")] == ["`many` has a character that is not of `0-9`: `m`"]
 
 
 def test_who_came_first_is_served_first_and_the_slot_is_free_behind_the_block() -> None:

@@ -272,6 +272,16 @@ def test_an_answer_that_is_on_its_way_is_awaited_before_a_flow_is_put_away() -> 
     assert lives.said == ["moved"] and lives.actions == ["Redirect"]
 
 
+def test_an_orderly_end_waits_for_no_further_attempt() -> None:
+    lives = resumed(act("Redirect", retry=(9, 60)), log("moved"))
+    lives.give(fx.StopAsked("SIGTERM"))
+    lives.answer(Response="Error", Message="no")
+    assert isinstance(lives.effects[-1], fx.Exit)
+    lives.come_back(60)
+    lives.answer()
+    assert lives.actions == ["Redirect"] * 2 and lives.said == ["moved"]
+
+
 def test_an_awaited_call_is_left_alone_by_an_orderly_end() -> None:
     lives = called()
     lives.give(fx.StopAsked("SIGTERM"))
