@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Text in, text out: no socket, no process; in seconds. They share the processors. The others do not: those that wait for
-# a process or a socket, and tests/search, which looks for texts that break the compiler.
+# a process or a socket, and tests/search, which looks far and wide for texts and moments that break something.
 PURE := tests/report tests/ami tests/plan tests/lang tests/engine tests/tools
 SECONDS ?= 600
 LAB := PYTHONPATH=tests $(BIN)/python -m support.lab
@@ -43,7 +43,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/pytest $(addprefix --ignore=,$(PURE)) tests
 
 properties: $(VENV)/.installed-dev
-	$(BIN)/pytest -q --numprocesses auto --dist worksteal --hypothesis-profile=deep -m hypothesis $(PURE) tests/live
+	$(BIN)/pytest -q --numprocesses auto --dist worksteal --hypothesis-profile=deep -m hypothesis $(PURE) tests/live tests/search
 
 mutants: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.mutation
