@@ -106,18 +106,27 @@ class Scribe:
     """The rows of one run. `sources` are those of each machine's plan; `began` is when the run did."""
 
     def __init__(self, sources: Sequence[Iterable[Source]], servers: Iterable[str], began: float) -> None:
-        self._sources = [{source.path: source for source in one} for one in sources]
-        self._lines: dict[int, tuple[Span, int | None]] = {}
+        self._latest: dict[str, Source] = {}
+        self._sources: list[dict[str, Source]] = []
+        self._lines: list[dict[int, tuple[Span, int | None]]] = []
         self._blind = dict.fromkeys(servers, began)
         self._new = set(self._blind)
         self._running: dict[tuple[int, int], Run] = {}
         self._open: dict[str, Doing] = {}
         self._on_wire: set[str] = set()
         self._remembered: set[tuple[int, int]] = set()
+        for one in sources:
+            self.introduce(one)
 
     def introduce(self, sources: Iterable[Source]) -> None:
-        """The plan of the next machine."""
-        self._sources.append({source.path: source for source in sources})
+        """The plan of the next machine. Recipes may be read again every few minutes, mostly for their tables, for as
+        long as a run lasts: a text that is the same is kept once."""
+        given = tuple(sources)
+        for source in given:
+            if self._latest.get(source.path) != source:
+                self._latest[source.path] = source
+        self._sources.append({source.path: self._latest[source.path] for source in given})
+        self._lines.append({})
 
     def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> Iterator[Row]:
         """What an input was and what came of it; a machine of none is for an input that all are given."""
@@ -253,7 +262,10 @@ class Scribe:
             case Remember(instance=instance, state=state):
                 change = self._remembered.discard if state is None else self._remembered.add
                 change((machine, instance))
-            case Exit() | StoreChanged():
+            case Exit():
+                if machine < len(self._lines):
+                    self._lines[machine].clear()
+            case StoreChanged():
                 return
             case _:
                 assert_never(effect)
@@ -338,10 +350,13 @@ class Scribe:
 
     def _line(self, machine: int, span: Span) -> int | None:
         """The line of a span, kept by its identity: a plan has few, and they come again and again."""
-        kept = self._lines.get(id(span))
+        if machine >= len(self._sources):
+            return None
+        lines = self._lines[machine]
+        kept = lines.get(id(span))
         if kept is None or kept[0] is not span:
-            source = self._sources[machine].get(span.path) if machine < len(self._sources) else None
-            kept = self._lines[id(span)] = (span, source.position(span.start)[0] if source is not None else None)
+            source = self._sources[machine].get(span.path)
+            kept = lines[id(span)] = (span, source.position(span.start)[0] if source is not None else None)
         return kept[1]
 
 

@@ -86,8 +86,11 @@ class Book:
         self._memory = memory
         self._about = about
         self._began = began
-        self._machines = list(about.sources)
-        self._stored = 0  # the machines whose sources are in the file
+        self._introduced = list(about.sources)
+        self._machines = 0  # whose sources have their names
+        self._texts: dict[str, str] = {}  # by name
+        self._latest: dict[str, str] = {}  # by path
+        self._stored = False  # whether all of that is in the file
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
@@ -96,7 +99,7 @@ class Book:
 
     def introduce(self, sources: tuple[Source, ...]) -> None:
         """The sources of the next machine; written with the next entries."""
-        self._machines.append(sources)
+        self._introduced.append(sources)
 
     def write(self, at: float, rows: Sequence[Row], lost: int, ended: bool) -> None:
         """Commit the rows, and with them what is to be remembered; `lost` is how many could not be written before them,
@@ -151,7 +154,7 @@ class Book:
     def shut(self) -> None:
         """Let go of the file, and of what is not committed; it is opened again when it is next written to."""
         db, self._db = self._db, None
-        self._stored = 0
+        self._stored = False
         if db is not None:
             with suppress(sqlite3.Error):
                 db.close()
@@ -214,13 +217,14 @@ class Book:
         """The run's number in this file, which may not be the one that it began with."""
         about, known = self._about, (self._run_number, self._about.name)
         is_there = db.execute("SELECT 1 FROM run WHERE id = ? AND name = ?", known).fetchone() is not None
-        if is_there and self._stored == len(self._machines):
+        self._name_sources()
+        if is_there and self._stored:
             return self._run_number
         if not is_there:
             bury(db, self._keep.path)
             self._anew = True
         hashes = self._hashes(db)
-        self._stored = len(self._machines)
+        self._stored = True
         if is_there:
             db.execute("UPDATE run SET sources = ? WHERE id = ?", (json.dumps(hashes), self._run_number))
             return self._run_number
@@ -233,16 +237,27 @@ class Book:
         )
         return self._run_number
 
-    def _hashes(self, db: sqlite3.Connection) -> dict[str, str]:
-        """What each source is called, of which the texts are written here. A recipe that was read again has the number
-        of its machine before its path, since the entries of before go on to be of the old text."""
-        hashes: dict[str, str] = {}
-        for machine, sources in enumerate(self._machines):
+    def _name_sources(self) -> None:
+        """A recipe that was read again has the number of its machine before its path, since the entries of before go on
+        to be of the old text. Where the text is the same, as it is each time that only a table has changed, it needs
+        no other name: it is that of the last machine before which has one."""
+        for sources in self._introduced:
             for source in sources:
                 text = storable(self._keep.mask(source.text))
-                name = source.path if machine < len(self._about.sources) else f"{machine}:{source.path}"
-                hashes[name] = hashlib.sha256(text.encode()).hexdigest()
-                db.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", (hashes[name], text))
+                if self._latest.get(source.path) != text:
+                    again = self._machines >= len(self._about.sources)
+                    self._texts[f"{self._machines}:{source.path}" if again else source.path] = text
+                    self._latest[source.path] = text
+                    self._stored = False
+            self._machines += 1
+        self._introduced.clear()
+
+    def _hashes(self, db: sqlite3.Connection) -> dict[str, str]:
+        """What each source is called, of which the texts are written here."""
+        hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in self._texts.items()}
+        db.executemany(
+            "INSERT OR IGNORE INTO source VALUES (?, ?)", [(hashes[name], text) for name, text in self._texts.items()]
+        )
         return hashes
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:

@@ -105,7 +105,7 @@ class Reader:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._lines: dict[tuple[int, str, str], list[str]] = {}
+        self._lines: dict[tuple[int, int, str], list[str]] = {}
 
     def entries(self, choice: Choice) -> Iterator[Entry]:
         """The entries chosen, oldest first."""
@@ -157,19 +157,31 @@ class Reader:
 
     def source_line(self, entry: Entry) -> str | None:
         """The line of the recipe, as it was when this was done."""
-        if entry.file is None or entry.line is None:
+        file = entry.file
+        if file is None or entry.line is None:
             return None
         machine = entry.story.machine if entry.story is not None else 0
-        at = (entry.run, f"{machine}:{entry.file}", entry.file)
+        at = (entry.run, machine, file)
         if at not in self._lines:
             query = (
-                "SELECT source.text FROM run, json_each(run.sources) AS one JOIN source ON source.hash = one.value"
-                " WHERE run.id = ? AND one.key IN (?, ?) ORDER BY length(one.key) DESC"
+                "SELECT one.key, source.text FROM run, json_each(run.sources) AS one"
+                " JOIN source ON source.hash = one.value WHERE run.id = ?"
             )
-            found = self._db.execute(query, at).fetchone()
-            self._lines[at] = re.split(r"\r\n|\n|\r", str(found[0])) if found is not None else []
+            named = self._db.execute(query, (entry.run,)).fetchall()
+            texts = {of: text for name, text in named if (of := _machine_of(name, machine, file)) is not None}
+            self._lines[at] = re.split(r"\r\n|\n|\r", str(texts[max(texts)])) if texts else []
         lines = self._lines[at]
         return lines[entry.line - 1] if 0 < entry.line <= len(lines) else None
+
+
+def _machine_of(name: str, machine: int, path: str) -> int | None:
+    """The machine for which a source was read (-1: from the beginning), by the name that `journal_db` gives it; none
+    where it is another file's, or was read later than for this machine."""
+    if name == path:
+        return -1
+    number, _, rest = name.partition(":")
+    known = rest == path and number.isdecimal() and len(number) < 10 and int(number) <= machine
+    return int(number) if known else None
 
 
 def _story(numbered: Numbered) -> Story | None:

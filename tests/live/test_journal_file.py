@@ -18,6 +18,7 @@ from amiflow.live import journal_file, journal_page
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Keep, check
 from amiflow.live.journal_file import Journal, default_path, writing
+from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
@@ -248,6 +249,24 @@ def test_entries_that_come_much_too_fast_are_counted(desk: Desk, monkeypatch: py
     journal.close(20)
     assert journal.lost + len(desk.texts()) == 1000 and journal.lost > 0
     assert "came faster than the journal could be written" in journal.complaints()[0]
+
+
+def test_a_recipe_that_is_read_again_and_again_is_written_as_often_as_it_changes(desk: Desk) -> None:
+    """Machines 0 to 5 run texts a, a, b, b, a, a; each entry is shown with the line that its machine ran."""
+    journal = desk.begin()
+    again = Source("recipe.flow", "# b\n")
+    for machine in range(6):
+        if machine:
+            journal.introduce("recipe.flow", [again if machine in (2, 3) else SOURCES[0][0]])
+        journal.add(START, machine, None, [fx.Said("info", str(machine), "f", 1, SPAN)])
+    journal.close(20)
+    assert [list(json.loads(str(names))) for (names,) in desk.query("SELECT sources FROM run")] == [
+        ["recipe.flow", "2:recipe.flow", "4:recipe.flow"]
+    ]
+    with reading(str(desk.path)) as reader:
+        lines = [reader.source_line(entry) for entry in reader.entries(Choice()) if entry.kind == "log"]
+    old, new = SOURCES[0][0].text.rstrip("\n"), "# b"
+    assert lines == [old, old, new, new, old, old]
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
