@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from amiflow.engine.effects import Effect, Input, Restored
+from amiflow.engine.effects import Effect, Errand, Input, Restored, Send, Signal
 from amiflow.engine.journal import Row, Scribe, of_run
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Book, Keep, is_damage
@@ -61,6 +61,16 @@ class Introduction:
 
 
 _Item: TypeAlias = tuple[float, int | None, Input | None, Sequence[Effect]]
+
+
+def promise_of(effect: Effect) -> str:
+    """What the promise for this effect is called; empty where it need not be written down first."""
+    match effect:
+        case Send(promised=True, action_id=promise) | Errand(promised=True, errand_id=promise):
+            return promise
+        case Signal(promise_id=promise):
+            return promise
+    return ""
 
 
 def default_path(environ: Mapping[str, str], root: bool) -> str:

@@ -35,6 +35,7 @@ from amiflow.engine.effects import (
 from amiflow.live.clock import Clock
 from amiflow.live.company import Company
 from amiflow.live.desk import Desk
+from amiflow.live.journal_file import promise_of
 from amiflow.live.killswitch import changes
 from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
@@ -376,6 +377,7 @@ class Loop:
 
     def _hand(self, runner: Runner, item: Input) -> None:
         if runner.status is not None:
+            self._hear_late(runner, item)
             return
         if isinstance(item, effects.Sent):
             runner.narrator.sent(item.action_id)
@@ -394,11 +396,22 @@ class Loop:
                 runner.narrator.tell(effect)
             elif isinstance(effect, Remember | StoreChanged):
                 continue  # the journal has it
-            elif self._journal and (promise := _promise(effect)):
+            elif self._journal and (promise := promise_of(effect)):
                 self._promised[promise] = (runner, effect)
                 self._journal.promise(promise)
             else:
                 self._bring_about(runner, effect)
+        if isinstance(item, _OWN):
+            self._conclude(runner, item)
+
+    def _hear_late(self, runner: Runner, item: Input) -> None:
+        """Of an action that a machine at its end has left on the wire: its outcome is to be told, and it is over."""
+        if isinstance(item, _OWN):
+            if self._journal:
+                self._journal.add(self._clock.wall(), runner.number, item, ())
+            self._conclude(runner, item)
+
+    def _conclude(self, runner: Runner, item: Input) -> None:
         if isinstance(item, effects.Answered):
             self._settle(runner, item.action_id, "error" if item.response.name == "Error" else "success")
         elif isinstance(item, effects.Unanswered):
@@ -480,13 +493,3 @@ class Loop:
 
 def _earlier(one: float | None, other: float | None) -> float | None:
     return one if other is None or (one is not None and one <= other) else other
-
-
-def _promise(effect: _Wanted) -> str:
-    """What the journal's promise for this effect is called; empty where it need not be written down first."""
-    match effect:
-        case Send(promised=True, action_id=promise) | Errand(promised=True, errand_id=promise):
-            return promise
-        case Signal(promise_id=promise):
-            return promise
-    return ""

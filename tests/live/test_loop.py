@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.live.clock import SystemClock
 from amiflow.live.config import Timeouts, Tls
+from amiflow.live.journal_db import Keep
+from amiflow.live.journal_reader import Choice, reading
+from amiflow.live.log import Log
 from amiflow.live.problems import Refused, Trouble
-from support.runs import Ran, answering, go, server_of, stop_with
+from amiflow.live.run import Job, run
+from amiflow.live.secrets import Mask
+from support.runs import Ran, answering, compiled, go, server_of, stop_with
 from support.scripted_ami import Action, Connection, scripted
 
 ON_START = """
@@ -296,3 +302,25 @@ def test_a_server_that_comes_late_is_waited_for_where_another_one_is_there() -> 
         go(recipe, [(absent, "hunter2"), (server_of(ami), "hunter2")], ran)
     assert ran.status == 0
     assert ran.said(f"absent no connection to 127.0.0.1:{absent.port}: connection refused; next attempt in 0.")
+
+
+def test_an_answer_to_what_a_recipe_that_is_over_has_left_on_the_wire_is_told(tmp_path: Path) -> None:
+    """The flow, and with it its machine, ends while its action is under way; another recipe goes on."""
+    head = "userevent Go { Key: text }\nuserevent Bye { Key: text }\n"
+    aim = 'Channel: "PJSIP/a-1" Context: "x" Exten: "1" Priority: 1'
+    first = compiled(f"{head}flow a on start until UserEvent Go {{ Redirect {{ {aim} }} within 20s }}", "a.flow")
+    other = compiled(f'{head}flow b on UserEvent Bye {{ Hangup {{ Channel: "PJSIP/b-1" }} }}', "b.flow")
+
+    def redirect(connection: Connection, action: Action) -> None:
+        connection.say("Event: UserEvent", "Privilege: user,all", "UserEvent: Go", "Key: 1")
+        connection.answer(action, "Success", "Message: moved")
+        connection.say("Event: UserEvent", "Privilege: user,all", "UserEvent: Bye", "Key: 1")
+
+    ran, keep = Ran(), Keep(str(tmp_path / "journal.sqlite"), 1 << 30, 1e9, Mask())
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug")
+    with scripted(answering(Redirect=redirect)) as ami:
+        jobs = [Job(plan, {}, {}) for plan in (first, other)]
+        assert run(jobs, [(server_of(ami), "hunter2")], log, SystemClock(), keep=keep) == 0
+    with reading(keep.path) as reader:
+        told = [entry.text for entry in reader.entries(Choice()) if entry.kind in ("answer", "unanswered")]
+    assert told == ["Redirect: Success: moved", "Hangup: Success: done"]
