@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from amiflow.engine.effects import Effect, Errand, Input, Restored, Send, Signal
+from amiflow.engine.effects import Effect, Errand, Input, Remember, Restored, Send, Signal, StoreChanged
 from amiflow.engine.journal import Row, Scribe, of_run
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Book, Keep, is_damage
@@ -134,10 +134,13 @@ class Journal:
     # --- for the loop -------------------------------------------------------------------------------------------------
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
-        """Have this written, see `Scribe.rows`; returns at once. When the thread is far behind, it is counted only."""
+        """Have this written, see `Scribe.rows`; returns at once. When the thread is far behind, it is counted only, but
+        for what is to be remembered: a run of a flow that is over would be taken up else."""
         if len(self._queue) >= MOST_WAITING:
             self._refused += 1
-            return
+            item, effects = None, [one for one in effects if isinstance(one, Remember | StoreChanged)]
+            if not effects or self._memory is None:
+                return
         self._queue.append((at, machine, item, effects))
         if not self._stir.is_set():
             self._stir.set()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from amiflow.engine import effects as fx
+from amiflow.live import journal_file
 from amiflow.live.clock import SystemClock
 from amiflow.live.journal_db import About, Book, Keep
 from amiflow.live.journal_file import Journal
@@ -141,6 +142,20 @@ def test_what_could_not_be_written_is_in_doubt_until_it_is(path: Path, monkeypat
     third = Run(path, "run3")
     assert [(past.state["step"], past.doubtful) for past in third.left[0].flows] == [(5, False)]
     third.end()
+
+
+def test_what_comes_too_fast_for_the_journal_is_remembered_still(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"), remember("t2"))
+    monkeypatch.setattr(journal_file, "MOST_WAITING", 0)
+    over = fx.FlowEnded("f", 1, "done", None, None, None)
+    first.take(over, fx.Remember("t1", 1, "pbx", None))
+    first.take(over)
+    first.die()
+    assert first.journal.lost == 2
+    second = Run(path, "run2")
+    assert tokens(second.left[0]) == ["t2"]
+    second.end()
 
 
 def test_a_new_file_gets_all_that_is_remembered(path: Path) -> None:
