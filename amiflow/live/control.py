@@ -71,7 +71,11 @@ class Control:
             if not _is_own(caller) or not self._callers.acquire(blocking=False):
                 caller.close()
                 continue
-            threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
+            except RuntimeError:  # the system gives this process no more threads, for now
+                caller.close()
+                self._callers.release()
 
     def _serve(self, caller: socket.socket) -> None:
         try:

@@ -101,11 +101,17 @@ class Workshop:
     def begin(self, errand: Errand, patience: float) -> None:
         """Begin an errand that is to be done within so many seconds; one too many fails at once."""
         if not self._room.acquire(blocking=False):
-            text = f"{MOST_ERRANDS} errands are being done or wait already"
-            self._done.put(ErrandDone(errand.errand_id, None, text, begun=False))
-            self._poke()
+            self._refuse(errand, f"{MOST_ERRANDS} errands are being done or wait already")
             return
-        threading.Thread(target=self._work, args=(errand, patience), name=errand.errand_id, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(errand, patience), name=errand.errand_id, daemon=True).start()
+        except RuntimeError as error:  # the system gives this process no more threads
+            self._room.release()
+            self._refuse(errand, str(error))
+
+    def _refuse(self, errand: Errand, why: str) -> None:
+        self._done.put(ErrandDone(errand.errand_id, None, why, begun=False))
+        self._poke()
 
     def take(self) -> Iterator[ErrandDone]:
         """What has been done since the last time."""
@@ -132,6 +138,8 @@ class Workshop:
             return ErrandDone(errand.errand_id, None, str(failure), failure.begun)
         except (OSError, ValueError) as error:
             return ErrandDone(errand.errand_id, None, str(error) or type(error).__name__)
+        except Exception as error:  # a mistake of our own must not keep a place for ever
+            return ErrandDone(errand.errand_id, None, f"a mistake of amiflow's own, {type(error).__name__}: {error}")
         finally:
             self._places.release()
 
@@ -170,7 +178,12 @@ def _run(argv: tuple[str, ...], end: float) -> ExecResult:
     except OSError as error:
         raise Failed(f"`{argv[0]}` cannot be run: {error.strerror}", begun=False) from error
     killer = threading.Timer(left(end), _kill, (process,))
-    killer.start()
+    try:
+        killer.start()
+    except RuntimeError as error:  # the system gives this process no more threads: nothing would ever end the program
+        with process:
+            _kill(process)
+        raise Failed(str(error), begun=True) from error
     try:
         with process:
             assert process.stdout is not None

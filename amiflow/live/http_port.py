@@ -105,16 +105,22 @@ class _Server(HTTPServer):
             self.shutdown_request(request)
             return
         self.reading[request] = time.monotonic() + _HURRY
-        threading.Thread(target=self._work, args=(request, client_address), name="http", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(request, client_address), name="http", daemon=True).start()
+        except RuntimeError:  # the system gives this process no more threads, for now
+            self._let_go(request)
 
     def _work(self, request: socket.socket, client_address: Any) -> None:
         try:
             with contextlib.suppress(OSError, ValueError):  # the caller has gone, or was cut off
                 self.finish_request(request, client_address)
         finally:
-            self.reading.pop(request, None)
-            self.shutdown_request(request)
-            self._places.release()
+            self._let_go(request)
+
+    def _let_go(self, request: socket.socket) -> None:
+        self.reading.pop(request, None)
+        self.shutdown_request(request)
+        self._places.release()
 
     def service_actions(self) -> None:
         """Cut off whose request has not come in time."""

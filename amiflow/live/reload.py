@@ -104,7 +104,13 @@ class Reloader:
     def begin(self, first: int, plans: Mapping[str, Plan]) -> None:
         """Read; the new machines are counted from that number on, and are to take the places of those of these plans,
         by their recipes."""
-        threading.Thread(target=self._work, args=(first, plans), name="reload", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(first, plans), name="reload", daemon=True).start()
+        except RuntimeError as error:  # the system gives this process no more threads, for now
+            told = Told()
+            told.text(str(error), error=True)
+            self._done.put(Fresh(None, {}, told))
+            self._poke()
 
     def take(self) -> Fresh | None:
         """What reading gave, where it is done."""

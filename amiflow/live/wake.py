@@ -76,7 +76,10 @@ class Wake(Generic[Result]):
 
     def work(self, name: str, task: Callable[[], Result]) -> None:
         """Do this in a thread of its own; what it came to will be in `take`."""
-        threading.Thread(target=self._run, args=(name, task), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=(name, task), name=name, daemon=True).start()
+        except RuntimeError as error:  # the system gives this process no more threads, for now
+            self._leave(Finished(name, None, OSError(str(error))))
 
     def _run(self, name: str, task: Callable[[], Result]) -> None:
         try:

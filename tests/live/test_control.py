@@ -23,6 +23,7 @@ from amiflow.live.requests import (
     StopFlow,
     TellStatus,
 )
+from support.threads import no_more_threads
 
 CLICK = {"signal": "click", "fields": {"agent": "Ann"}}
 
@@ -52,6 +53,26 @@ def test_a_signal_is_answered(tmp_path: Path) -> None:
     finally:
         listening.close()
     assert not Path(path).exists()
+
+
+def test_where_there_is_no_thread_for_a_caller_the_next_is_served_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer() -> None:
+        for ticket in mailbox.take():
+            ticket.answer(Answer({"n": 1}))
+
+    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
+    listening = Control(path, mailbox)
+    try:
+        with monkeypatch.context() as patched, socket.socket(socket.AF_UNIX) as asker:
+            patched.setattr(threading.Thread, "start", no_more_threads)
+            asker.settimeout(10)
+            asker.connect(path)
+            assert asker.recv(1) == b""
+        assert ask(path, CLICK, 10.0) == {"reply": {"n": 1}}
+    finally:
+        listening.close()
 
 
 def test_the_end_of_the_run_answers_whoever_still_waits(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from amiflow.engine.effects import AppendRequest, Errand, ErrandDone, ExecReques
 from amiflow.live.effects import Workshop, allowed, needed
 from amiflow.plan.errands import is_allowance
 from amiflow.report.source import Span
+from support.threads import no_more_threads
 
 
 def do(request: Request, *names: str, patience: float = 5.0) -> ErrandDone:
@@ -110,6 +111,26 @@ def test_of_too_many_errands_the_next_fails_at_once(monkeypatch: pytest.MonkeyPa
     assert workshop._room._value == 2  # both places are free again
 
 
+def test_where_there_is_no_thread_for_it_an_errand_fails_and_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = Workshop(allowed(["exec:/bin/true"]), lambda: None)
+    room = workshop._room._value
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    workshop.begin(Errand("e", ExecRequest(("/bin/true",)), 0.0, 1, Span("t.flow", 0, 1)), 0.5)
+    assert [(done.failure, done.begun) for done in workshop.take()] == [("can't start new thread", False)]
+    assert workshop._room._value == room
+
+
+def test_a_mistake_of_our_own_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amiflow.live.effects._done", lambda request, end: {}[request])
+    workshop = Workshop(allowed(["exec:/bin/true"]), lambda: None)
+    room = workshop._room._value
+    workshop._room.acquire()
+    workshop._work(Errand("e", ExecRequest(("/bin/true",)), 0.0, 1, Span("t.flow", 0, 1)), 0.5)
+    (done,) = workshop.take()
+    assert "a mistake of amiflow's own, KeyError" in (done.failure or "") and done.begun
+    assert workshop._room._value == room
+
+
 def test_a_server_that_is_not_there_has_seen_nothing() -> None:
     done = do(post("127.0.0.1:1", "/"), "http:127.0.0.1:1")
     assert done.begun is False and "no connection" in (done.failure or "")
@@ -133,6 +154,12 @@ def test_a_program_runs_without_a_shell_and_without_our_environment(monkeypatch:
     assert do(ExecRequest(("/bin/echo", "$HOME;ls")), "exec:/bin/echo").result == ExecResult(0, "$HOME;ls\n")
     result = do(ExecRequest(("/usr/bin/env",)), "exec:/usr/bin/env").result
     assert isinstance(result, ExecResult) and "SECRET_OF_OURS" not in result.out
+
+
+def test_a_program_that_nothing_could_end_is_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    done = do(ExecRequest(("/bin/sleep", "60")), "exec:/bin/sleep", patience=60.0)
+    assert (done.failure, done.begun) == ("can't start new thread", True)
 
 
 def test_a_program_that_takes_too_long_is_ended() -> None:

@@ -17,11 +17,12 @@ from amiflow.live.journal_db import Keep
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
-from amiflow.live.reload import Told
+from amiflow.live.reload import Needs, Reloader, Told
 from amiflow.live.run import Job, run
 from amiflow.live.secrets import Mask
 from support.runs import Ran, answering, compiled, server_of, stop_with
 from support.scripted_ami import COMMANDS, Action, Connection, ScriptedAmi, scripted
+from support.threads import no_more_threads
 
 CALLS = 'flow calls on DialBegin as d { log "dials ${d.DestChannel}" wait 10m }\n'
 OTHERS = """
@@ -140,6 +141,17 @@ def test_a_recipe_that_the_run_does_not_allow_changes_nothing() -> None:
     with scripted(answering(login=beside(login))) as ami:
         go(ran, ami, lambda told: [Job(compiled(wanting), {}, {})])
     assert ran.said("error[not-allowed]: this run does not allow `exec:/bin/rm`")
+
+
+def test_where_there_is_no_thread_for_it_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    poked: list[int] = []
+    needs = Needs("off", None, (), ())
+    reloader = Reloader(lambda first, told: ([], needs), needs, lambda: poked.append(1))
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    reloader.begin(1, {})
+    fresh = reloader.take()
+    assert poked and fresh is not None and fresh.made is None
+    assert fresh.told.frames == ["error: can't start new thread"]
 
 
 def test_a_missing_privilege_is_named() -> None:

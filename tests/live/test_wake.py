@@ -6,8 +6,12 @@ import os
 import select
 import signal
 import socket
+import threading
+
+import pytest
 
 from amiflow.live.wake import Finished, Wake, wait
+from support.threads import no_more_threads
 
 
 def test_a_signal_is_a_byte_and_the_handlers_are_given_back() -> None:
@@ -36,6 +40,16 @@ def test_a_worker_leaves_its_result_or_its_exception() -> None:
     good, bad = sorted(seen, key=lambda one: one.name, reverse=True)
     assert (good.result, good.error) == (7, None)
     assert (bad.result, str(bad.error)) == (None, "no")
+    wake.close()
+
+
+def test_where_there_is_no_thread_for_it_work_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a connection that cannot be made: it is tried again, and the run goes on."""
+    wake: Wake[int] = Wake()
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    wake.work("pbx", lambda: 7)
+    _, (finished,) = wake.take()
+    assert isinstance(finished.error, OSError) and str(finished.error) == "can't start new thread"
     wake.close()
 
 
