@@ -89,6 +89,12 @@ def test_without_a_run_there_is_nothing_to_ask(
     assert result.status == 2 and "no run of this user goes on" in result.err
 
 
+@pytest.mark.parametrize("seconds", ["-1", "0", "nan", "inf", "1e300"])
+def test_what_cannot_be_waited_for_is_refused(amiflow: Amiflow, seconds: str) -> None:
+    result = amiflow("signal", "click", f"--timeout={seconds}", "--control", "nowhere")
+    assert result.status == 2 and "Invalid value for '--timeout'" in result.err
+
+
 def test_signals_health_and_metrics_over_http(run: amiflow_process.Amiflow) -> None:
     (line,) = run.seen("http")
     connection = http.client.HTTPConnection(line["text"].rpartition("/")[2], timeout=20)
