@@ -11,7 +11,8 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 
 from amiflow.engine.effects import Restored
 from amiflow.engine.journal import Row, of_run
@@ -66,15 +67,29 @@ class About:
 
 
 def check(path: str) -> None:
-    """Raises Trouble where the path is something else than a journal: a folder, another program's database."""
+    """Raises Trouble where the path is something else than a journal: a folder, another program's database, a text such
+    as a recipe. A journal that is damaged has zero bytes still, and is set aside when it is written to."""
     if os.path.isdir(path):
         raise Trouble(f"the journal {path} is a folder", "name a file")
     head = b""
     with suppress(OSError), open(path, "rb") as file:  # what cannot be read is complained of when it is written to
         head = file.read(100)
+    if head and 0 not in head:
+        raise Trouble(f"{path} is a text, and no journal", "name another file for the journal")
     is_database = head.startswith(b"SQLite format 3\0") and len(head) == 100
     if is_database and head[_ID : _ID + 4] not in (APPLICATION.to_bytes(4, "big"), bytes(4)):
         raise Trouble(f"{path} is another program's database", "name another file for the journal")
+    if is_database and _holds_others(path):
+        raise Trouble(f"{path} is another program's database", "name another file for the journal")
+
+
+def _holds_others(path: str) -> bool:
+    """Whether there are tables in a database that nobody has called his own. One that a run has just begun may have its
+    id in the file of pending changes only, so SQLite is asked."""
+    place = f"{Path(path).absolute().as_uri()}?mode=ro"
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(sqlite3.connect(place, uri=True)) as db:
+        return not _pragma(db, "application_id") and db.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,)
+    return False
 
 
 class Book:

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -443,13 +444,18 @@ def test_the_default_place(environ: dict[str, str], root: bool, path: str) -> No
 
 def test_a_path_that_is_something_else_is_trouble_at_once(tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
-    db = sqlite3.connect(other)
-    db.execute("PRAGMA application_id = 7")
-    db.execute("CREATE TABLE theirs (x)")
-    db.commit()
-    db.close()
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE theirs (x)")
+        db.commit()
+        with pytest.raises(Trouble, match="another program's database"):
+            check(str(other))
+        db.execute("PRAGMA application_id = 7")
     with pytest.raises(Trouble, match="another program's database"):
         check(str(other))
+    recipe = tmp_path / "mistaken.flow"
+    recipe.write_text('flow f on start { log "x" }')
+    with pytest.raises(Trouble, match="is a text, and no journal"):
+        check(str(recipe))
     with pytest.raises(Trouble, match="is a folder"):
         check(str(tmp_path))
     check(str(tmp_path / "absent"))
