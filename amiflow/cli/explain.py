@@ -7,6 +7,7 @@ import click
 from amiflow.live.problems import nearest
 from amiflow.report.codes import CODES
 from amiflow.report.kind import Code
+from amiflow.report.suggest import near
 
 
 @click.command()
@@ -19,7 +20,9 @@ def command(kind: str | None) -> int:
         return 0
     row = CODES.get(kind.strip("[]"))
     if row is None:
-        raise click.UsageError(f"No such kind '{kind}'; {nearest(kind, CODES)}")
+        close = near(kind, sorted(CODES))
+        help = nearest(kind, close) if close else "`amiflow explain` lists all"
+        raise click.UsageError(f"No such kind '{kind}'; {help}")
     click.echo(explanation(row), nl=False)
     return 0
 

@@ -94,7 +94,8 @@ def _summary(tested: list[Tested], asked: Asked) -> None:
     results = [result for one in tested for result in one.results or ()]
     passed = sum(result.passed for result in results)
     faulty = sum(one.results is None for one in tested)
-    say(f"{passed} passed, {len(results) - passed} failed" + (f", {faulty} recipes with errors" if faulty else ""))
+    broken = f", {faulty} recipe{'s' * (faulty > 1)} with errors" if faulty else ""
+    say(f"{passed} passed, {len(results) - passed} failed{broken}")
 
 
 def _report(path: str, result: Result, compiled: Compiled, verbose: bool) -> None:

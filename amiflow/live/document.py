@@ -15,6 +15,7 @@ import yaml
 from amiflow.live.problems import nearest, problem
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
+from amiflow.report.suggest import near
 
 Raw: TypeAlias = str | list["Raw"] | dict[str, "Raw"] | None
 Choice = TypeVar("Choice", bound=str)
@@ -180,11 +181,11 @@ class Reader:
         """One of a few words; YAML's `on` and the like are taken as written."""
         if node is None:
             return default
-        text = self.text(node, what)
+        text = self.text(node, what) or ""
         chosen = next((one for one in choices if one == text), None)
         if chosen is None:
             headline = f"{what} is one of " + ", ".join(f"`{one}`" for one in choices)
-            return self._instead(node, headline, default, nearest(text or "", choices))
+            return self._instead(node, headline, default, nearest(text, choices) if near(text, choices) else None)
         return chosen
 
     def raw(self, node: yaml.Node) -> Raw:

@@ -58,6 +58,7 @@ def test_explain_prints_a_row_and_lists_them(amiflow: Amiflow) -> None:
     assert all(name in amiflow("explain").out for name in CODES)
     wrong = amiflow("explain", "unused-nam")
     assert wrong.status == 2 and "did you mean `unused-name`?" in wrong.err
+    assert "'nope'; `amiflow explain` lists all" in amiflow("explain", "nope").err
 
 
 @pytest.mark.parametrize("row", rows("configuration"), ids=lambda row: row.name)

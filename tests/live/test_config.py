@@ -48,6 +48,11 @@ def parsed(text: str, readable: bool = False) -> tuple[config.Config, list[str]]
     return result, [f"{one.code} {source.position(one.span.start)[0]}: {one.headline}" for one in found]
 
 
+def test_what_there_is_to_choose_from_is_said_once() -> None:
+    (one,) = config.parse(Source("amiflow.yaml", "log: {level: loud}\n"))[1]
+    assert "`info`" in one.headline and one.help is None
+
+
 def test_everything_that_can_be_said_is_read() -> None:
     result, found = parsed(WHOLE)
     assert found == []
