@@ -7,6 +7,7 @@ import pytest
 
 from amiflow.lang.grammar import build
 from support import properties
+from support.amiflow_process import OWN
 from support.fault_table import faults, pytest_terminal_summary  # noqa: F401  # pytest finds them here
 
 properties.register()
@@ -27,9 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test writes its journal to the user's own."""
+    """No test writes its journal to the user's own, reads the user's configuration, or listens where the user's
+    commands look for runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        for name in OWN:
+            patch.setenv(name, str(tmp_path_factory.mktemp("own")))
         yield
 
 

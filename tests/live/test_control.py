@@ -23,6 +23,7 @@ from amiflow.live.requests import (
     StopFlow,
     TellStatus,
 )
+from support.amiflow_process import clean_environment
 from support.threads import no_more_threads
 
 CLICK = {"signal": "click", "fields": {"agent": "Ann"}}
@@ -224,3 +225,8 @@ def test_a_folder_of_a_stranger_is_neither_used_nor_believed(tmp_path: Path) -> 
 def test_a_socket_that_goes_while_it_is_looked_for_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caller.os, "listdir", lambda place: ["1.sock"])
     assert list(caller._sockets(str(tmp_path))) == [] and list(caller.dead(str(tmp_path))) == []
+
+
+def test_runs_of_tests_are_out_of_the_way_of_the_users_own() -> None:
+    own = {caller.folder({}), os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/"), "amiflow")}
+    assert caller.folder(os.environ) not in own and caller.folder(clean_environment()) not in own

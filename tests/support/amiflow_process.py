@@ -17,6 +17,7 @@ from typing import Any, Self
 
 AMIFLOW = str(Path(sys.executable).parent / "amiflow")
 ROOT = Path(__file__).resolve().parents[2]
+OWN = ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "RUNTIME_DIRECTORY")  # folders of the tests in place of the user's
 Line = dict[str, Any]
 
 
@@ -117,9 +118,9 @@ class Amiflow:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without what would change how amiflow runs, but for the tests' own place for journals."""
+    """The environment without what would change how amiflow runs, but for the tests' own folders."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMIFLOW_", "XDG_"))}
-    return kept | {name: os.environ[name] for name in ("XDG_STATE_HOME",) if name in os.environ} | more
+    return kept | {name: os.environ[name] for name in OWN if name in os.environ} | more
 
 
 def amiflow(*args: str, cwd: Path | None = None, timeout: float = 60.0, **env: str) -> subprocess.CompletedProcess[str]:
