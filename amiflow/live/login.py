@@ -47,6 +47,7 @@ class Asking:
         self._heard = heard
         self._done = done
         self._questions = 0
+        self._wished: dict[str, str] = {}
         self._granted: dict[str, str] = {}
         self._more: dict[str, tuple[Peer, Literal["mask", "filter", "privileges"]]] = {}
         self._privileges: dict[str, tuple[Peer, Ready]] = {}
@@ -99,6 +100,7 @@ class Asking:
         if lacking:
             self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))
         if self._filter and answered.response.get("Filter") is not None:
+            self._wished[peer.name] = self._filter
             self._ask(self._filtering, peer, ready, *pushdown.ask(self._filter))
             return
         if self._filter:
@@ -112,8 +114,8 @@ class Asking:
 
     def _hear_of_filter(self, peer: Peer, answered: Answered) -> None:
         self._log.server("info", peer.name, "filter", pushdown.granted(answered.response))
-        if self._filter and answered.response.name == "Success":
-            self._granted[peer.name] = self._filter
+        if answered.response.name == "Success":
+            self._granted[peer.name] = self._wished[peer.name]
 
     # --- while the run goes on ---
 
@@ -122,10 +124,15 @@ class Asking:
         self._needs = needs
         self._filter = event_filter
 
-    def ask_for_more(self, peer: Peer, before: str, mask: str) -> None:
+    def lacks(self, peer: Peer, mask: str) -> bool:
+        """Whether the server was asked for less than is needed by now."""
+        return pushdown.adds(peer.mask, mask) or self._granted.get(peer.name, self._filter) != self._filter
+
+    def ask_for_more(self, peer: Peer, mask: str) -> None:
         """The flows need other events, or actions, than when the server was logged in to: ask it for what is new.
         Filters add up; one that is to go takes the connection with it."""
-        if pushdown.adds(before, mask):
+        if pushdown.adds(peer.mask, mask):
+            peer.mask = mask
             self._ask_more(peer, "mask", ("Action", "Events"), ("EventMask", mask))
         if self._needs:
             self._ask_more(peer, "privileges", ("Action", "ListCommands"))
@@ -134,6 +141,7 @@ class Asking:
             reason = "a filter of events cannot be lifted"
             self._heard(peer, peer.reconnect(reason, self._clock.now()))
         elif granted is not None and self._filter is not None and self._filter != granted:
+            self._wished[peer.name] = self._filter
             self._ask_more(peer, "filter", *pushdown.ask(self._filter))
 
     def _ask_more(self, peer: Peer, what: Literal["mask", "filter", "privileges"], *headers: tuple[str, str]) -> None:

@@ -353,6 +353,8 @@ class Loop:
         version, unseen = ready.ami_version, peer.unseen(now)
         self._inputs.append((None, effects.ServerReady(peer.name, version, peer.restarted, unseen, ready.uptime)))
         peer.restarted = False
+        if self._renewal is not None:
+            self._renewal.catch_up(peer)
         self._log.server("info", peer.name, "ready", "ready: what happens from here on is seen")
         self._herald.ready()
         self._herald.status(self._desk.headline())

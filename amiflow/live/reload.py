@@ -254,8 +254,13 @@ class Renewal:
         for peer in self._peers.values():
             peer.want(needs.mask, needs.wanted)
             if self._ledger.lines[peer.name].ready:
-                self._asking.ask_for_more(peer, self._mask, needs.mask)
+                self._asking.ask_for_more(peer, needs.mask)
         self._mask = needs.mask
+
+    def catch_up(self, peer: Peer) -> None:
+        """The server is ready: while it was being logged in to, recipes may have been read that need more of it."""
+        if self._asking.lacks(peer, self._mask):
+            self._asking.ask_for_more(peer, self._mask)
 
     def over(self, runner: Runner) -> None:
         """A machine has come to its end; the loop may be going through all of them just now."""

@@ -79,7 +79,8 @@ class Backoff:
 
 class Peer:
     """A server: `phase` is `connecting` while a worker connects, `up` with a link, `waiting` between attempts, and
-    `over` when no further attempt will be made; `heard_at` is when it last said anything."""
+    `over` when no further attempt will be made; `heard_at` is when it last said anything, `mask` which classes of
+    events it was asked for, at its login or since."""
 
     def __init__(self, server: Server, options: SessionOptions, wake: Wake[Link | None], jitter: Jitter) -> None:
         self.server = server
@@ -91,6 +92,7 @@ class Peer:
         self.heard_at = 0.0
         self._blind_since: float | None = None
         self.link: Link | None = None
+        self.mask = options.mask
         self._options = options
         self._session: Session | None = None
         self._wake = wake
@@ -116,7 +118,7 @@ class Peer:
             return []
         if finished.result:
             self.link, self.phase, self.heard_at = finished.result, "up", now
-            self._session = Session(self._options, now)
+            self._session, self.mask = Session(self._options, now), self._options.mask
             return []
         if not isinstance(finished.error, OSError | ValueError):
             raise finished.error or AssertionError("a worker ended with nothing")

@@ -97,6 +97,40 @@ def test_the_server_is_asked_for_what_the_new_recipe_needs() -> None:
     assert ran.said("actions sent: 1 Hangup")
 
 
+def test_a_server_that_was_being_logged_in_to_is_asked_for_the_rest() -> None:
+    """Its login has asked for what the recipe of before needed, and nothing else would ask again."""
+    ran = Ran()
+
+    def story(connection: Connection) -> None:
+        until(lambda: ran.said("logged in to"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("recipes are in place"))
+        connection.say("Event: FullyBooted", "Privilege: system,all", "Uptime: 100", "Status: Fully Booted")
+        until(lambda: "Events" in ami.names())
+        say_go(connection)
+
+    with scripted(answering(login=beside(story)), booted=False) as ami:
+        go(ran, ami, lambda told: [Job(compiled(OTHERS), {}, {})])
+    assert [action["EventMask"] for action in ami.seen if action["Action"] == "Events"] == ["call,system,user"]
+    assert ran.status == 0 and ran.said("goes")
+
+
+def test_a_filter_that_was_on_its_way_is_added_to() -> None:
+    ran = Ran()
+
+    def filter_(connection: Connection, action: Action) -> None:
+        if ami.names().count("Filter") == 1:
+            stop_with(signal.SIGHUP)
+            until(lambda: ran.said("recipes are in place"))
+        connection.answer(action, "Success", "Message: Filter added")
+        if "UserEvent" in action["Filter"]:
+            say_go(connection)
+
+    with scripted(answering(Filter=filter_), commands=(*COMMANDS, "Filter")) as ami:
+        go(ran, ami, lambda told: [Job(compiled(OTHERS), {}, {})])
+    assert ran.status == 0 and ran.said("goes")
+
+
 def test_what_ran_before_and_what_runs_now_is_told_with_its_own_lines(tmp_path: Path) -> None:
     ran, keep = Ran(), Keep(str(tmp_path / "journal.sqlite"), 1 << 30, 1e9, Mask())
     with scripted(answering(login=reloading(ran, say_go))) as ami:
