@@ -45,7 +45,7 @@ from amiflow.live.reload import Reloader, Renewal
 from amiflow.live.requests import Ticket
 from amiflow.live.runner import Runner
 from amiflow.live.status import Status
-from amiflow.live.supervise import Peer, PeerEvent, Refusal
+from amiflow.live.supervise import CONNECTS, Peer, PeerEvent, Refusal
 from amiflow.live.tidings import Tidings
 from amiflow.live.wake import Finished, Wake, wait
 from amiflow.plan.model import ActionNeed
@@ -241,8 +241,8 @@ class Loop:
                 self._herald.ready_again()
             elif one.name == SWITCH:
                 self._look_at_switch()
-            elif one.name in self._peers:
-                peer = self._peers[one.name]
+            elif one.name.startswith(CONNECTS):
+                peer = self._peers[one.name.removeprefix(CONNECTS)]
                 self._heard(peer, peer.connected(one, self._clock.now()))
 
     def _renew(self, ticket: Ticket | None) -> None:

@@ -26,6 +26,9 @@ from amiflow.live.config import Server
 from amiflow.live.link import END_OF_STREAM, READ, Link, LinkLost, connect, reason_of
 from amiflow.live.wake import Finished, Wake
 
+CONNECTS = "connects to "
+"""How the name of a worker begins that connects; a server may be called as any other worker is."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _FIRST_REFUSED, _LONGEST_REFUSED = 30.0, 600.0
 _STEADY = 60.0
@@ -108,7 +111,7 @@ class Peer:
     def begin(self) -> None:
         """Connect, beside the loop; `connected` is to be called with what the worker came to."""
         self.phase = "connecting"
-        self._wake.work(self.name, partial(connect, self.server))
+        self._wake.work(f"{CONNECTS}{self.name}", partial(connect, self.server))
 
     def connected(self, finished: Finished[Link | None], now: float) -> list[PeerEvent]:
         """A worker has a link, or the reason why not. Any exception but a failure to connect is raised again."""

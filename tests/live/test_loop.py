@@ -14,6 +14,7 @@ from amiflow.live.config import Timeouts, Tls
 from amiflow.live.journal_db import Keep
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.log import Log
+from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, RELOAD, SOURCE, SWITCH
 from amiflow.live.problems import Refused, Trouble
 from amiflow.live.run import Job, run
 from amiflow.live.secrets import Mask
@@ -324,3 +325,11 @@ def test_an_answer_to_what_a_recipe_that_is_over_has_left_on_the_wire_is_told(tm
     with reading(keep.path) as reader:
         told = [entry.text for entry in reader.entries(Choice()) if entry.kind in ("answer", "unanswered")]
     assert told == ["Redirect: Success: moved", "Hangup: Success: done"]
+
+
+@pytest.mark.parametrize("name", [SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH, RELOAD])
+def test_a_server_may_be_called_as_a_worker_of_ours_is(name: str) -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=value)) as ami:
+        go(ON_START, [(server_of(ami, name), "hunter2")], ran)
+    assert ran.status == 0 and ran.said("the room is 680")
