@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from amiflow.engine.emergency import Numbers
 from amiflow.live import config
-from amiflow.live.config import HttpPort, JournalSettings, Server, Timeouts, Tls
+from amiflow.live.config import Config, HttpPort, JournalSettings, Server, Timeouts, Tls
+from amiflow.live.document import Reader
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import SecretSource
 from amiflow.plan.bounds import Caps
 from amiflow.report.source import Source
+from support.amiflow_process import ROOT
 
 WHOLE = """\
 servers:
@@ -200,3 +207,50 @@ def test_where_the_configuration_is_looked_for(tmp_path: Path, monkeypatch: pyte
 
 def test_protected_numbers_may_be_a_bare_list() -> None:
     assert parsed('emergency: ["110", 112]')[0].emergency == Numbers(frozenset({"110", "112"}))
+
+
+ROWS = dict(re.findall(r"^\| `([\w.]+)` \| `?([^|`]+)`? \|", (ROOT / "docs" / "configuration.md").read_text(), re.M))
+DEPENDS = {"none", "host", "that of the user", "the system's authorities", "5038, with TLS 5039"}
+NEEDED = {
+    "servers.NAME.host": "pbx",
+    "servers.NAME.username": "robot",
+    "servers.NAME.secret": "env:SECRET",
+    "emergency.numbers": ["112"],
+    "http.token": "env:TOKEN",
+}
+
+
+def nested(values: Mapping[str, object]) -> Config:
+    """The configuration that has these values at these keys."""
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        *way, last = key.split(".")
+        place = tree
+        for one in way:
+            place = place.setdefault(one, {})
+        place[last] = value
+    result, found = config.parse(Source("amiflow.yaml", yaml.safe_dump(tree)))
+    assert found == []
+    return replace(result, source=Source("", ""))
+
+
+def test_every_key_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: set[str] = set()
+    section = Reader.section
+
+    def noted(self: Reader, node: yaml.Node | None, what: str, known: Collection[str]) -> Mapping[str, yaml.Node]:
+        taken.update(known)
+        return section(self, node, what, known)
+
+    monkeypatch.setattr(Reader, "section", noted)
+    parsed(WHOLE)
+    assert {part for key in ROWS for part in key.split(".")} - {"NAME"} == taken
+    assert {key for key, default in ROWS.items() if default == "needed"} == NEEDED.keys()
+
+
+def test_the_documented_defaults_are_those() -> None:
+    said = {key: value for key, value in ROWS.items() if value not in DEPENDS | {"needed"}}
+    whole = {key: yaml.safe_load(value) for key, value in said.items() if not key.startswith("servers.NAME.tls")}
+    assert len(whole) > 15 and nested(whole | NEEDED) == nested(NEEDED)
+    tls = {"servers.NAME.tls.verify": yaml.safe_load(said["servers.NAME.tls.verify"])}
+    assert nested(tls | NEEDED) == nested({"servers.NAME.tls": True} | NEEDED)
