@@ -12,7 +12,6 @@ from amiflow.lang import nodes, problems_messages, problems_types, rules
 from amiflow.lang.infer import Inference
 from amiflow.plan.types import DATA, INT, TEXT, UNKNOWN, ListOf, MessageOf, RecordOf, Type, definite
 
-METHODS = ("get", "post", "put", "patch", "delete", "head")
 PARTS = ("json", "headers", "form", "body")
 BODIES = ("json", "form", "body")
 _REPLIES: Mapping[str, Mapping[str, Type]] = {

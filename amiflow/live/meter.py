@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from amiflow.engine.effects import Effect, Input, Received, Send, Sent
+from amiflow.engine.effects import Effect, Input, Received, Send, Sent, Withdraw
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -34,7 +34,8 @@ class Histogram:
 
 
 class Meter:
-    """Times of one run. What is open is let go with its answer, so that there is as much of it as there are actions."""
+    """Times of one run. What is open is let go with its answer, or as it is withdrawn, so that there is as much of it
+    as there are actions."""
 
     def __init__(self) -> None:
         self.reaction = Histogram()
@@ -44,6 +45,9 @@ class Meter:
 
     def measure(self, item: Input, brought: Sequence[Effect], read_at: float, now: float) -> None:
         """What an input, read then, has brought about."""
+        for effect in brought:
+            if isinstance(effect, Withdraw):
+                self._caused.pop(effect.action_id, None)
         if isinstance(item, Received):
             self.caused(brought, read_at)
         elif isinstance(item, Sent):

@@ -1,7 +1,7 @@
 """How long things take, in buckets."""
 
 from amiflow.ami.message import Message
-from amiflow.engine.effects import Received, Send, Sent, Tick
+from amiflow.engine.effects import Received, Send, Sent, Tick, Withdraw
 from amiflow.live.meter import BOUNDS, Histogram, Meter
 from amiflow.report.source import Span
 
@@ -31,3 +31,11 @@ def test_from_an_event_to_its_action_to_the_answer() -> None:
     assert sum(meter.reaction.counts) == 2 and round(meter.reaction.sum, 3) == 0.32
     assert sum(meter.answers["Redirect"].counts) == 1 and round(meter.answers["Redirect"].sum, 3) == 0.08
     assert set(meter._sent) == {"3"} and meter._caused == {}
+
+
+def test_what_is_withdrawn_before_it_was_handed_to_the_connection_is_let_go() -> None:
+    """As what waits for the journal."""
+    meter = Meter()
+    meter.measure(EVENT, [send("1"), send("2")], 100.0, 100.001)
+    meter.measure(Tick(), [Withdraw("pbx", "1")], 100.0, 105.0)
+    assert set(meter._caused) == {"2"}
