@@ -110,6 +110,7 @@ class Book:
         self._inode: tuple[int, int] | None = None
         self._run_number = 0
         self._anew = True
+        self._sure = False  # whether the last transaction is known to be in the file
         self._life: Life | None = None
 
     def introduce(self, sources: tuple[Source, ...]) -> None:
@@ -124,14 +125,14 @@ class Book:
         rows = [*self._silence(db, at, lost), *rows]
         run = self._the_run(db)
         journal_page.insert(db, run, rows, self._keep.mask)
-        if self._memory is not None and (self._anew or self._memory.waits):
-            self._memory.write(db, self._anew)
+        if self._memory is not None and (self._anew or not self._sure or self._memory.waits):
+            self._memory.write(db, self._anew, self._sure)
             memory_db.prune(db, at, self._keep.max_age)
         self._prune(db, at)
         if ended:
             db.execute("UPDATE run SET ended = ? WHERE id = ?", (at, run))
         db.execute("COMMIT")
-        self._anew = False
+        self._anew, self._sure = False, True
         if self._memory is not None:
             self._memory.committed()
         if self._life is not None:
@@ -169,7 +170,7 @@ class Book:
     def shut(self) -> None:
         """Let go of the file, and of what is not committed; it is opened again when it is next written to."""
         db, self._db = self._db, None
-        self._stored = False
+        self._stored = self._sure = False
         if db is not None:
             with suppress(sqlite3.Error):
                 db.close()

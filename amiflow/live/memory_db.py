@@ -37,6 +37,10 @@ _INTO_STATES = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _TO_CLAIM = "run = ? AND recipe = ? AND server IN (SELECT value FROM json_each(?))"
+# Without a machine are those of earlier runs that are still to be taken up.
+_LEFT_OVER = (
+    "DELETE FROM flow_state WHERE run = ? AND machine IS NOT NULL AND token NOT IN (SELECT value FROM json_each(?))"
+)
 _OF_STORE = "run = ? AND recipe = ? AND store = ?"
 
 
@@ -58,6 +62,7 @@ class Memory:
         self._servers = json.dumps(list(servers))
         self._recipes = list(recipes)
         self._states: dict[str, _State] = {}
+        self._stored: set[str] = set()  # the tokens that are in the file
         self._unwritten: dict[str, None] = {}
         self._changes: deque[tuple[int, StoreChanged]] = deque(maxlen=_MOST_CHANGES)
 
@@ -73,14 +78,21 @@ class Memory:
     def take(self, at: float, machine: int, effects: Iterable[Effect]) -> None:
         """What there is to remember among a machine's effects."""
         for effect in effects:
-            if isinstance(effect, Remember):
+            if isinstance(effect, Remember) and effect.state is None and effect.token not in self._stored:
+                # Of those that begin and end while the disk is full nothing is left, however long that lasts.
+                self._states.pop(effect.token, None)
+                self._unwritten.pop(effect.token, None)
+            elif isinstance(effect, Remember):
                 self._states[effect.token] = _State(machine, at, effect)
                 self._unwritten[effect.token] = None
             elif isinstance(effect, StoreChanged):
                 self._changes.append((machine, effect))
 
-    def write(self, db: sqlite3.Connection, anew: bool) -> None:
-        """Within a transaction: write what waits; `anew`: the file is a new one, in which nothing is yet."""
+    def write(self, db: sqlite3.Connection, anew: bool, sure: bool) -> None:
+        """Within a transaction: write what waits; `anew`: the file is a new one, in which nothing is yet. Where it is
+        not `sure` what became of the last transaction, it may have left something after all."""
+        if not sure:
+            db.execute(_LEFT_OVER, (self._run, json.dumps(list(self._states))))
         for token in tuple(self._states) if anew else tuple(self._unwritten):
             self._write_state(db, token, self._states[token])
         for machine, changed in self._changes:
@@ -91,6 +103,9 @@ class Memory:
         for token in self._unwritten:
             if self._states[token].remember.state is None:
                 del self._states[token]
+                self._stored.discard(token)
+            else:
+                self._stored.add(token)
         self._unwritten.clear()
         self._changes.clear()
 
@@ -155,6 +170,7 @@ class Memory:
             story = "" if number is None or instance is None else f"{number[0]}.{instance}"
             story += f".{machine}" if story and machine else ""
             state = _read(text)
+            self._stored.add(token)
             yield Past(token, at, state if isinstance(state, dict) else {}, story, bool(doubtful))
         change = f"UPDATE flow_state SET run = ?, machine = NULL, instance = NULL WHERE {_TO_CLAIM}"
         db.execute(change, (self._run, *whose))

@@ -158,6 +158,34 @@ def test_what_comes_too_fast_for_the_journal_is_remembered_still(path: Path, mon
     second.end()
 
 
+def test_of_flows_that_begin_and_end_while_the_disk_is_full_nothing_is_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though a transaction may have been written that seemed to fail."""
+    commit, settled, full = Book.write, Memory.committed, [True]
+
+    def write(book: Book, *args: object) -> None:
+        commit(book, *args)  # type: ignore[arg-type]
+        if full[0]:
+            raise OSError(28, "No space left on device")
+
+    first = Run(path, "run1")
+    monkeypatch.setattr(Book, "write", write)
+    monkeypatch.setattr(Memory, "committed", lambda memory: None if full[0] else settled(memory))
+    memory = first.journal._memory
+    assert memory is not None
+    first.take(remember("t1"), remember("t2", 2))
+    first.take(fx.Remember("t1", 1, "pbx", None))
+    assert list(memory._states) == ["t2"]
+    full[0] = False
+    first.journal._retry_at = 0.0
+    first.take(remember("t3", 3))
+    first.die()
+    second = Run(path, "run2")
+    assert tokens(second.left[0]) == ["t2", "t3"]
+    second.end()
+
+
 def test_a_new_file_gets_all_that_is_remembered(path: Path) -> None:
     first = Run(path, "run1")
     first.take(remember("t1"), remember("t2"))
