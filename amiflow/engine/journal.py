@@ -96,6 +96,9 @@ class Run(NamedTuple):
 
 _NOBODY = Run(None, None, None)
 
+_LEAVES = frozenset(("put-away", "suppressed"))
+"""With these a run leaves without an end: put away, or, taken up in a queue, it never began."""
+
 _UNKNOWN = "unknown: amiflow ended before the answer came"
 _UNSENT = "unsent: amiflow ended before it could be sent"
 _CUT_SHORT: tuple[str, Level, str] = ("flow-ended", "error", "failed: amiflow ended before it did")
@@ -319,7 +322,7 @@ class Scribe:
         if note.kind == "would-send":
             facts, raw = {}, _would(note)
         yield self._row(at, machine, note.instance, note.kind, note.level, note.flow, note.span, note.text, facts, raw)
-        if note.kind == "put-away" and note.instance is not None:
+        if note.kind in _LEAVES and note.instance is not None:
             self._running.pop((machine, note.instance), None)
 
     def _end(self, at: float, machine: int, ended: FlowEnded) -> Row:

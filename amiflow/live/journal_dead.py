@@ -21,6 +21,7 @@ from amiflow.engine.journal import Row, of_run
 from amiflow.live.journal_page import insert, read
 
 _CONCLUDED = frozenset(("answer", "unanswered", "errand-result", "recalled"))
+_LEFT_WITH = frozenset(("flow-ended", "put-away", "suppressed"))
 _DROPPED = '"after": "drop"'
 _REMEMBERED = "SELECT 1 FROM flow_state WHERE run = ? AND machine = ? AND instance = ?"
 
@@ -101,7 +102,7 @@ class Left:
             self._flows[whose] = row
             if _DROPPED in (row.facts or ""):
                 self._dropped.add(whose)
-        elif row.kind in ("flow-ended", "put-away"):
+        elif row.kind in _LEFT_WITH:
             self._flows.pop(whose, None)
         elif whose in self._flows and row.line is not None:
             self._flows[whose] = row

@@ -328,3 +328,10 @@ def test_the_documentation_names_each_kind_of_entry() -> None:
     kinds = set(re.findall(r'note\(\s*"([a-z-]+)"', sources)) | {"wait-timeout", "wait-gap"}
     shown = set(re.findall(r"`([a-z-]+)`", (root / "docs" / "journal.md").read_text(encoding="utf-8")))
     assert len(kinds) > 20 and kinds - shown == set()
+
+
+def test_a_run_that_was_taken_up_in_a_queue_and_never_began_is_not_open_at_the_end() -> None:
+    scribe = Scribe([[Source("test.flow", TEXT)]], ["pbx"], START)
+    notes = [fx.Noted(kind, "info", "", "f", 1, Span("test.flow", 0, 1), {}) for kind in ("resumed", "suppressed")]
+    rows = list(scribe.rows(START, 0, None, notes))
+    assert [row.kind for row in (*rows, *scribe.last(START))] == ["resumed", "suppressed", "gap"]

@@ -18,10 +18,12 @@ import pytest
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
+from amiflow.engine.journal import Scribe
 from amiflow.engine.machine import Machine
 from amiflow.live import journal_dead
 from amiflow.live.clock import SystemClock
 from amiflow.live.journal_db import About, Keep
+from amiflow.live.journal_dead import Left
 from amiflow.live.journal_file import Journal
 from amiflow.live.journal_reader import Choice, Entry, reading
 from amiflow.live.problems import Trouble
@@ -252,3 +254,11 @@ def test_killed_at_every_write_each_action_and_flow_has_an_end(tmp_path: Path) -
     unknown = "Redirect: unknown: amiflow ended before the answer came"
     failed = "failed: amiflow ended before it did"
     assert seen == {(), (failed,), (unknown, failed), ("done",)}
+
+
+def test_a_run_that_was_taken_up_in_a_queue_and_never_began_is_not_left_open() -> None:
+    left = Left()
+    notes = [fx.Noted(kind, "info", "", "f", 1, SPAN, {}) for kind in ("resumed", "suppressed")]
+    for row in Scribe([[Source("recipe.flow", "x")]], ["pbx"], START).rows(START, 0, None, notes):
+        left.add(row)
+    assert list(left.closing(START, lambda _: False)) == []
