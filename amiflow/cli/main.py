@@ -27,26 +27,27 @@ OK, WRONG, ENVIRONMENT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
+# Each is a module of this name; the words are those of the overview, which imports none of them.
 COMMANDS: dict[str, str] = {
-    "ami": "amiflow.cli.ami",
-    "check": "amiflow.cli.check",
-    "completion": "amiflow.cli.completion",
-    "explain": "amiflow.cli.explain",
-    "fmt": "amiflow.cli.fmt",
-    "log": "amiflow.cli.log",
-    "pause": "amiflow.cli.pause",
-    "plan": "amiflow.cli.plan",
-    "record": "amiflow.cli.record",
-    "reload": "amiflow.cli.reload",
-    "resume": "amiflow.cli.resume",
-    "run": "amiflow.cli.run",
-    "service": "amiflow.cli.service",
-    "signal": "amiflow.cli.signal",
-    "simulate": "amiflow.cli.simulate",
-    "status": "amiflow.cli.status",
-    "stop": "amiflow.cli.stop",
-    "test": "amiflow.cli.test",
-    "trace": "amiflow.cli.trace",
+    "ami": "Print what is known of an event or action.",
+    "check": "Say all that is wrong with recipes.",
+    "completion": "Print the completion script of a shell.",
+    "explain": "Explain a kind of mistake, with an example.",
+    "fmt": "Put recipes into one layout.",
+    "log": "Print what happened, from the journal of runs.",
+    "pause": "Let no flow of a run begin, or not one of them.",
+    "plan": "Print the plan of a recipe, its account or its bounds.",
+    "record": "Write down what a server says, with times.",
+    "reload": "Have a run read its recipes again.",
+    "resume": "End a pause.",
+    "run": "Run recipes or stored plans on a server.",
+    "service": "Print a unit file for systemd.",
+    "signal": "Give a signal to a run.",
+    "simulate": "Serve a simulated PBX, for any AMI client.",
+    "status": "Tell what a run is doing.",
+    "stop": "End the runs of one flow.",
+    "test": "Run the tests of recipes in virtual time.",
+    "trace": "Tell one run of a flow.",
 }
 
 
@@ -55,6 +56,10 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,7 +72,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name]).command
+        command = importlib.import_module(f"amiflow.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 

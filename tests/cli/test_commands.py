@@ -288,6 +288,7 @@ def test_a_recording_is_written_once_and_can_be_played(amiflow: Amiflow) -> None
 def test_every_command_has_help(amiflow: Amiflow) -> None:
     assert set(group.list_commands(click.Context(group))) == set(COMMANDS)
     overview = amiflow("--help").out
+    assert "..." not in overview.partition("Commands:")[2]
     for name in COMMANDS:
         assert f"\n  {name} " in overview
         assert f"Usage: amiflow {name}" in amiflow(name, "--help").out
