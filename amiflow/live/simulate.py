@@ -6,6 +6,7 @@ Never here: what a scenario may say (`tools.scenario`), or sockets (`simulator`)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -138,4 +139,5 @@ def serve(scenario: Scenario, port: int) -> Simulator:
     try:
         return Simulator(scenario, catalog.load(), port)
     except OSError as error:
-        raise Trouble(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from None
+        why = os.strerror(error.errno) if error.errno else error.strerror  # Python adds words of its own
+        raise Trouble(f"cannot listen on 127.0.0.1:{port}: {why}", "`--port 0` takes any free one") from None

@@ -76,7 +76,7 @@ def test_what_cannot_be_had_is_trouble(tmp_path: Path) -> None:
         load_scenario(str(tmp_path / "absent.yaml"))
     taken = serve(default_scenario(), 0)
     try:
-        with pytest.raises(Trouble, match=r"cannot listen on 127\.0\.0\.1"):
+        with pytest.raises(Trouble, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use$"):
             serve(default_scenario(), taken.address[1])
     finally:
         taken.start()
