@@ -15,8 +15,8 @@ SUFFIX = ".flow"
 
 
 def expand(paths: Iterable[str]) -> list[str]:
-    """The recipes of these files and folders, sorted within a folder. Raises Trouble for what is not there, and for a
-    folder without one."""
+    """The recipes of these files and folders, sorted within a folder, each once: run twice it would act twice. Raises
+    Trouble for what is not there, and for a folder without one."""
     found: list[str] = []
     for path in paths:
         if os.path.isdir(path):
@@ -26,7 +26,10 @@ def expand(paths: Iterable[str]) -> list[str]:
             found += inside
         else:
             found.append(path)
-    return list(dict.fromkeys(found))
+    named: dict[str, str] = {}
+    for path in found:
+        named.setdefault(os.path.realpath(path), path)
+    return list(named.values())
 
 
 def read(path: str) -> str:

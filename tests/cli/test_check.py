@@ -51,6 +51,11 @@ def test_github_annotations_are_escaped(amiflow: Amiflow) -> None:
     assert out == f"::warning {place}::the param `room` is never used\n"
 
 
+def test_a_recipe_that_is_named_in_several_ways_is_one(amiflow: Amiflow) -> None:
+    Path("link.flow").symlink_to("right.flow")
+    assert "1 recipe: no mistake found" in amiflow("check", "right.flow", "./right.flow", "link.flow").err
+
+
 def test_sarif_names_rules_and_places(amiflow: Amiflow) -> None:
     (run,) = json.loads(amiflow("check", "--format", "sarif", ".").out)["runs"]
     (result,) = run["results"]
