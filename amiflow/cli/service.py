@@ -7,6 +7,7 @@ Belongs here: what is filled into the unit file, which lies beside. Never here: 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from string import Template
@@ -17,6 +18,7 @@ from amiflow.cli.paths import FILE
 from amiflow.live.problems import Trouble
 
 _TEMPLATE = Path(__file__).with_name("data") / "amiflow.service"
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @click.command()
@@ -32,6 +34,8 @@ def command(paths: tuple[str, ...], config: str, user: str | None) -> int:
     odd = next((path for path in places if not path.isprintable() or set(path) & set(" \"'\\$%;")), None)
     if odd is not None:
         raise Trouble(f"`{odd}` cannot stand in a unit file as it is", "give it a name without blanks and signs")
+    if user is not None and not _ACCOUNT.fullmatch(user):
+        raise click.BadParameter(f"`{user}` is no name of an account", param_hint="'--user'")
     amiflow = Path(sys.argv[0]).absolute() if os.path.basename(sys.argv[0]) == "amiflow" else _beside_python()
     text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         amiflow=amiflow,

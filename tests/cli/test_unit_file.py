@@ -58,3 +58,9 @@ def test_an_account_of_its_own(amiflow: Amiflow) -> None:
 def test_a_path_that_a_unit_file_reads_otherwise_is_refused(path: str, amiflow: Amiflow) -> None:
     result = amiflow("service", path)
     assert result.status == 2 and "cannot stand in a unit file as it is" in result.err
+
+
+@pytest.mark.parametrize("user", ["a b", "", "a\nExecStart=/bin/sh"])
+def test_what_is_no_account_does_not_get_into_the_unit_file(amiflow: Amiflow, user: str) -> None:
+    result = amiflow("service", "right.flow", "--user", user)
+    assert result.status == 2 and "is no name of an account" in result.err and result.out == ""
