@@ -70,8 +70,8 @@ class HeldMap:
         return next(iter(self._held.values()))[0] + self._lasting if self._held else None
 
     def _expire(self) -> None:
-        over = self._clock() - self._lasting
-        while self._held and next(iter(self._held.values()))[0] <= over:
+        now = self._clock()  # compared as `next_expiry` says it: a difference may be off by a rounding
+        while self._held and next(iter(self._held.values()))[0] + self._lasting <= now:
             self._held.popitem(last=False)
 
 
@@ -132,8 +132,8 @@ class _Window:
         return self._by_key.get(key)
 
     def _expire(self) -> None:
-        over = self._clock() - self._within
-        while self._order and self._order[0][0] <= over:
+        now = self._clock()
+        while self._order and self._order[0][0] + self._within <= now:
             self._forget_first()
 
     def _drop_oldest(self) -> str | None:

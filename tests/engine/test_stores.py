@@ -89,6 +89,18 @@ def test_entries_removed_do_not_pile_up() -> None:
     assert len(counter._order) <= 10
 
 
+def test_at_the_time_that_is_told_an_entry_is_gone_however_sums_are_rounded() -> None:
+    """0.059 + 0.7 - 0.7 is less than 0.059: who was woken then would be told the same time again, for ever."""
+    clock = Clock()
+    for store in (HeldMap(clock, 0.7, 9), HeldCounter(clock, 0.7, 9), HeldSeries(clock, 0.7, 9)):
+        clock.now = 0.059
+        store.put("a", 1)
+        due = store.next_expiry()
+        assert due is not None and "a" in store
+        clock.now = due
+        assert "a" not in store and store.next_expiry() is None
+
+
 def test_the_next_expiry_is_the_oldest_entry_s() -> None:
     clock = Clock()
     held, series = HeldMap(clock, 10, 5), HeldSeries(clock, 10, 5)
