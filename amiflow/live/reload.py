@@ -186,7 +186,7 @@ class Renewal:
             return
         self.busy = True
         self._log.line(Line("info", "reload", "reads recipes, params and tables again"))
-        self._reloader.begin(self._made, {recipe: runner.plan for recipe, runner in self._current().items()})
+        self._reloader.begin(self._made, {recipe_of(runner.plan): runner.plan for runner in self._current()})
 
     def finish(self) -> None:
         """Reading is done."""
@@ -212,26 +212,27 @@ class Renewal:
             self._again = False
             self.begin()
 
-    def _current(self) -> dict[str, Runner]:
-        """The machines in which flows begin, by their recipes."""
-        current = [runner for runner in self._runners if not runner.retired and runner.status is None]
-        return {recipe_of(runner.plan): runner for runner in current}
+    def _current(self) -> list[Runner]:
+        """The machines in which flows begin. Two may be of one recipe, which was given by two paths."""
+        return [runner for runner in self._runners if not runner.retired and runner.status is None]
 
     def _put_in_place(self, fresh: Sequence[Runner], needs: Needs, same: Mapping[str, Collection[str]]) -> None:
         if self._journal is not None:
             self._journal.add(self._clock.wall(), None, Retire(), ())
         old = self._current()
+        left = list(old)
         for runner in fresh:
             if self._journal is not None:
                 self._journal.introduce(recipe_of(runner.plan), runner.plan.sources)
-            before = old.get(recipe_of(runner.plan))
+            before = next((one for one in left if recipe_of(one.plan) == recipe_of(runner.plan)), None)
             if before is not None:
+                left.remove(before)
                 runner.machine.take_over(before.machine, same.get(recipe_of(runner.plan), ()))
             for pause in self._pauses() if before is None else ():
                 self._hand(runner, pause)
         self._made += len(fresh)
         self._runners += fresh
-        for runner in old.values():
+        for runner in old:
             runner.retired = True
         self._needs.append((tuple(fresh), needs))
         self._ask_for_more()
@@ -240,10 +241,10 @@ class Renewal:
                 line = self._ledger.lines[peer.name]
                 if line.ready:
                     self._hand(runner, ServerReady(peer.name, line.version, False))
-        for runner in old.values():
+        for runner in old:
             self._hand(runner, Retire())
-        left = sum(len(runner.machine.running()) for runner in old.values())
-        text = f"{len(fresh)} recipes are in place; {left} runs go on by those of before"
+        runs = sum(len(runner.machine.running()) for runner in old)
+        text = f"{len(fresh)} recipes are in place; {runs} runs go on by those of before"
         self._log.line(Line("info", "reload", text))
 
     def _ask_for_more(self) -> None:

@@ -13,7 +13,7 @@ from amiflow.live.narrator import Narrator
 from amiflow.plan.model import Plan
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Runner:
     """A machine of the run, with what tells of it; `number` counts them from 0; `status` is none while it runs;
     `retired`: another one has taken its place, or its recipe is gone."""

@@ -241,6 +241,21 @@ def test_a_recipe_that_is_new_begins_as_at_the_start_of_a_run_unless_the_kill_sw
     assert sum("a new file begins" in line for line in ran.lines) == 1
 
 
+def test_no_machine_of_before_begins_anything_though_two_are_of_one_recipe() -> None:
+    """Which was given by two paths."""
+    ran, plan = Ran(), compiled(CALLS)
+
+    def dial(connection: Connection) -> None:
+        connection.say("Event: DialBegin", "Privilege: call,all", "DestChannel: PJSIP/c-1")
+        say_go(connection)
+
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
+    with scripted(answering(login=reloading(ran, dial))) as ami:
+        twice, servers = [Job(plan, {}, {})] * 2, [(server_of(ami), "hunter2")]
+        run(twice, servers, log, SystemClock(), load=lambda told: [Job(compiled(OTHERS), {}, {})])
+    assert ran.said("goes") and not ran.said("dials PJSIP/c-1")
+
+
 def test_a_terminal_that_is_closed_ends_the_run() -> None:
     def story(_: Connection) -> None:
         until(lambda: ran.said("what happens from here on is seen"))
