@@ -49,6 +49,23 @@ def boolean(text: str) -> bool | None:
     return True if word in _TRUE else False if word in _FALSE else None
 
 
+# What the library calls its tokens, for people; what is written as a sign (`','`) stays as it is.
+_TOKEN = re.compile(r"'?<([a-z ]+)>'?")
+_TOKENS = {
+    "stream end": "the end of the file",
+    "document start": "the end of the file",  # which is expected, where something stands behind the only value
+    "document end": "the end of the file",
+    "block end": "the end of the block",
+    "block mapping start": "a key that is indented otherwise",
+    "block sequence start": "a list that is indented otherwise",
+    "scalar": "a value",
+}
+
+
+def _in_words(token: re.Match[str]) -> str:
+    return _TOKENS.get(token[1], f"a YAML {token[1]}")
+
+
 @dataclass(slots=True)
 class Reader:
     """Reads the nodes of one source; what is wrong is collected in `found`, and reading goes on. `hidden` are the
@@ -69,9 +86,8 @@ class Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             at = mark.index if mark else 0
-            self.bad(
-                Span(self.source.path, at, at + 1), "this is not YAML", (error.problem or "cannot be read").lower()
-            )
+            why = _TOKEN.sub(_in_words, (error.problem or "cannot be read").lower())
+            self.bad(Span(self.source.path, at, at + 1), "this is not YAML", why)
         except (yaml.YAMLError, ValueError) as error:  # the latter for an escape that names no character
             at = getattr(error, "position", 0)
             self.bad(Span(self.source.path, at, at + 1), "this is not YAML", "a character that YAML does not allow")

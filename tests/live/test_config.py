@@ -60,6 +60,24 @@ def test_what_there_is_to_choose_from_is_said_once() -> None:
     assert "`info`" in one.headline and one.help is None
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [1", "expected ',' or ']', but got the end of the file"),
+        ("param x\nlet: 3\n", "mapping values are not allowed here"),
+        ('"a" "b"', "expected the end of the file, but found a value"),
+        (
+            "log:\n    level: info\n  format: json\n",
+            "expected the end of the block, but found a key that is indented otherwise",
+        ),
+        ("a: [*x", "found undefined alias 'x'"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_words(text: str, words: str) -> None:
+    (one,) = config.parse(Source("amiflow.yaml", text))[1]
+    assert one.primary.text == words
+
+
 def test_everything_that_can_be_said_is_read() -> None:
     result, found = parsed(WHOLE)
     assert found == []
