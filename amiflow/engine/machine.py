@@ -157,6 +157,8 @@ class Machine:
         """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the
         flows whose trigger and key are the same (`succession.same_triggers`)."""
         self._kin.take_over(before._kin, same)
+        if before._exited:
+            before._kin.leave()
 
     def let_go(self) -> None:
         """Nothing is asked of the machine any more. Its parts refer to each other in circles, which a collector that is

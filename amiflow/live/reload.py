@@ -213,8 +213,9 @@ class Renewal:
             self.begin()
 
     def _current(self) -> list[Runner]:
-        """The machines in which flows begin. Two may be of one recipe, which was given by two paths."""
-        return [runner for runner in self._runners if not runner.retired and runner.status is None]
+        """The machines whose place is to be taken: also of a recipe that has come to its end, lest that begin again.
+        Two may be of one recipe, which was given by two paths."""
+        return [runner for runner in self._runners if not runner.retired]
 
     def _put_in_place(self, fresh: Sequence[Runner], needs: Needs, same: Mapping[str, Collection[str]]) -> None:
         if self._journal is not None:
@@ -242,7 +243,10 @@ class Renewal:
                 if line.ready:
                     self._hand(runner, ServerReady(peer.name, line.version, False))
         for runner in old:
-            self._hand(runner, Retire())
+            if runner.status is None:
+                self._hand(runner, Retire())
+            else:
+                self.over(runner)
         runs = sum(len(runner.machine.running()) for runner in old)
         text = f"{len(fresh)} recipes are in place; {runs} runs go on by those of before"
         self._log.line(Line("info", "reload", text))

@@ -241,6 +241,27 @@ def test_a_recipe_that_is_new_begins_as_at_the_start_of_a_run_unless_the_kill_sw
     assert sum("a new file begins" in line for line in ran.lines) == 1
 
 
+def test_what_is_over_does_not_begin_again() -> None:
+    """A recipe of `on start` flows alone has come to its end; another one keeps the run."""
+    ran = Ran()
+    plans = [compiled('flow begins on start { log "begins" }', "a.flow"), compiled(CALLS + OTHERS, "b.flow")]
+
+    def load(told: Told) -> list[Job]:
+        return [Job(plan, {}, {}) for plan in plans]
+
+    def again(connection: Connection) -> None:
+        for number in (2, 3):
+            stop_with(signal.SIGHUP)
+            until(lambda: sum("recipes are in place" in line for line in ran.lines) == number)  # noqa: B023
+        say_go(connection)
+
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plans[1].sources)
+    with scripted(answering(login=reloading(ran, again))) as ami:
+        assert run(load(Told()), [(server_of(ami), "hunter2")], log, SystemClock(), load=load) == 0
+    assert sum(line.endswith(" begins") for line in ran.lines) == 1
+    assert ran.said("goes")
+
+
 def test_no_machine_of_before_begins_anything_though_two_are_of_one_recipe() -> None:
     """Which was given by two paths."""
     ran, plan = Ran(), compiled(CALLS)
