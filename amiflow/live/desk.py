@@ -40,7 +40,7 @@ class _Signal:
     """A signal whose sender waits: how many machines have still to say what they make of it, and the best answer."""
 
     ticket: Ticket
-    left: int
+    left: int = 0
     best: Answer = _UNKNOWN
 
 
@@ -61,7 +61,7 @@ class Desk:
         """Do what is asked; of a signal the answer comes later, by `reply`."""
         match ticket.request:
             case GiveSignal(name=name, fields=fields):
-                self._signals[ticket.number] = _Signal(ticket, sum(one.status is None for one in self._runners))
+                self._signals[ticket.number] = _Signal(ticket)
                 self._give(effects.Signalled(name, fields, ticket.number))
             case TellStatus():
                 ticket.answer(Answer(self._status.tell()))
@@ -108,6 +108,11 @@ class Desk:
             text = f"the kill switch {switch.path} cannot be pulled: its folder does not exist"
             self._log.line(Line("warn", "kill-switch", text))
         return switch.on
+
+    def goes_out(self, item: Input) -> None:
+        """It is given to all machines now: those that there are by now will say what they make of a signal."""
+        if isinstance(item, effects.Signalled) and item.signal_id in self._signals:
+            self._signals[item.signal_id].left = sum(one.status is None for one in self._runners)
 
     def reply(self, reply: SignalReply) -> None:
         """The first flow to end answers for the run. Where none was started, the answer comes once every machine has

@@ -371,8 +371,10 @@ class Loop:
                 if owner is not None:
                     self._hand(owner, item)
                     continue
-                if self._journal and not isinstance(item, effects.Received):
-                    self._journal.add(self._clock.wall(), None, item, ())
+                if not isinstance(item, effects.Received):
+                    self._desk.goes_out(item)
+                    if self._journal:
+                        self._journal.add(self._clock.wall(), None, item, ())
                 for runner in self.runners:
                     self._hand(runner, item)
             self._write()  # before what follows from it: whoever waits for an action waits for nothing else
