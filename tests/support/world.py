@@ -30,6 +30,7 @@ from amiflow.live.log import Log
 from amiflow.live.loop import JOURNAL
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask, SecretSource
+from amiflow.live.supervise import CONNECTS
 from amiflow.live.wake import Finished
 from amiflow.plan.model import Plan
 from amiflow.tools.pbx.service import Service
@@ -295,7 +296,7 @@ class World:
     def work(self, name: str, task: object) -> None:
         """All that a worker is asked for is to connect."""
         try:
-            link = self.pbxs[name].connect(self.clock)
+            link = self.pbxs[name.removeprefix(CONNECTS)].connect(self.clock)
             self._links[link.descriptor] = link
             self._finished.append(Finished(name, link, None))
         except OSError as error:
