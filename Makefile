@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo           install amiflow into $(VENV) and run a recipe on the simulated PBX"
 	@echo "make test           linters and the whole test suite"
-	@echo "make properties     search for counter-examples of each property, twenty times as long as make test does"
+	@echo "make properties     search for counter-examples of each property, forty times as long as make test does"
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make fuzz           feed the compiler with texts that nobody would write, a run with servers, configurations"
 	@echo "                    and journals that mean ill, for SECONDS each (default 600)"

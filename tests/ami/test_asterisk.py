@@ -133,7 +133,7 @@ def test_more_headers_than_fit_blame_a_long_line_on_the_next_message() -> None:
     ]
 
 
-@examples(40)
+@examples(20)
 @given(
     st.lists(
         st.sampled_from([b"\r", b"\n", b"\x00", b"Action: x", b"A", b":", b"a" * 1000]) | st.binary(max_size=5),
@@ -456,7 +456,7 @@ _MORE: tuple[list[tuple[str, str]], ...] = (
 _SAID = st.sampled_from([encode([("Action", name), *more]) for name in _ACTIONS for more in _MORE])
 
 
-@examples(40)
+@examples(20)
 @given(st.lists(_SAID | st.binary(max_size=20), max_size=12), st.integers(1, 30))
 def test_no_bytes_raise_and_every_request_is_answered_once(said: list[bytes], size: int) -> None:
     session = ServerSession(options(), 0.0)

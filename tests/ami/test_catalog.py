@@ -87,7 +87,7 @@ def test_load_gives_one_catalogue_and_one_object_for_an_entry() -> None:
 
 
 @given(st.sampled_from(ENTRIES), st.randoms(use_true_random=False))
-@examples(50)
+@examples(25)
 def test_look_up_ignores_case_and_keeps_the_wire_s_spelling(entry: Event | Action, random: object) -> None:
     def shaken(name: str) -> str:
         return "".join(random.choice((c.lower(), c.upper())) for c in name)  # type: ignore[attr-defined]

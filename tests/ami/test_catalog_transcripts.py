@@ -63,6 +63,11 @@ def test_every_value_is_as_the_catalogue_says(version: str) -> None:
     assert wrong_values(messages(version)) == []
 
 
+def test_an_empty_value_is_as_good_as_none_where_none_may_come() -> None:
+    unanswered = [("Event", "Cdr"), ("AnswerTime", ""), ("StartTime", "")]
+    assert wrong_values([unanswered]) == ["Cdr.StartTime: time "]
+
+
 @versions
 def test_a_header_that_is_not_optional_is_always_there(version: str) -> None:
     assert missing_headers(messages(version), version) == []

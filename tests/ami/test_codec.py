@@ -147,7 +147,7 @@ _BLOCK = st.sampled_from(
 ) | st.binary(max_size=4)
 
 
-@examples(50)
+@examples(25)
 @given(st.lists(_BLOCK, max_size=30).map(b"".join), st.lists(st.integers(0, 200), max_size=8), st.booleans())
 @example(b"\r\n" * 3, [1], True)
 def test_a_stream_split_anywhere_gives_the_same_items(body: bytes, cuts: list[int], greeted: bool) -> None:
@@ -205,7 +205,7 @@ _NAME = st.text(st.characters(exclude_characters=":\r\n\x00", exclude_categories
 _VALUE = st.text(st.characters(exclude_characters="\r\n\x00"), max_size=20)
 
 
-@examples(50)
+@examples(25)
 @given(st.lists(st.tuples(_NAME, _VALUE), max_size=6), st.integers(1, 40))
 def test_the_server_reads_what_was_written_or_nothing_was(headers: list[tuple[str, str]], size: int) -> None:
     given_headers = [("Action", "X"), *headers]

@@ -88,7 +88,7 @@ STREAM = st.builds(
 )
 
 
-@examples(80)
+@examples(40)
 @given(STREAM, st.lists(st.integers(1, 40), max_size=60))
 def test_scanner_and_codec_agree(data: bytes, sizes: list[int]) -> None:
     everything = decode(data, [], None)

@@ -652,7 +652,7 @@ _SAYS = st.one_of(
 _STEP = st.one_of(_SAYS, st.floats(0.0, 40.0), st.sampled_from(["submit", "list", "withdraw", "leave", "end"]))
 
 
-@examples(50)
+@examples(25)
 @given(st.sampled_from(State), st.lists(_STEP, max_size=15))
 def test_nothing_raises_in_any_state_and_every_action_ends_once(state: State, steps: list[bytes | float | str]) -> None:
     client = in_state(state)
@@ -680,7 +680,7 @@ def test_nothing_raises_in_any_state_and_every_action_ends_once(state: State, st
     assert len([one for one in client.events if isinstance(one, Closed)]) == (state is not State.CLOSED)
 
 
-@examples(40)
+@examples(20)
 @given(st.lists(_SAYS, max_size=12), st.integers(1, 9))
 def test_a_split_stream_brings_the_same_events(says: list[bytes], size: int) -> None:
     whole, cut = (ready(outstanding=2) for _ in range(2))

@@ -97,7 +97,7 @@ openings = st.builds(
 
 
 @given(st.lists(openings, max_size=3), st.integers(0, 400 * 24 * 60))
-@examples(40)
+@examples(20)
 def test_the_next_edge_is_where_open_changes_first(made: list[Opening], later: int) -> None:
     hours = calendar(*made)
     after = at("2026-01-01 00:00") + later * 60

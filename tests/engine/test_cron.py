@@ -74,7 +74,7 @@ def test_there_may_be_no_such_day() -> None:
     assert next_due(cron((0,), (0,), (31,), (2,)), BERLIN, START) is None
 
 
-@examples(40)
+@examples(20)
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1)),
     st.frozensets(st.integers(0, 59), max_size=3),

@@ -96,7 +96,7 @@ HEADERS = st.dictionaries(st.sampled_from("XYZ"), st.sampled_from(["1", "2", "<u
 TESTS = st.lists(st.tuples(st.sampled_from("XYZ"), st.sampled_from(["1", "2", None]), st.booleans()), max_size=3)
 
 
-@examples(40)
+@examples(20)
 @given(
     st.lists(st.tuples(st.sampled_from(["A", "B", "A|B"]), TESTS, st.booleans()), max_size=12),
     st.sampled_from(["A", "B"]),

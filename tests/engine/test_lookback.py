@@ -135,7 +135,7 @@ def said(made: Any, events: list[tuple[str, str, str]]) -> tuple[list[str], list
     return bench.said, bench.ended
 
 
-@examples(50)
+@examples(25)
 @given(st.lists(PARTS, min_size=1, max_size=3), st.lists(EVENTS, min_size=6, max_size=12), st.booleans())
 def test_keeping_what_may_be_wanted_is_as_good_as_keeping_all(
     parts: list[list[tuple[str, Any]]], events: list[tuple[str, str, str]], closing: bool

@@ -341,7 +341,7 @@ def told(effects: list[Effect]) -> list[str]:
     return lines
 
 
-@examples(20)
+@examples(10)
 @given(st.lists(EVENTS, max_size=25))
 def test_the_same_inputs_give_the_same_effects_with_and_without_the_index(events: list[tuple[str, str, float]]) -> None:
     first = told(play(True, events))
@@ -349,7 +349,7 @@ def test_the_same_inputs_give_the_same_effects_with_and_without_the_index(events
     assert told(play(False, events)) == first
 
 
-@examples(20)
+@examples(10)
 @given(st.lists(EVENTS, max_size=25))
 def test_after_the_end_nothing_is_left(events: list[tuple[str, str, float]]) -> None:
     machine = Machine(rich_plan(True), Inputs(), Options("run", ("pbx",)))

@@ -124,7 +124,7 @@ def test_the_bound_may_be_a_param() -> None:
 
 
 @given(st.lists(st.sampled_from(("begin", "end", "advance")), max_size=30), st.integers(1, 3))
-@examples(40)
+@examples(20)
 def test_never_more_than_the_bound_and_nobody_waits_beside_a_free_slot(steps: list[str], most: int) -> None:
     body = (log("in"), wait(on("Hangup"), within=20, mode="one", handler=m.Handler(3, None)), log("out"))
     run = bench(flow("f", on("UserEvent", "u"), take(4, 1000), *body), most=most)

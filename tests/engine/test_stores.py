@@ -33,7 +33,7 @@ class Clock:
 
 
 @given(STEPS)
-@examples(60)
+@examples(30)
 def test_a_window_holds_the_last_so_long_and_so_many(steps: list[tuple[str, str | int]]) -> None:
     clock = Clock()
     counter, series = HeldCounter(clock, 10, 4), HeldSeries(clock, 10, 4)
@@ -58,7 +58,7 @@ def test_a_window_holds_the_last_so_long_and_so_many(steps: list[tuple[str, str 
 
 
 @given(STEPS)
-@examples(60)
+@examples(30)
 def test_a_map_holds_the_last_value_for_so_long(steps: list[tuple[str, str | int]]) -> None:
     clock, kept = Clock(), dict[str, tuple[float, int]]()
     held = HeldMap(clock, 10, 2)

@@ -95,7 +95,7 @@ TIMES = st.one_of(
 )
 
 
-@examples(60)
+@examples(30)
 @given(st.lists(st.tuples(TIMES, st.booleans()), max_size=200), st.integers(0, 5000))
 def test_taking_gives_what_a_sorted_list_would(set_: list[tuple[float, bool]], limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

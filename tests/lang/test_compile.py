@@ -99,7 +99,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@examples(20)
+@examples(10)
 @given(st.sampled_from(RIGHT), st.data())
 def test_any_text_gives_a_plan_or_diagnostics(program: Program, data: st.DataObject) -> None:
     pieces = program.text.split(" ")

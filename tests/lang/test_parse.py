@@ -168,7 +168,7 @@ SIGNS = ["x", "e.Channel", '"t"', "5s", "{", "}", "(", ")", "[", "]", "=", ",", 
 WORDS = st.sampled_from([*sorted(build().words), *SIGNS])
 
 
-@examples(30)
+@examples(15)
 @given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=25).map(" ".join)))
 def test_any_text_gives_a_file_and_diagnostics_that_can_be_shown(text: str) -> None:
     source = Source("r", text)

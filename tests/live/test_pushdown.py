@@ -55,7 +55,7 @@ def run(plan: Plan, messages: list[Message | None]) -> list[Effect]:
     return [one for one in told if isinstance(one, Send | Said | FlowEnded)]
 
 
-@examples(150)
+@examples(75)
 @given(EVENTS)
 def test_the_same_actions_are_sent_whether_all_events_come_or_only_those_of_interest(
     events: list[tuple[tuple[str, str], ...]],

@@ -26,7 +26,7 @@ def written(pieces: list[tuple[int, bytes]]) -> bytes:
     return file.getvalue()
 
 
-@examples(50)
+@examples(25)
 @given(chunks)
 def test_what_is_written_is_read_again(pieces: list[tuple[int, bytes]]) -> None:
     capture = record.parse(written(pieces), "x")
@@ -34,7 +34,7 @@ def test_what_is_written_is_read_again(pieces: list[tuple[int, bytes]]) -> None:
     assert [(round(piece.at * 1e6), piece.data) for piece in capture.pieces] == pieces
 
 
-@examples(50)
+@examples(25)
 @given(chunks, st.integers(0, 400))
 def test_a_capture_cut_short_gives_its_whole_pieces(pieces: list[tuple[int, bytes]], kept: int) -> None:
     whole = written(pieces)

@@ -198,7 +198,7 @@ LOGIN = b"Action: Login\r\nUsername: amiflow\r\nSecret: amiflow\r\n\r\n"
 CATALOG = load()
 
 
-@examples(100)
+@examples(50)
 @given(st.lists(_REQUESTS | _GARBAGE, max_size=8), st.booleans())
 def test_bytes_never_raise(pieces: list[bytes], logged_in: bool) -> None:
     service = Service(default_scenario(), CATALOG, 1000.0, "123")

@@ -75,7 +75,7 @@ def _told(messages: Iterable[Headers]) -> Iterator[tuple[Event, str, str]]:
 
 
 def _fits(header: Header, value: str) -> bool:
-    if value == "<unknown>":
+    if value == "<unknown>" or (not value and header.type != "text"):  # the answer time of a call nobody answered
         return header.optional
     if header.values and value not in header.values:
         return False

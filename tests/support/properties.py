@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import settings
 
 DEEP = "deep"
-TIMES = 20
+TIMES = 40
 """How many times as many examples the deep run tries."""
 
 

@@ -275,7 +275,7 @@ def comments(text: str) -> list[str]:
     return [f"#{comment.text}" for comment in parse(Source("x.flow", text))[0].comments]
 
 
-@examples(30)
+@examples(15)
 @given(st.sampled_from(SMALL), st.randoms(use_true_random=False), st.integers(20, 120))
 def test_formatting_keeps_meaning_and_comments_and_is_done_at_once(text: str, random: Random, width: int) -> None:
     recipe = respaced(text, random)

@@ -612,7 +612,7 @@ def _consistent(bench: Bench, judge: _Judge) -> None:
         assert all(member.bridge is bridge for member in bridge.members)
 
 
-@examples(30)
+@examples(15)
 @given(st.lists(_STEPS, max_size=25))
 def test_whatever_is_asked_the_events_stay_consistent(steps: list[tuple[object, ...]]) -> None:
     bench, judge, heard = Bench(), _Judge(), 0
