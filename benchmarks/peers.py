@@ -6,6 +6,7 @@ them is a dependency of this project; and what to say of those that cannot be ha
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,19 +22,24 @@ NODE = ("asterisk-manager", "asterisk-ami-client", "nami")
 RUBY = ("ruby_ami",)
 
 
-def amiflow(recipe: str, *more: str, name: str = "amiflow") -> Client:
-    """`amiflow run` of one of the benchmark's recipes, with journal and log as by default; only caps are lifted."""
+def amiflow(recipe: str, *more: str, outstanding: int = 1) -> Client:
+    """`amiflow run` of one of the benchmark's recipes, with journal and log as by default; only caps are lifted.
+
+    With `outstanding` actions may be under way at once, as the configuration allows.
+    """
     cache = _cache() / "run"
     cache.mkdir(parents=True, exist_ok=True)
-    secret = cache / "secret"
+    secret, config = cache / "secret", cache / f"outstanding-{outstanding}.yaml"
     secret.write_text("correct-horse-battery\n")
-    options = ("--host", "127.0.0.1", "--port", "{port}", "--username", "bench", "--secret-file", str(secret))
+    server = {"host": "127.0.0.1", "username": "bench", "secret": f"file:{secret}", "outstanding": outstanding}
+    config.write_text(json.dumps({"servers": {"bench": server}}))
+    options = ("--config", str(config), "--server", "bench", "--port", "{port}")
     program = (sys.executable, "-c", "from amiflow.cli.main import entry; entry()", "run", str(_HERE / recipe))
     kept = {"XDG_STATE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PYTHONPATH": str(_HERE.parent)}
     journal = () if "--no-journal" in more else ("--journal", str(cache / "journal.db"))
     for left in cache.glob("journal.db*"):
         left.unlink()
-    return Client(name, (*program, *options, "--no-caps", *journal, *more), kept)
+    return Client("amiflow", (*program, *options, "--no-caps", *journal, *more), kept)
 
 
 def limit() -> Client:

@@ -108,13 +108,19 @@ def cycles(libraries: Sequence[Client], count: int) -> Iterator[Row]:
     """Row 3: every event is acted upon."""
     load = Load(count, 1, "one-name")
     contest = _Contest(libraries, load)
-    forms = (("3a", "with journal", (), 1.0), ("3b", "without journal", ("--no-journal",), 2.0))
+    quiet = ("--no-journal",)
+    forms: tuple[tuple[str, str, tuple[str, ...], int, float], ...] = (
+        ("3a", "with journal", (), 1, 1.0),
+        ("3b", "without journal", quiet, 1, 2.0),
+        ("3c", "with journal, `outstanding: 16`", (), 16, 1.0),
+        ("3d", "without journal, `outstanding: 16`", quiet, 16, 2.0),
+    )
     ours: dict[str, list[float]] = {number: [] for number, *_ in forms}
     for _ in range(_ROUNDS):
-        for number, _, more, _ in forms:
-            ours[number].append(_rate(peers.amiflow(_RECIPE, *more), load))
+        for number, _, more, outstanding, _ in forms:
+            ours[number].append(_rate(peers.amiflow(_RECIPE, *more, outstanding=outstanding), load))
         contest.round()
-    for number, text, _, least in forms:
+    for number, text, _, _, least in forms:
         rates = ours[number]
         found = f"{thousands(rates)}; {contest.told(rates) or 'no library'}"
         reached = _reached(contest.best(rates), least)
