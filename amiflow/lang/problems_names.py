@@ -12,6 +12,7 @@ from amiflow.lang import nodes
 from amiflow.lang.scope import SYMBOL_WORDS, Symbol
 from amiflow.lang.wording import choices, did_you_mean, problem, replaced
 from amiflow.report.diagnostic import Diagnostic
+from amiflow.report.source import Span
 from amiflow.report.suggest import near
 
 
@@ -44,23 +45,20 @@ def used_before(name: nodes.Name, symbol: Symbol) -> Diagnostic:
 
 
 def duplicate_name(symbol: Symbol, earlier: Symbol) -> Diagnostic:
-    return problem(
-        "duplicate-name",
-        f"`{symbol.name}` is declared twice",
-        symbol.span,
-        "again here",
-        secondary=((earlier.span, "first here"),),
-        help="give one of them another name",
-    )
+    return _declared_twice(f"`{symbol.name}`", symbol.span, earlier.span)
 
 
 def duplicate_declaration(what: str, name: nodes.Ident, earlier: nodes.Ident) -> Diagnostic:
+    return _declared_twice(f"the {what} `{name.text}`", name.span, earlier.span)
+
+
+def _declared_twice(what: str, again: Span, first: Span) -> Diagnostic:
     return problem(
         "duplicate-name",
-        f"the {what} `{name.text}` is declared twice",
-        name.span,
+        f"{what} is declared twice",
+        again,
         "again here",
-        secondary=((earlier.span, "first here"),),
+        secondary=((first, "first here"),),
         help="give one of them another name",
     )
 

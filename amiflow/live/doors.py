@@ -23,8 +23,8 @@ from amiflow.report.data import dataclass
 class Outside:
     """What a run may do and hear beyond AMI: what is allowed (`http:HOST`, `exec:PATH`, `append:FILE`), and where its
     control socket is, if anywhere; `must_listen` says that it does not go on without one. `kill_switch` is a file,
-    `herald` tells systemd, `web` is the HTTP port with its
-    token; `hangup_ends`: SIGHUP means that the terminal is gone."""
+    `herald` tells systemd, `web` is the HTTP port with its token; `hangup_ends`: SIGHUP means that the terminal is
+    gone."""
 
     allow: tuple[str, ...] = ()
     control: str | None = None
