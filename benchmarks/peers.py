@@ -47,6 +47,11 @@ def limit() -> Client:
     return Client("limit", (sys.executable, _script("limit.py")), {})
 
 
+def awaiting() -> Client:
+    """The same limit where each action awaits the answer to the one before."""
+    return Client("awaiting", (sys.executable, _script("awaiting.py")), {})
+
+
 def libraries() -> tuple[list[Client], list[str]]:
     """The libraries that are there or can be installed, and what to say of the others."""
     found: list[Client] = []

@@ -105,7 +105,8 @@ def _throughput(libraries: Sequence[Client], count: int, row: _Load) -> Row:
 
 
 def cycles(libraries: Sequence[Client], count: int) -> Iterator[Row]:
-    """Row 3: every event is acted upon."""
+    """Row 3: every event is acted upon. Beside the libraries, most of which have any number of actions under way, is
+    the least that awaiting each answer can cost."""
     load = Load(count, 1, "one-name")
     contest = _Contest(libraries, load)
     quiet = ("--no-journal",)
@@ -116,13 +117,16 @@ def cycles(libraries: Sequence[Client], count: int) -> Iterator[Row]:
         ("3d", "without journal, `outstanding: 16`", quiet, 16, 2.0),
     )
     ours: dict[str, list[float]] = {number: [] for number, *_ in forms}
+    bare: list[float] = []
     for _ in range(_ROUNDS):
+        bare.append(_rate(peers.awaiting(), load))
         for number, _, more, outstanding, _ in forms:
             ours[number].append(_rate(peers.amiflow(_RECIPE, *more, outstanding=outstanding), load))
         contest.round()
     for number, text, _, _, least in forms:
         rates = ours[number]
-        found = f"{thousands(rates)}; {contest.told(rates) or 'no library'}"
+        awaiting = f"awaiting limit {thousands(bare)} ({times(ratio(rates, bare))})"
+        found = f"{thousands(rates)}; {awaiting}; {contest.told(rates) or 'no library'}"
         reached = _reached(contest.best(rates), least)
         yield Row(number, f"full cycles/CPU s, {text}", found, f">= {least:g} x best", reached)
 

@@ -1,4 +1,5 @@
-"""asterisk-ami at the job of the benchmark: a listener for one event name; actions are not waited for."""
+"""asterisk-ami at the job of the benchmark: a listener for one event name; the answer comes to a callback, and many
+actions may be under way."""
 
 import os
 import threading
@@ -6,10 +7,14 @@ import threading
 from asterisk.ami import AMIClient, SimpleAction
 
 
+def answered(response):
+    pass
+
+
 def entered(source, event):
     if event["BridgeNumChannels"] == "2" and event["Context"] == "default":
         source.send_action(
-            SimpleAction("Redirect", Channel=event["Channel"], Context="default", Exten="680", Priority=1)
+            SimpleAction("Redirect", Channel=event["Channel"], Context="default", Exten="680", Priority=1), answered
         )
 
 

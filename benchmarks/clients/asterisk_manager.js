@@ -1,4 +1,4 @@
-// asterisk-manager at the job of the benchmark: a listener for one event name; actions are not waited for.
+// asterisk-manager at the job of the benchmark: a listener for one event name; the answer comes to a callback.
 const manager = require('asterisk-manager')(Number(process.env.AMI_PORT), '127.0.0.1', 'bench', 'none', true);
 const done = () => {};
 

@@ -1,4 +1,4 @@
-// nami at the job of the benchmark: a listener for one event name; actions are not waited for.
+// nami at the job of the benchmark: a listener for one event name; the answer comes to a callback.
 const { Nami, Actions } = require('nami');
 const done = () => {};
 
