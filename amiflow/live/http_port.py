@@ -17,7 +17,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BufferedIOBase
@@ -168,29 +168,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.handle_one_request()
         self._linger()
 
-    def do_GET(self) -> None:
-        self._answer({"/health": self._health, "/ready": self._ready, "/metrics": self._metrics})
-
-    def do_POST(self) -> None:
-        self._answer({})
-
-    def _answer(self, pages: Mapping[str, Callable[[], None]]) -> None:
+    def _answer(self) -> None:
         path = urlsplit(self.path).path
-        signal = _NAME.fullmatch(unquote(path))
         try:
             if self._head.is_full:
                 words = f"the request line and the headers have at most {_HEADERS} bytes"
                 raise _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, words)
+            pages = {"/health": self._health, "/ready": self._ready, "/metrics": self._metrics}
             if path in pages:
+                self._check_method(f"{path} is asked for by GET", "GET", "HEAD")
                 pages[path]()
-            elif signal is not None and self.command == "POST":
+            elif (signal := _NAME.fullmatch(unquote(path))) is not None:
+                self._check_method("a signal is given by POST", "POST")
                 self._signal(signal[1])
-            elif signal is not None:
-                raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "a signal is given by POST", Allow="POST")
             else:
                 raise _Refused(HTTPStatus.NOT_FOUND, "there is /signal/NAME, /health, /ready and /metrics")
         except _Refused as refused:
             self._say(refused.status, {"error": str(refused)}, **refused.headers)
+
+    # What none of these is, is answered by 501.
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _answer
 
     # --- what there is
 
@@ -228,6 +225,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.OK, CONTENT_TYPE, render(answer.value, amiflow_version()))
 
     # --- what comes in
+
+    def _check_method(self, words: str, *methods: str) -> None:
+        if self.command not in methods:
+            raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, words, Allow=", ".join(methods))
 
     def _check_token(self) -> None:
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
@@ -275,7 +276,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, text in headers.items():
             self.send_header(name.replace("_", "-"), text)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _linger(self) -> None:
         """Read on for a moment what was not read: a connection that is closed before loses our answer on its way."""

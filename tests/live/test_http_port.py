@@ -98,6 +98,16 @@ def ask(port: int, method: str, path: str, body: str | bytes | None = None, **he
         connection.close()
 
 
+def whole(port: int, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and all that follows them, as it comes over the wire."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as caller:
+        caller.sendall(f"{method} {path} HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: caller.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    return int(first.split()[1]), {name.casefold(): text for name, text in (one.split(": ") for one in lines)}, body
+
+
 def test_a_signal_is_answered(clerk: Clerk, port: int) -> None:
     fields = {"agent": "Zoë", "n": "5", "loud": "true", "pace": "0.5"}
     clerk.answers.append((GiveSignal("click", fields), Answer({"ok": True})))
@@ -151,11 +161,11 @@ def test_without_the_token_nothing_is_done(clerk: Clerk, port: int, authorizatio
     [
         ("GET", "/signal/click", None, {}, 405),
         ("GET", "/", None, {}, 404),
-        ("POST", "/health", None, {}, 404),
+        ("OPTIONS", "*", None, {}, 404),
         ("POST", "/signal/", None, {}, 404),
         ("POST", "/signal/../../etc/passwd", None, {}, 404),
         ("POST", "/signal/a%0ab", None, {}, 404),
-        ("DELETE", "/signal/click", None, {}, 501),
+        ("BREW", "/signal/click", None, {}, 501),
         ("POST", "/signal/click", "[1]", {}, 400),
         ("POST", "/signal/click", "{", {}, 400),
         ("POST", "/signal/click", b"\xff", {}, 400),
@@ -174,6 +184,27 @@ def test_what_is_refused(
 ) -> None:
     got, answer = ask(port, method, path, body, **KNOWN, **headers)
     assert got == status and answer["error"] and clerk.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/signal/click", "POST"), ("/health", "GET, HEAD"), ("/ready", "GET, HEAD"), ("/metrics", "GET, HEAD")],
+)
+def test_another_method_is_told_which_there_are(clerk: Clerk, port: int, path: str, allowed: str) -> None:
+    methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+    for method in methods - set(allowed.split(", ")):
+        status, headers, _ = whole(port, method, path)
+        assert (status, headers["allow"]) == (405, allowed), method
+    assert clerk.asked == []
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/signal/click", "/nowhere"])
+def test_head_says_what_get_says_without_its_body(clerk: Clerk, port: int, path: str) -> None:
+    clerk.answers += [(TellHealth(), Answer({"alive": True, "ready": False})), (TellFigures(), Answer(FIGURES))]
+    status, headers, body = whole(port, "GET", path)
+    assert int(headers["content-length"]) == len(body) > 0
+    got, same, nothing = whole(port, "HEAD", path)
+    assert (got, nothing, same.keys()) == (status, b"", headers.keys())
 
 
 def test_a_body_that_is_cut_off(clerk: Clerk, port: int) -> None:
