@@ -17,6 +17,7 @@ from amiflow.live.problems import Trouble
 
 SUFFIX = ".sock"
 _SERVICE = "/run/amiflow"  # RuntimeDirectory= of the unit file
+_LONGEST_PATH = 107  # bytes, on Linux (sun_path of struct sockaddr_un)
 _PROBE = 2.0  # seconds in which a socket must let us in
 
 
@@ -31,6 +32,14 @@ def folder(environ: Mapping[str, str]) -> str:
 def default_path(environ: Mapping[str, str]) -> str:
     """Where this process listens, where nobody says otherwise."""
     return os.path.join(folder(environ), f"{os.getpid()}{SUFFIX}")
+
+
+def check_length(path: str) -> None:
+    """Raises Trouble where the system takes no such path for a socket, which its own words do not explain."""
+    length = len(os.fsencode(path))
+    if length > _LONGEST_PATH:
+        text = f"the path of a socket has at most {_LONGEST_PATH} bytes, and {path} has {length}"
+        raise Trouble(text, "name a shorter one with --control PATH")
 
 
 def is_answered(path: str) -> bool:
@@ -99,6 +108,7 @@ def the_run(environ: Mapping[str, str]) -> str:
 
 def ask(path: str, question: Mapping[str, object], patience: float) -> Mapping[str, object]:
     """What the run at the path answers: `reply`, or `error` with its `kind`. Raises Trouble where no run listens."""
+    check_length(path)
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(patience)
         try:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amiflow.live.caller import dead, default_path, is_answered
+from amiflow.live.caller import check_length, dead, default_path, is_answered
 from amiflow.live.problems import Trouble
 from amiflow.live.requests import (
     Answer,
@@ -133,6 +133,7 @@ def _plain(answer: Answer) -> dict[str, object]:
 
 def _listening(path: str) -> socket.socket:
     """A socket that only this user can open. One that nobody listens at any more is taken over."""
+    check_length(path)
     place = Path(path).parent
     listener = socket.socket(socket.AF_UNIX)
     try:

@@ -159,8 +159,13 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_path_may_be_too_long(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"cannot listen at .*too long"):
-        Control(str(tmp_path / ("x" * 120)), Mailbox(lambda: None))
+    longest = str(tmp_path / "x").ljust(107, "x")
+    Control(longest, Mailbox(lambda: None)).close()
+    with pytest.raises(Trouble, match=r"at most 107 bytes, and .* has 108") as listening:
+        Control(f"{longest}x", Mailbox(lambda: None))
+    with pytest.raises(Trouble, match="at most 107 bytes") as asking:
+        ask(f"{longest}x", CLICK, 1.0)
+    assert listening.value.help == asking.value.help == "name a shorter one with --control PATH"
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
