@@ -8,9 +8,9 @@ from typing import Literal
 import click
 
 from amiflow.cli.compiling import asterisk_version, compile_file, compile_source
-from amiflow.cli.files import expand, write
+from amiflow.cli.files import STORED, expand, write
 from amiflow.cli.paths import FILE
-from amiflow.cli.recipes import Loaded
+from amiflow.cli.recipes import Loaded, stored
 from amiflow.cli.terminal import say, show
 from amiflow.lang.compile import Compiled
 from amiflow.live.secrets import Mask
@@ -49,7 +49,8 @@ def command(
     asterisk: str | None,
     config_path: str | None,
 ) -> int:
-    """Check recipes, or all recipes (*.flow) of folders, and say all that is wrong with them.
+    """Check recipes, or all recipes (*.flow) of folders, and say all that is wrong with them;
+    of a stored plan (*.json), whether it can be run.
 
     A warning that is meant is allowed by a comment with a reason, on its line or alone on the line above:
     # allow unused-name: read by hand.
@@ -60,8 +61,11 @@ def command(
     count: Counter[str] = Counter()
     found: list[Diagnostic] = []
     sources: dict[str, Source] = {}
-    recipes = expand(paths)
-    good: list[Loaded] = []
+    given = expand(paths)
+    # Only of a recipe can be said what an Asterisk lacks, and only a recipe can be mended.
+    plans = [path for path in given if path.endswith(STORED) and not (asterisk or fix)]
+    recipes = [path for path in given if path not in plans]
+    good = [stored(path) for path in plans]
     for path in recipes:
         compiled = compile_file(path, asterisk)
         if fix:
@@ -73,8 +77,7 @@ def command(
         count.update(one.severity for one in compiled.diagnostics)
         good += [Loaded(path, compiled.plan)] if compiled.plan is not None else []
     if how == "text":
-        words = ", ".join(_number(count[word], word) for word in ("error", "warning") if count[word])
-        say(f"{_number(len(recipes), 'recipe')}: {words or 'no mistake found'}")
+        _summary(plans, recipes, count)
     else:
         click.echo(formatted(how, found, sources), nl=False)
     if count["error"] or (deny and count["warning"]):
@@ -102,6 +105,14 @@ def _mended(path: str, compiled: Compiled, asterisk: str | None) -> Compiled:
         write(path, best.sources[path].text)
         say(f"mended {path}")
     return best
+
+
+def _summary(plans: list[str], recipes: list[str], count: Counter[str]) -> None:
+    for path in plans:
+        say(f"{path}: a stored plan, which this amiflow can run")
+    if recipes:
+        words = ", ".join(_number(count[word], word) for word in ("error", "warning") if count[word])
+        say(f"{_number(len(recipes), 'recipe')}: {words or 'no mistake found'}")
 
 
 def _number(amount: int, word: str) -> str:

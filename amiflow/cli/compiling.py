@@ -6,14 +6,14 @@ Belongs here: that one call. Never here: what becomes of the result.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from functools import cache
 
 import click
 
 from amiflow.ami import catalog
-from amiflow.cli.files import read
+from amiflow.ami.versions import KNOWN, is_known
+from amiflow.cli.files import read_recipe
 from amiflow.lang.compile import Compiled, compile_recipe
 from amiflow.lang.grammar import Grammar, build
 from amiflow.report.source import Source
@@ -21,22 +21,23 @@ from amiflow.report.source import Source
 
 def compile_file(path: str, asterisk: str | None = None) -> Compiled:
     """Compile one recipe, perhaps for one Asterisk version. Raises Trouble where it cannot be read."""
-    return compile_recipe(path, read, catalogue(), grammar(), asterisk)
+    return compile_recipe(path, read_recipe, catalogue(), grammar(), asterisk)
 
 
 def compile_source(source: Source, asterisk: str | None = None) -> Compiled:
     """Compile a text that is not, or not yet, in its file. Raises Trouble where what it imports cannot be read."""
 
     def given(path: str) -> str:
-        return source.text if path == source.path else read(path)
+        return source.text if path == source.path else read_recipe(path)
 
     return compile_recipe(source.path, given, catalogue(), grammar(), asterisk)
 
 
 def asterisk_version(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     """An Asterisk version as an option's value. Raises BadParameter for anything else."""
-    if text is not None and not re.fullmatch(r"\d{1,3}(\.\d{1,4}){0,3}", text):
-        raise click.BadParameter(f"'{text}' is no version such as 16 or 18.26.0", context, parameter)
+    if text is not None and not is_known(text):
+        words = f"'{text}' is no version such as 16 or 18.26.0; known are {KNOWN}"
+        raise click.BadParameter(words, context, parameter)
     return text
 
 

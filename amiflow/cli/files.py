@@ -6,17 +6,20 @@ Belongs here: paths and texts. Never here: what the texts mean.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from amiflow.live.problems import Trouble
 
 SUFFIX = ".flow"
+STORED = ".json"  # a stored plan
+_PLAN = re.compile(r'\s*\{\s*"is"\s*:\s*"Plan"')
 
 
 def expand(paths: Iterable[str]) -> list[str]:
     """The recipes of these files and folders, sorted within a folder, each once: run twice it would act twice. Raises
-    Trouble for what is not there, and for a folder without one."""
+    Trouble for a folder without one."""
     found: list[str] = []
     for path in paths:
         if os.path.isdir(path):
@@ -42,6 +45,15 @@ def read(path: str) -> str:
     except OSError as error:
         help = f"`amiflow check {path}` checks all recipes of a folder" if os.path.isdir(path) else None
         raise Trouble(f"cannot read {path}: {error.strerror}", help) from None
+
+
+def read_recipe(path: str) -> str:
+    """A recipe's text. Raises Trouble where it cannot be read, or is a stored plan."""
+    text = read(path)
+    if _PLAN.match(text):
+        help = f"`amiflow run` and `amiflow plan` take plans, named *{STORED}; here the recipe itself is needed"
+        raise Trouble(f"{path} is a stored plan, not a recipe", help)
+    return text
 
 
 def write(path: str, text: str) -> None:

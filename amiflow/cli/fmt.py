@@ -9,7 +9,7 @@ from difflib import unified_diff
 import click
 
 from amiflow.cli.compiling import grammar
-from amiflow.cli.files import expand, read, write
+from amiflow.cli.files import expand, read_recipe, write
 from amiflow.cli.paths import FILE
 from amiflow.cli.terminal import say, show
 from amiflow.live.problems import Trouble
@@ -34,7 +34,7 @@ def command(paths: tuple[str, ...], check: bool) -> int:
     faulty: list[str] = []
     recipes = expand(paths or (".",))
     for path in recipes:
-        source = Source(path, _standard_input() if path == STDIN else read(path))
+        source = Source(path, _standard_input() if path == STDIN else read_recipe(path))
         text, problems = format_source(source, grammar())
         if text is None:
             faulty.append(path)

@@ -19,6 +19,7 @@ from amiflow.live.inputs import Given
 from amiflow.live.problems import Refused, Trouble
 from amiflow.live.reload import Told
 from amiflow.live.run import Job
+from amiflow.live.runner import recipe_of
 from amiflow.live.secrets import Mask
 from amiflow.live.tables import read_tables
 from amiflow.report.data import dataclass
@@ -36,6 +37,7 @@ class Values:
 
 def jobs(loaded: Sequence[Loaded], values: Values, configured: Config, mask: Mask, tell: Tell) -> list[Job]:
     """The plans with the values of their params and their secrets. Raises Refused and Trouble."""
+    _check_once(loaded)
     sources = {source.path: source for one in loaded for source in one.plan.sources}
     given, source, found = inputs.from_command_line(values.params)
     sources |= {source.path: source, configured.source.path: configured.source}
@@ -56,6 +58,17 @@ def jobs(loaded: Sequence[Loaded], values: Values, configured: Config, mask: Mas
         raise Refused(found, sources)
     tell(found, sources)
     return [_job(one, result, values.root, configured, mask) for one, result in zip(loaded, results, strict=True)]
+
+
+def _check_once(loaded: Sequence[Loaded]) -> None:
+    """Raises Trouble for a stored plan beside its own recipe, or beside another plan of it: both would act."""
+    given: dict[str, str] = {}
+    for one in loaded:
+        recipe = recipe_of(one.plan)
+        if recipe and recipe in given:
+            text = f"{given[recipe]} and {one.path} are both of {recipe}, and everything would be done twice"
+            raise Trouble(text, "give one of them")
+        given[recipe] = one.path
 
 
 def _job(loaded: Loaded, values: dict[str, object], root: str | None, configured: Config, mask: Mask) -> Job:

@@ -14,6 +14,7 @@ from amiflow.cli.recipes import Loaded
 from amiflow.cli.setup import Where, configuration, http_token, servers
 from amiflow.cli.terminal import say, show
 from amiflow.live.doors import Outside
+from amiflow.live.problems import Trouble
 from amiflow.live.run import check_allowed, check_servers
 from amiflow.live.secrets import Mask
 
@@ -23,6 +24,8 @@ def check_ready(path: str, loaded: Sequence[Loaded], mask: Mask) -> None:
     recipes' params and tables, and that they are allowed what they need. Raises Refused and Trouble where not."""
     configured = configuration(path, mask)
     ready = jobs(loaded, Values(), configured, mask, partial(show, mask=mask))
+    if not configured.servers:
+        raise Trouble(f"{path} names no server to connect to", "write `servers:` in it")
     names = [server.name for server, _ in servers(Where((), None, None, None, None, False), configured, mask)]
     if configured.http is not None:
         http_token(configured.http, mask)

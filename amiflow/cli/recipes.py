@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from amiflow.cli.files import read
+from amiflow.cli.files import STORED, read
 from amiflow.cli.terminal import show
 from amiflow.live.problems import Trouble
 from amiflow.plan.model import Plan
@@ -37,14 +37,15 @@ class Loaded:
 
 def plans(paths: Iterable[str], tell: Tell = show) -> list[Loaded]:
     """The plans of recipes and stored plans (`*.json`). Raises Trouble, and Faulty once all errors are told."""
-    loaded = [_stored(path) if path.endswith(".json") else _compiled(path, tell) for path in dict.fromkeys(paths)]
+    loaded = [stored(path) if path.endswith(STORED) else _compiled(path, tell) for path in dict.fromkeys(paths)]
     good = [one for one in loaded if one is not None]
     if len(good) < len(loaded):
         raise Faulty
     return good
 
 
-def _stored(path: str) -> Loaded:
+def stored(path: str) -> Loaded:
+    """A stored plan. Raises Trouble where it is none that can be run."""
     try:
         return Loaded(path, load(read(path)))
     except StoreError as error:

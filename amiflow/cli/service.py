@@ -14,7 +14,9 @@ from string import Template
 
 import click
 
+from amiflow.cli.files import expand, read
 from amiflow.cli.paths import FILE
+from amiflow.cli.terminal import say
 from amiflow.live.problems import Trouble
 
 _TEMPLATE = Path(__file__).with_name("data") / "amiflow.service"
@@ -29,11 +31,17 @@ def command(paths: tuple[str, ...], config: str, user: str | None) -> int:
     """Print a unit file that runs these recipes as a service.
 
     amiflow service /etc/amiflow/recipes > /etc/systemd/system/amiflow.service
+
+    The recipes must be there; whether they are right is looked at before each start of the service.
     """
     places = [os.path.abspath(path) for path in (*paths, config)]
     odd = next((path for path in places if not path.isprintable() or set(path) & set(" \"'\\$%;")), None)
     if odd is not None:
         raise Trouble(f"`{odd}` cannot stand in a unit file as it is", "give it a name without blanks and signs")
+    for path in expand(paths):
+        read(path)
+    if not os.path.exists(config):
+        say(f"{config} is not there yet: without it the service will not start")
     if user is not None and not _ACCOUNT.fullmatch(user):
         raise click.BadParameter(f"`{user}` is no name of an account", param_hint="'--user'")
     amiflow = Path(sys.argv[0]).absolute() if os.path.basename(sys.argv[0]) == "amiflow" else _beside_python()

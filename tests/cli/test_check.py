@@ -111,3 +111,40 @@ def test_whether_a_run_could_begin(amiflow: Amiflow, monkeypatch: pytest.MonkeyP
     assert status == 0 and "amiflow.yaml: the recipes can be run with it on pbx" in err
     Path("ready.flow").write_text("flow f on strt { }\n")
     assert checked()[0] == 1
+
+
+def test_an_empty_configuration_is_told_what_it_lacks(amiflow: Amiflow) -> None:
+    Path("empty.yaml").touch()
+    result = amiflow("check", "right.flow", "--config", "empty.yaml")
+    assert result.status == 2 and "empty.yaml names no server" in result.err
+    assert "= help: write `servers:` in it" in result.err and "--host" not in result.err
+
+
+def test_a_stored_plan_is_told_from_a_recipe(amiflow: Amiflow) -> None:
+    plan = amiflow("plan", "--json", "right.flow").out
+    Path("plan.json").write_text(plan)
+    assert amiflow("check", "plan.json").err == "plan.json: a stored plan, which this amiflow can run\n"
+    assert amiflow("check", "plan.json", "right.flow").err.endswith("\n1 recipe: no mistake found\n")
+    for args in (("check", "--asterisk", "16"), ("check", "--fix"), ("test",), ("fmt",), ("fmt", "--check")):
+        result = amiflow(*args, "plan.json")
+        assert result.status == 2 and "plan.json is a stored plan, not a recipe" in result.err, args
+    Path("plan.json").rename("plan.txt")
+    result = amiflow("run", "plan.txt", "--dry-run")
+    assert result.status == 2 and "take plans, named *.json" in result.err
+    Path("broken.json").write_text(plan.replace('"version": 1', '"version": 0'))
+    result = amiflow("check", "broken.json")
+    assert result.status == 2 and "a plan of version 0" in result.err
+
+
+def test_a_stored_plan_does_not_go_with_its_own_recipe(amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each event would be acted upon twice. The unit file asks `check` before each start, with plans too."""
+    plan = amiflow("plan", "--json", "right.flow").out
+    for name in ("plan.json", "copy.json"):
+        Path(name).write_text(plan)
+    Path("amiflow.yaml").write_text(SERVERS)
+    monkeypatch.setenv("AMI_SECRET", "hunter2")
+    assert amiflow("check", "plan.json", "--config", "amiflow.yaml").status == 0
+    for command in (("run", "--dry-run"), ("check", "--config", "amiflow.yaml")):
+        for other in ("right.flow", "copy.json"):
+            result = amiflow(*command, "plan.json", other)
+            assert result.status == 2 and f"plan.json and {other} are both of" in result.err, (command, other)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import Amiflow
+from support.command import RIGHT, Amiflow
 
 EXPOSURE = "20"  # tenths of a point; an unhardened service has 96
 
@@ -18,6 +18,11 @@ needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reas
 @pytest.fixture
 def unit(tmp_path: Path, amiflow: Amiflow) -> Path:
     """The unit file for the recipes of a folder."""
+    for name in ("recipes", "etc"):
+        Path(name).mkdir()
+    for name in ("recipes/two.flow", "one.flow"):
+        Path(name).write_text(RIGHT)
+    Path("etc/amiflow.yaml").touch()
     result = amiflow("service", "recipes", "one.flow", "--config", "etc/amiflow.yaml")
     assert (result.status, result.err) == (0, "")
     path = tmp_path / "amiflow.service"
@@ -50,7 +55,7 @@ def test_systemd_finds_it_hardened(unit: Path) -> None:
 
 
 def test_an_account_of_its_own(amiflow: Amiflow) -> None:
-    out = amiflow("service", "/srv/one.flow", "--user", "pbx").out
+    out = amiflow("service", "right.flow", "--user", "pbx").out
     assert "\nUser=pbx\n" in out and "DynamicUser" not in out
 
 
@@ -58,6 +63,18 @@ def test_an_account_of_its_own(amiflow: Amiflow) -> None:
 def test_a_path_that_a_unit_file_reads_otherwise_is_refused(path: str, amiflow: Amiflow) -> None:
     result = amiflow("service", path)
     assert result.status == 2 and "cannot stand in a unit file as it is" in result.err
+
+
+@pytest.mark.parametrize(("path", "words"), [("nope.flow", "cannot read nope.flow"), ("empty", "no recipe (*.flow)")])
+def test_recipes_that_are_not_there_are_refused(path: str, words: str, amiflow: Amiflow) -> None:
+    Path("empty").mkdir()
+    result = amiflow("service", "right.flow", path)
+    assert (result.status, result.out) == (2, "") and words in result.err
+
+
+def test_a_configuration_that_is_not_there_yet_is_told(amiflow: Amiflow) -> None:
+    result = amiflow("service", "right.flow", "--config", "later.yaml")
+    assert result.status == 0 and result.err == "later.yaml is not there yet: without it the service will not start\n"
 
 
 @pytest.mark.parametrize("user", ["a b", "", "a\nExecStart=/bin/sh"])
