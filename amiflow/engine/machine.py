@@ -157,12 +157,11 @@ class Machine:
         """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the
         flows whose trigger and key are the same (`succession.same_triggers`)."""
         self._kin.take_over(before._kin, same)
-        if before._exited:
-            before._kin.leave()
 
     def let_go(self) -> None:
         """Nothing is asked of the machine any more. Its parts refer to each other in circles, which a collector that is
         told to look seldom finds late."""
+        self._kin.leave()
         for part in (self._kin, self._matching, self._core, self):
             vars(part).clear()
 
@@ -453,7 +452,6 @@ class Machine:
         elif self._ending in ("over", "last", "retired"):
             self._exited = True
             self._actions.limits.lift()  # places of calls that it dialled are those of the other machines of the run
-            self._kin.leave()
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:

@@ -92,13 +92,17 @@ class Kin:
             earlier = earlier.before
 
     def leave(self) -> None:
-        """The machine has come to its end: those before and after it are neighbours now."""
+        """The machine is no more: those before and after it are neighbours now, and stores take the time of them."""
         if self.before is not None:
             self.before.after = self.after
         if self.after is not None:
             self.after.before = self.before
         for other in self.core.relatives:
             other.relatives.remove(self.core)
+            for store in self.core.plan.stores:
+                held = self.core.world.globals[store.name]
+                if other.world.globals.get(store.name) is held:
+                    held.keep_time(other.clock)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ HEAD = "userevent Go { Key: text N: text? }\n"
 
 
 class Run:
-    """Machines that follow one another, called as the loop calls them; `said` is what all of them say."""
+    """Machines that follow one another, called as the loop calls them; `said` is what all of them say. One that is at
+    its end is let go once its place is taken, or its recipe gone."""
 
     def __init__(self, recipe: str, keeping: bool = False) -> None:
         self.options = Options("run", ("pbx",), keeping=keeping)
@@ -29,6 +30,8 @@ class Run:
         self.effects: list[fx.Effect] = []
         self.plans = [compiled(HEAD + recipe)]
         self.machines = [self._machine(self.plans[0])]
+        self.over: set[Machine] = set()
+        self.retired: set[Machine] = set()
         self.give(fx.ServerReady("pbx", "11.0.0", False))
 
     def _machine(self, plan: Plan) -> Machine:
@@ -36,19 +39,26 @@ class Run:
 
     def reload(self, recipe: str, ready: bool = True) -> None:
         new_plan = compiled(HEAD + recipe)
-        new = self._machine(new_plan)
-        new.take_over(self.machines[-1], same_triggers(self.plans[-1], new_plan))
+        new, before = self._machine(new_plan), self.machines[-1]
+        new.take_over(before, same_triggers(self.plans[-1], new_plan))
         self.plans.append(new_plan)
-        self._hand(self.machines[-1], fx.Retire())
         self.machines.append(new)
         if ready:
             self._hand(new, fx.ServerReady("pbx", "11.0.0", False))
+        self.retire(before)
+
+    def retire(self, machine: Machine) -> None:
+        self.retired.add(machine)
+        self._hand(machine, fx.Retire())
 
     def _hand(self, machine: Machine, item: fx.Input) -> None:
         new = machine.handle(item, self.now, START + self.now)
         self.effects += new
         if any(isinstance(effect, fx.Exit) for effect in new):
-            self.machines.remove(machine)
+            self.over.add(machine)
+        if machine in self.over & self.retired:
+            for kept in (self.machines, self.over, self.retired):
+                kept.remove(machine)
             machine.let_go()
 
     def give(self, item: fx.Input) -> None:
@@ -270,6 +280,33 @@ def test_a_machine_that_is_over_is_let_go() -> None:
         gc.enable()
 
 
+def test_a_store_keeps_its_time_though_the_machine_that_had_it_last_is_let_go() -> None:
+    """The run goes on in the first of three; what it puts into the store asked the second one for the time."""
+    puts = 'map seen: text lasting %s max 9\nflow f on UserEvent Go as u { wait 10s set seen[u.Key] = "x" log "put" }\n'
+    for another in (puts % "11m", None):
+        run = Run(puts % "10m")
+        run.go()
+        run.reload(puts % "10m")
+        if another is not None:
+            run.reload(another)
+        else:
+            run.retire(run.machines[-1])
+        run.advance(10)
+        assert run.said == ["put"]
+
+
+def test_a_machine_that_was_over_at_once_is_followed_by_others() -> None:
+    """Of `on start` flows alone nothing is left to begin, while those of the first machine go on."""
+    starts = 'flow f on start { wait 10s log "over" }\n'
+    run = Run(starts)
+    for _ in range(3):
+        run.reload(starts)
+    run.advance(10)
+    assert run.said == ["over"]
+    run.reload(starts)
+    assert len(run.machines) == 1
+
+
 def test_another_store_begins_empty() -> None:
     run = Run(STORED.format(lasting="10m", word="old"))
     run.go("k")
@@ -371,7 +408,8 @@ def test_a_stop_ends_the_runs_of_both_and_on_stop_runs_once() -> None:
     run.reload(recipe)
     run.go(n="2")
     run.give(fx.StopAsked("SIGTERM"))
-    assert run.ended == ["stopped", "stopped", "done"] and run.said == ["x 1", "x 2", "stops"] and run.machines == []
+    assert run.ended == ["stopped", "stopped", "done"] and run.said == ["x 1", "x 2", "stops"]
+    assert run.over == {*run.machines}
 
 
 def test_likeness_minds_what_is_said_and_not_where() -> None:
