@@ -238,7 +238,6 @@ class Core:
 
     def go_on_from(self, before: Core) -> None:
         """This machine takes another one's place, as if it had known its servers all the time."""
-        self.now, self.world.wall = before.now, before.world.wall
         self._numbers = before._numbers.copy()
         self.earlier = before.earlier
         for name, server in self.servers.items():

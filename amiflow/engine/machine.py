@@ -153,10 +153,10 @@ class Machine:
             return None
         return self._core.now if self._core.yielded or self._core.stirred else self._core.timers.deadline()
 
-    def take_over(self, before: Machine, same: Collection[str]) -> None:
+    def take_over(self, before: Machine, same: Collection[str], now: float, wall: float) -> None:
         """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the
-        flows whose trigger and key are the same (`succession.same_triggers`)."""
-        self._kin.take_over(before._kin, same)
+        flows whose trigger and key are the same (`succession.same_triggers`); the times are as for `handle`."""
+        self._kin.take_over(before._kin, same, now, wall)
 
     def let_go(self) -> None:
         """Nothing is asked of the machine any more. Its parts refer to each other in circles, which a collector that is

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from zoneinfo import ZoneInfo
 
 from amiflow.engine.admission import Admission
@@ -40,13 +41,14 @@ class Period:
 
 @dataclass(slots=True, eq=False)
 class Appointment:
-    """An `at`, `cron` or hours' flow on its server, and when it is next due (the epoch in seconds); `next` gives the
-    moment after another."""
+    """An `at`, `cron` or hours' flow on its server, when it is next due and when it last was (the epoch in seconds);
+    `next` gives the moment after another."""
 
     program: Program
     server: Server
     next: Callable[[float], float | None]
-    due: float = 0.0
+    due: float = inf
+    last: float = -inf
     timer: Timer | None = None
 
 
@@ -68,17 +70,26 @@ class Moments:
         self._await_times(server)
 
     def go_on_from(self, before: Moments, same: Collection[str]) -> None:
-        """Await the times of flows on servers that were used already; these flows keep their beat."""
+        """Await the times of flows on servers that were used already; these flows keep their beat, miss no time that
+        has just come, and see none twice."""
         for server in self._core.servers.values():
             if server.begun:
                 self._await_times(server)
         beats = {(one.program.flow.name, one.server.name): one for one in before._periods}
         for period in self._periods:
             earlier = beats.get((period.program.flow.name, period.server.name))
+            if earlier is not None:
+                period.run = earlier.run
             if earlier is not None and earlier.timer is not None and period.program.flow.name in same:
                 self._core.timers.cancel(period.timer)
                 period.timer = self._core.timers.set(earlier.timer.when, "period", period)
-                period.run = earlier.run
+        times = {(one.program.flow.name, one.server.name): one for one in before._appointments}
+        for appointment in self._appointments:
+            past = times.get((appointment.program.flow.name, appointment.server.name))
+            if past is not None and appointment.program.flow.name in same:
+                appointment.last = past.last
+                self._core.timers.cancel(appointment.timer)
+                self._appoint(appointment, max(past.last, min(past.due - _EARLY, self._core.world.wall)))
         before.stop()
 
     def _await_times(self, server: Server) -> None:
@@ -173,7 +184,8 @@ class Moments:
             self._await(appointment)
             return
         self._start(appointment.program, appointment.server)
-        self._appoint(appointment, max(wall, appointment.due))
+        appointment.last = max(wall, appointment.due)
+        self._appoint(appointment, appointment.last)
 
     def stop(self) -> None:
         """Nothing begins any more."""

@@ -17,7 +17,7 @@ Everything else begins anew. What is pending of other flows is dropped, and note
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from amiflow.engine.admission import Admission, KeyAt
 from amiflow.engine.core import Core
@@ -28,6 +28,7 @@ from amiflow.engine.matching import Matching
 from amiflow.engine.moments import Moments
 from amiflow.engine.pools import Pools
 from amiflow.engine.restart import Restarts
+from amiflow.engine.stores import Held
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Plan
 
@@ -59,10 +60,12 @@ class Kin:
         self._durable = durable
         self._restarts = restarts
 
-    def take_over(self, before: Kin, same: Collection[str]) -> None:
-        """Take the place of another machine of the same run; `same` are the flows of the same trigger and key."""
+    def take_over(self, before: Kin, same: Collection[str], now: float, wall: float) -> None:
+        """Take the place of another machine of the same run; `same` are the flows of the same trigger and key. The
+        other one may have been told the time long ago."""
         self.before, before.after = before, self
         self.core.go_on_from(before.core)
+        self.core.now, self.core.world.wall = max(now, before.core.now), wall
         self._share_stores(before)
         self.core.relatives = [before.core, *before.core.relatives]
         for other in self.core.relatives:
@@ -100,7 +103,7 @@ class Kin:
         for other in self.core.relatives:
             other.relatives.remove(self.core)
             for store in self.core.plan.stores:
-                held = self.core.world.globals[store.name]
+                held: Held = self.core.world.globals[store.name]
                 if other.world.globals.get(store.name) is held:
                     held.keep_time(other.clock)
 
@@ -108,47 +111,48 @@ class Kin:
 
     def holder(self, flow: str, at: KeyAt) -> Instance | None:
         """The run of an earlier machine that has the key of the flow of that name."""
-        if self.before is None:
-            return None
-        return self.before.admission.holder(flow, at) or self.before.holder(flow, at)
+        return next((held for kin in self._earlier() if (held := kin.admission.holder(flow, at)) is not None), None)
 
     def stop(self, instance: Instance) -> None:
         """End a run of an earlier machine, for one that takes its place."""
-        if self.before is not None and not self.before.admission.stop(instance):
-            self.before.stop(instance)
+        for kin in self._earlier():
+            kin.core.now = max(kin.core.now, self.core.now)
+            if kin.admission.stop(instance):
+                return
 
     def freed(self, flow: str, at: KeyAt, instance: Instance) -> None:
         """A run of this machine, or an earlier one, has ended: who waits for its key in a later one is next."""
-        if self.after is not None:
-            next_one = self.admission.holder(flow, at) or self.holder(flow, at)
-            self.after.core.now = max(self.after.core.now, self.core.now)
-            self.after.admission.inherit(flow, at, instance, next_one)
-            self.after.freed(flow, at, instance)
+        next_one = self.admission.holder(flow, at) or self.holder(flow, at)
+        for kin in self._later():
+            kin.core.now = max(kin.core.now, self.core.now)
+            kin.admission.inherit(flow, at, instance, next_one)
+            next_one = kin.admission.holder(flow, at) or next_one
 
     # --- pools --------------------------------------------------------------------------------------------------------
 
     def taken(self, pool: str) -> int:
         """The slots that runs of other machines have."""
-        return sum(kin.pools.taken(pool) for kin in self._others())
+        return sum(kin.pools.taken(pool) for kin in (*self._earlier(), *self._later()))
 
     def given_back(self, pool: str) -> None:
         """A slot is free: whoever waits for one in another machine is served."""
-        for kin in self._others():
+        for kin in (*self._earlier(), *self._later()):
             kin.core.now = max(kin.core.now, self.core.now)
             kin.pools.serve(pool)
             kin.core.stirred = True
 
-    def _others(self) -> list[Kin]:
-        found: list[Kin] = []
+    def _earlier(self) -> Iterator[Kin]:
+        """Those before it, the nearest first; there may be a thousand, each with a run that goes on."""
         kin = self.before
         while kin is not None:
-            found.append(kin)
+            yield kin
             kin = kin.before
+
+    def _later(self) -> Iterator[Kin]:
         kin = self.after
         while kin is not None:
-            found.append(kin)
+            yield kin
             kin = kin.after
-        return found
 
 
 def same_triggers(before: Plan, now: Plan) -> frozenset[str]:

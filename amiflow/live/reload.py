@@ -228,7 +228,7 @@ class Renewal:
             before = next((one for one in left if recipe_of(one.plan) == recipe_of(runner.plan)), None)
             if before is not None:
                 left.remove(before)
-                runner.machine.take_over(before.machine, same.get(recipe_of(runner.plan), ()))
+                self._take_over(runner, before, same.get(recipe_of(runner.plan), ()))
             for pause in self._pauses() if before is None else ():
                 self._hand(runner, pause)
         self._made += len(fresh)
@@ -250,6 +250,11 @@ class Renewal:
         runs = sum(len(runner.machine.running()) for runner in old)
         text = f"{len(fresh)} recipes are in place; {runs} runs go on by those of before"
         self._log.line(Line("info", "reload", text))
+
+    def _take_over(self, runner: Runner, before: Runner, same: Collection[str]) -> None:
+        """What is due, and was not yet told, is due still."""
+        now, due = self._clock.now(), before.machine.deadline()
+        runner.machine.take_over(before.machine, same, now if due is None else min(now, due), self._clock.wall())
 
     def _ask_for_more(self) -> None:
         """Runs of before go on: what they need is needed as long."""

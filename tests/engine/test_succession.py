@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import sys
 import weakref
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -26,7 +29,7 @@ class Run:
 
     def __init__(self, recipe: str, keeping: bool = False) -> None:
         self.options = Options("run", ("pbx",), keeping=keeping)
-        self.now = 0.0
+        self.now, self.start = 0.0, START
         self.effects: list[fx.Effect] = []
         self.plans = [compiled(HEAD + recipe)]
         self.machines = [self._machine(self.plans[0])]
@@ -40,7 +43,7 @@ class Run:
     def reload(self, recipe: str, ready: bool = True) -> None:
         new_plan = compiled(HEAD + recipe)
         new, before = self._machine(new_plan), self.machines[-1]
-        new.take_over(before, same_triggers(self.plans[-1], new_plan))
+        new.take_over(before, same_triggers(self.plans[-1], new_plan), self.now, self.start + self.now)
         self.plans.append(new_plan)
         self.machines.append(new)
         if ready:
@@ -52,7 +55,7 @@ class Run:
         self._hand(machine, fx.Retire())
 
     def _hand(self, machine: Machine, item: fx.Input) -> None:
-        new = machine.handle(item, self.now, START + self.now)
+        new = machine.handle(item, self.now, self.start + self.now)
         self.effects += new
         if any(isinstance(effect, fx.Exit) for effect in new):
             self.over.add(machine)
@@ -151,6 +154,36 @@ def test_who_waits_in_the_old_plan_goes_before_who_waits_in_the_new() -> None:
     assert run.said == ["old 1", "old end 1", "old 2", "old end 2", "new 3", "new end 3"]
 
 
+def test_a_run_that_is_replaced_by_time_has_all_of_its_finally() -> None:
+    """Its machine has not been called since the event a minute ago."""
+    ends = 'per h.Channel replace { log "in" wait 10m } finally { wait 29s log "over" }\n'
+    recipe = "flow f on Hangup as h without Newchannel within 60s " + ends
+    run = Run(recipe)
+    run.event("Hangup", Channel="x")
+    run.advance(60)
+    run.event("Hangup", Channel="x")
+    run.reload(recipe)
+    run.advance(90)
+    assert run.said == ["in", "over", "in"] and run.notes("finally-failed") == []
+
+
+def test_a_thousand_changes_while_a_run_of_each_goes_on_are_too_many_for_no_stack() -> None:
+    recipe = "flow f on UserEvent Go as u per u.Key queued { log u.Key wait 1d }\n"
+    run = Run(recipe)
+    run.go("first")
+    limit, depth = sys.getrecursionlimit(), len(inspect.stack())
+    try:
+        for number in range(120):
+            run.reload(recipe)
+            run.go(str(number))
+        sys.setrecursionlimit(depth + 100)
+        run.go("first")
+        run.give(fx.StopRuns("f", 1))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert run.said.count("first") == 2
+
+
 def test_keys_are_minded_over_several_changes() -> None:
     run = Run(says("a", "per u.Key queued"))
     run.go(n="1")
@@ -219,6 +252,54 @@ def test_a_beat_goes_on_and_never_overlaps() -> None:
     run.advance(60)
     assert run.said == ["tick"]
     run.advance(60)
+    assert run.said == ["tick", "tick"]
+
+
+DAILY = 'flow daily at "{:%H:%M}" in "UTC" {{ log "now" }}\n'
+
+
+def at(seconds: float) -> str:
+    return DAILY.format(datetime.fromtimestamp(START + seconds, UTC))
+
+
+def test_a_time_begins_at_the_change_though_nothing_was_heard_for_long() -> None:
+    """The machine of before had no reason to be called, and does not know how late it is."""
+    for added in ('flow g every 60s { log "now" }\n', at(600)):
+        run = Run(says("x"))
+        run.advance(1000)
+        run.reload(says("x") + added)
+        run.advance(59)
+        assert run.said == []
+
+
+@pytest.mark.parametrize("back", [0.0, 0.0005, 5.0])
+def test_a_time_that_is_past_is_not_met_again(back: float) -> None:
+    """The wall clock may have been set back, or the timer have been a moment early."""
+    run = Run(at(600))
+    run.advance(600)
+    run.start -= back
+    run.reload(at(600))
+    run.advance(60)
+    assert run.said == ["now"]
+
+
+def test_a_time_that_has_just_come_is_not_missed() -> None:
+    run = Run(at(600))
+    run.advance(599)
+    run.now += 2
+    run.reload(at(600))
+    run.advance(0)
+    assert run.said == ["now"]
+
+
+def test_a_period_that_is_another_does_not_overlap_with_the_last_run_either() -> None:
+    beat = 'flow f every %s { log "tick" wait 100s }\n'
+    run = Run(beat % "60s")
+    run.advance(60)
+    run.reload(beat % "30s")
+    run.advance(99)
+    assert run.said == ["tick"]
+    run.advance(21)
     assert run.said == ["tick", "tick"]
 
 
