@@ -67,16 +67,22 @@ def until_written(folder: Path, what: str) -> None:
     raise AssertionError(f"{what} was never written")
 
 
-def test_a_flow_goes_on_after_kill_9_and_acts_once(
-    begin: Callable[[str], Start], judge: PlainAmi, bridged_call: Callable[[], BridgedCall], tmp_path: Path
-) -> None:
-    start = begin(FOLLOWS)
+def followed_until_killed(start: Start, bridged_call: Callable[[], BridgedCall], folder: Path) -> BridgedCall:
+    """The call that a run has begun to follow, which is killed once its wait is written down."""
     with start() as first:
         first.wait("ready")
         made = bridged_call()
         first.wait("log", "follows")
-        until_written(tmp_path, '"is":"wait"')
+        until_written(folder, '"is":"wait"')
         first.end(signal.SIGKILL)
+    return made
+
+
+def test_a_flow_goes_on_after_kill_9_and_acts_once(
+    begin: Callable[[str], Start], judge: PlainAmi, bridged_call: Callable[[], BridgedCall], tmp_path: Path
+) -> None:
+    start = begin(FOLLOWS)
+    made = followed_until_killed(start, bridged_call, tmp_path)
     with start() as second:
         second.wait("resumed", "goes on after a restart of amiflow")
         assert judge.action("Getvar", Channel=made.one.Channel, Variable="FOLLOWED").Value == "1"
@@ -95,12 +101,7 @@ def test_a_call_that_ended_meanwhile_is_lost(
     begin: Callable[[str], Start], judge: PlainAmi, bridged_call: Callable[[], BridgedCall], tmp_path: Path
 ) -> None:
     start = begin(FOLLOWS)
-    with start() as first:
-        first.wait("ready")
-        made = bridged_call()
-        first.wait("log", "follows")
-        until_written(tmp_path, '"is":"wait"')
-        first.end(signal.SIGKILL)
+    made = followed_until_killed(start, bridged_call, tmp_path)
     judge.action("Hangup", Channel=made.one.Channel)
     judge.wait("Hangup", Channel=made.one.Channel)
     with start() as second:
