@@ -296,6 +296,10 @@ class Session:
             case State.BANNER:
                 # Asterisk closes at once, without a banner, when `authlimit` is exceeded.
                 self._close("the server closed the connection before its banner (authlimit exceeded?)", "network")
+            case state if self._decoder.unfinished():
+                # So Asterisk leaves whoever reads too slowly: no error frame, nothing in its log at the default level.
+                where = f"while {state.value}, in the middle of a message (writetimeout exceeded?)"
+                self._close(f"the server closed the connection {where}", "network")
             case state:
                 self._close(f"the server closed the connection while {state.value}", "network")
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from amiflow.lang import nodes
 from amiflow.lang.declarations import declaration
 from amiflow.lang.explain import explain
-from amiflow.lang.expressions import Reading, expr
+from amiflow.lang.expressions import Reading
 from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.lalr import Branch, Start
 from amiflow.lang.recover import DECLARATION, Recovery
@@ -50,19 +50,6 @@ def parse(source: Source, grammar: Grammar | None = None) -> tuple[nodes.File, l
     reading.problems.extend(_nested_too_deep(source, place) for place in too_deep)
     file = nodes.File(Span(source.path, 0, len(source.text)), tuple(decls), comments)
     return file, ordered(reading.problems)
-
-
-def parse_expression(source: Source, grammar: Grammar | None = None) -> tuple[nodes.Expr, list[Diagnostic]]:
-    """The expression that a whole source is."""
-    grammar = grammar or build()
-    end = len(source.text)
-    refusal = _refusal(source) or next((_nested_too_deep(source, at) for at in _scan(source, grammar)[1]), None)
-    if refusal is not None:
-        return nodes.Hole(Span(source.path, 0, end)), [refusal]
-    reading = _reading(source, grammar)
-    tree = reading.interpolation(0, end)
-    node = nodes.Hole(Span(source.path, 0, end)) if tree is None else expr(reading, tree.children[0])
-    return node, ordered(reading.problems)
 
 
 def _reading(source: Source, grammar: Grammar) -> Reading:

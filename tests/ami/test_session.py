@@ -30,6 +30,7 @@ from support.captures import pieces
 from support.properties import examples
 
 PREFIX = "af9c1"
+CUT_OFF = "in the middle of a message (writetimeout exceeded?)"
 MODERN = b"Asterisk Call Manager/11.0.0\r\n"
 FULLY_BOOTED = b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 542\r\nStatus: Fully Booted\r\n\r\n"
 ACCEPTED = "Message: Authentication accepted"
@@ -599,8 +600,14 @@ def test_what_was_sent_and_not_answered_is_unknown() -> None:
         Unanswered(sent, sent=True),
         Unanswered(listed, sent=True),
         Unanswered(queued, sent=False),
-        Closed("the server closed the connection while ready", "network"),
+        Closed(f"the server closed the connection while ready, {CUT_OFF}", "network"),
     ]
+
+
+def test_a_stream_that_ends_between_two_messages() -> None:
+    client = ready()
+    client.hears("Event: X\r\n\r\n\r\n")
+    assert client.hears(b"") == [Closed("the server closed the connection while ready", "network")]
 
 
 def test_log_off_waits_for_goodbye() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amiflow.lang import nodes
 from amiflow.lang.grammar import build
-from amiflow.lang.parse import MAX_LINE, parse, parse_expression
+from amiflow.lang.parse import MAX_LINE, parse
 from amiflow.report.codes import CODES
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.render import render
@@ -27,9 +27,10 @@ def found(text: str) -> list[Diagnostic]:
 
 
 def expression(text: str) -> nodes.Expr:
-    node, problems = parse_expression(Source("e", text))
-    assert not problems
-    return node
+    file, problems = parse(Source("e", f"let e = {text}"))
+    (decl,) = file.decls
+    assert not problems and isinstance(decl, nodes.LetDecl)
+    return decl.value
 
 
 @pytest.mark.parametrize("program", VALID, ids=lambda program: f"line{program.line}")
@@ -99,8 +100,8 @@ def test_comments_and_help() -> None:
 
 
 def test_spans_inside_texts_are_those_of_the_source() -> None:
-    source = Source("e", '"ab ${upper(x.y)} c ${z}"')
-    text, _ = parse_expression(source)
+    source = Source("e", 'let e = "ab ${upper(x.y)} c ${z}"')
+    text = expression(source.text.removeprefix("let e = "))
     assert isinstance(text, nodes.Text)
     _, call, middle, name = text.parts
     assert isinstance(call, nodes.Call) and isinstance(name, nodes.Name) and middle == " c "

@@ -9,11 +9,12 @@ import pytest
 
 from amiflow.live.clock import SystemClock
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside
-from amiflow.live.journal_db import Book, Keep
+from amiflow.live.journal_db import Keep
 from amiflow.live.journal_reader import Choice, Entry, reading
 from amiflow.live.log import Log
 from amiflow.live.run import Job, run
 from amiflow.live.secrets import Mask
+from support.journal import slow_disk
 from support.runs import Ran, answering, compiled, server_of
 from support.scripted_ami import Action, Connection, ScriptedAmi, scripted
 
@@ -47,20 +48,6 @@ def test_a_run_goes_on_without_a_disk_says_so_and_counts(tmp_path: Path) -> None
     assert ran.said("cannot be written: ") and ran.said("entries are not in the journal ")
     (complaint, *_) = [number for number, line in enumerate(ran.lines) if "cannot be written: " in line]
     assert complaint < len(ran.lines) - 3  # while the run went on, not at its end
-
-
-def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """A disk that takes nothing, once the run has begun, until the event is set."""
-    may_write, began, commit = threading.Event(), threading.Event(), Book.write
-
-    def slow(book: Book, *args: object) -> None:
-        if began.is_set():
-            may_write.wait(30)
-        began.set()
-        commit(book, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Book, "write", slow)
-    return may_write
 
 
 def test_a_promised_action_waits_for_the_disk_and_others_do_not(

@@ -1,11 +1,15 @@
-"""The journal's entries as rows of a table, for tests that ask for them in SQL."""
+"""The journal's entries as rows of a table, for tests that ask for them in SQL; and a disk that stands still."""
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 
+import pytest
+
 from amiflow.engine.journal import Row
+from amiflow.live.journal_db import Book
 from amiflow.live.journal_page import read
 
 
@@ -18,6 +22,20 @@ def query(path: Path, text: str) -> list[tuple[object, ...]]:
         return db.execute(text).fetchall()
     finally:
         db.close()
+
+
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A disk that takes nothing, once the run has begun, until the event is set."""
+    may_write, began, commit = threading.Event(), threading.Event(), Book.write
+
+    def slow(book: Book, *args: object) -> None:
+        if began.is_set():
+            may_write.wait(30)
+        began.set()
+        commit(book, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Book, "write", slow)
+    return may_write
 
 
 def _unfold(db: sqlite3.Connection) -> None:
