@@ -318,8 +318,8 @@ class Noted(NamedTuple):
 
 
 class FlowEnded(NamedTuple):
-    """An instance came to its end; `failure` is the text of a failed one, with the span of the step that failed. Of one
-    that is done, the span is where it stopped."""
+    """An instance came to its end; `failure` is the text of a failed one, with the span of the step that failed, and
+    the calls of the tasks that it is in, the innermost first. Of one that is done, the span is where it stopped."""
 
     flow: str
     instance: int
@@ -327,6 +327,7 @@ class FlowEnded(NamedTuple):
     failure: str | None
     span: Span | None
     result: object
+    calls: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ class Ending:
     failure: str | None = None
     span: Span | None = None
     result: Value = None
+    calls: tuple[Span, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -196,7 +197,8 @@ class Instance:
     lifetime: Timer | None = None
     started: float = 0.0
     spent: int = 0
-    trouble: tuple[Failure, Span] | None = None
+    trouble: tuple[Failure, Span, *tuple[Span, ...]] | None = None
+    """What failed and where; of a branch also the calls of tasks that it was in, the innermost first."""
     ending: Ending | None = None
     slots: list[Slot] = field(default_factory=list)
     parent: Instance | None = None

@@ -5,6 +5,7 @@ Belongs here: what follows from the plan alone, made once. Never here: anything 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,12 +57,16 @@ class Program:
 
     def guard(self, code: Literal["body", "final"], position: int, first: int) -> tuple[Enter, Handler] | None:
         """The innermost call of a task with an `or`, from `first` on, within whose steps the position is."""
+        calls = self.calls(code, position, first)
+        return next(((call, call.handler) for call in calls if call.handler is not None), None)
+
+    def calls(self, code: Literal["body", "final"], position: int, first: int = 0) -> Iterator[Enter]:
+        """The calls of tasks, from `first` on, within whose steps the position is, the innermost first."""
         steps = self.flow.final if code == "final" else self.flow.body
         for start in range(min(position, len(steps)) - 1, first - 1, -1):
             step = steps[start]
-            if isinstance(step, Enter) and step.handler is not None and position < step.end:
-                return step, step.handler
-        return None
+            if isinstance(step, Enter) and position < step.end:
+                yield step
 
     def entries(self, step: Await) -> tuple[Watch, ...]:
         """The watches of a wait's entries, compiled when first asked for."""

@@ -115,6 +115,7 @@ class Steps:
         failure: str | None = None,
         span: Span | None = None,
         result: Value = None,
+        calls: tuple[Span, ...] = (),
     ) -> None:
         """The body of the run is over; its finally is next where it has one. Once in its finally nothing ends it."""
         if instance.state != "running":
@@ -122,7 +123,7 @@ class Steps:
         instance = instance.root
         self.leaving.discard(instance)
         self._leave(instance)
-        instance.ending = Ending(outcome, failure, span, result)
+        instance.ending = Ending(outcome, failure, span, result, calls)
         if instance.program.flow.final:
             instance.state, instance.position = "final", 0
             instance.lifetime = self._core.timers.set(self._core.now + FINALLY, "final", instance)
@@ -163,11 +164,11 @@ class Steps:
             self._leave(branch, quietly)
             branch.state = "ended"
 
-    def _fail_branch(self, branch: Instance, flow: Instance, failure: Failure, span: Span) -> None:
+    def _fail_branch(self, flow: Instance, failure: Failure, span: Span, calls: tuple[Span, ...]) -> None:
         """A branch failed: the others are cancelled, and the step that they are part of has failed."""
         if isinstance(flow.block, Forked):
             self._cancel_branches(flow.block)
-            flow.trouble = (failure, span)
+            flow.trouble = (failure, span, *calls)
             self._core.resume(flow)
 
     def _finish(self, instance: Instance) -> None:
@@ -179,7 +180,8 @@ class Steps:
                 core.cover_way(flow.until.span, "unmet")
             core.counters[ending.outcome, flow.name] += 1
             failure = core.mask(ending.failure) if ending.failure is not None else None
-            core.emit(FlowEnded(flow.name, instance.id, ending.outcome, failure, ending.span, ending.result))
+            outcome, span, result = ending.outcome, ending.span, ending.result
+            core.emit(FlowEnded(flow.name, instance.id, outcome, failure, span, result, ending.calls))
 
     def forget(self, instance: Instance) -> None:
         """The run is no more."""
@@ -277,7 +279,7 @@ class Steps:
                 instance.trouble = (Failure("failed", error.text), error.span)
         self._let_others_in(instance)
 
-    def _meet(self, instance: Instance, failure: Failure, span: Span) -> bool:
+    def _meet(self, instance: Instance, failure: Failure, span: Span, *calls: Span) -> bool:
         """A step failed and its own `or` does not handle it: the one of the task's call may; else the flow has failed,
         but a finally goes on with its next step."""
         call = instance.escape()
@@ -285,10 +287,12 @@ class Steps:
             self._core.cover_way(call.span, "failed")
             return True
         if instance.state != "final":
+            within = instance.program.calls(instance.code, instance.position)
+            calls = calls or tuple(call.span for call in within)
             if instance.parent is not None:
-                self._fail_branch(instance, instance.parent, failure, span)
+                self._fail_branch(instance.parent, failure, span, calls)
             else:
-                self.end(instance, "failed", failure.message, span)
+                self.end(instance, "failed", failure.message, span, calls=calls)
             return False
         instance.trouble = None
         self._log_trouble(instance, failure.message, span)

@@ -17,7 +17,6 @@ from amiflow.lang.walk import Whole
 from amiflow.plan.types import ListOf
 from amiflow.plan.walk import descendants
 from amiflow.report.diagnostic import Diagnostic
-from amiflow.report.source import Span
 
 
 def decided(bindings: Bindings, checked: Checked, found: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -28,7 +27,7 @@ def decided(bindings: Bindings, checked: Checked, found: Sequence[Diagnostic]) -
     said = [problem.span for problem in found if problem.code != "unknown-value"]  # the lists are not complete
     problems = []
     for condition, starts in _conditions(bindings.whole):
-        if not any(_within(span, condition.span) for span in said):
+        if not any(condition.span.holds(span) for span in said):
             problem = known.problem(condition, starts)
             problems += [problem] if problem is not None else []
     return problems
@@ -51,10 +50,6 @@ def _conditions(whole: Whole) -> Iterator[tuple[nodes.Expr, bool]]:
                 yield where, False
             case nodes.Call(module=None, name=nodes.Ident(text="choose"), args=(condition, _, _)):
                 yield condition, False
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return inner.path == outer.path and outer.start <= inner.start and inner.end <= outer.end
 
 
 class _Known:

@@ -191,7 +191,9 @@ class Narrator:
             notes.append(f"the answer was {_whole(answer)}")
         headline = f"flow `{ended.flow}` failed: {ended.failure}"
         label = Label(span, "this step", primary=True)
-        return Diagnostic("flow-failed", "error", headline, label, (), tuple(notes), self._help(send, answer))
+        # What a call gives to its task is no step of the task.
+        calls = tuple(Label(call, "called here") for call in ended.calls if not call.holds(span))
+        return Diagnostic("flow-failed", "error", headline, label, calls, tuple(notes), self._help(send, answer))
 
     def _help(self, send: Send | None, answer: Message | None) -> str | None:
         if not send or not answer or (answer.get("Message") or "").casefold() != "permission denied":

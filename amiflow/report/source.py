@@ -26,6 +26,10 @@ class Span:
         """The span from the beginning of this one to the end of `last`, which is of the same source."""
         return Span(self.path, self.start, last.end)
 
+    def holds(self, other: Span) -> bool:
+        """Whether the other lies within this one."""
+        return self.path == other.path and self.start <= other.start and other.end <= self.end
+
     def head(self) -> Span:
         """The empty span at the beginning of this one."""
         return Span(self.path, self.start, self.start)

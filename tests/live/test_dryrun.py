@@ -78,3 +78,42 @@ def test_what_is_no_recording_is_trouble(data: bytes) -> None:
 
 def test_a_failed_start_flow_is_status_1() -> None:
     assert played('flow f on start { fail "no" }', (0.0, BANNER))[0] == 1
+
+
+CALLS = """\
+task outer(n: int) { log "first" inner(n) }
+task inner(n: int) {
+  if n > 1 { fail "no more than ${n}" }
+}
+flow f on start {
+  outer(1)
+  parallel {
+    { wait 1h }
+    { outer(2) }
+  }
+}
+"""
+
+
+def test_a_failure_within_a_task_shows_where_that_was_called() -> None:
+    """The call that failed, of several, through tasks and out of a branch."""
+    lines = played(CALLS, (0.0, BANNER))[1]
+    (frame,) = [line for line in lines if "flow `f` failed" in line]
+    assert frame.splitlines()[2:] == [
+        " --> recipe.flow:3:14",
+        "  |",
+        '1 | task outer(n: int) { log "first" inner(n) }',
+        "  |                                  -------- called here",
+        "2 | task inner(n: int) {",
+        '3 |   if n > 1 { fail "no more than ${n}" }',
+        "  |              ^^^^^^^^^^^^^^^^^^^^^^^^ this step",
+        "...",
+        "9 |     { outer(2) }",
+        "  |       -------- called here",
+    ]
+
+
+def test_what_a_call_gives_to_its_task_is_no_step_of_the_task() -> None:
+    text = 'param n = 0\ntask t(m: number) { log "${m}" }\nflow f on start { t(1 / n) }\n'
+    (frame,) = [line for line in played(text, (0.0, BANNER))[1] if "flow `f` failed" in line]
+    assert "called here" not in frame
