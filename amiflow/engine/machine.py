@@ -445,6 +445,8 @@ class Machine:
         if self._ending is None and self._moments.are_over():
             self._ending = "over"
         if self._ending in ("stop", "source"):
+            if not self._kin.is_last:
+                return
             self._ending = "last"
             self._moments.last()
             self._drain()
@@ -452,6 +454,7 @@ class Machine:
         elif self._ending in ("over", "last", "retired"):
             self._exited = True
             self._actions.limits.lift()  # places of calls that it dialled are those of the other machines of the run
+            self._kin.end()
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:

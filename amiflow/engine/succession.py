@@ -22,6 +22,7 @@ from collections.abc import Collection, Iterator
 from amiflow.engine.admission import Admission, KeyAt
 from amiflow.engine.core import Core
 from amiflow.engine.durable import Durable
+from amiflow.engine.effects import ServerReady, StopAsked, StopRuns
 from amiflow.engine.instance import Instance
 from amiflow.engine.limits import Limits
 from amiflow.engine.matching import Matching
@@ -32,6 +33,9 @@ from amiflow.engine.stores import Held
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Plan
 
+NEWEST_FIRST = (StopAsked, StopRuns, ServerReady)
+"""What may end many runs at once, and is to be told to the last machine first: who waits there for a run of one before
+it would else begin, only to be ended."""
 DROPPED = "the recipe was read again, and this flow's trigger is another"
 
 
@@ -106,6 +110,16 @@ class Kin:
                 held: Held = self.core.world.globals[store.name]
                 if other.world.globals.get(store.name) is held:
                     held.keep_time(other.clock)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no run of an earlier machine goes on."""
+        return not any(kin.core.instances for kin in self._earlier())
+
+    def end(self) -> None:
+        """The machine has come to its end, for which a later one may wait (`is_last`)."""
+        for kin in self._later():
+            kin.core.stirred = True
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 

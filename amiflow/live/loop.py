@@ -32,6 +32,7 @@ from amiflow.engine.effects import (
     StoreChanged,
     Withdraw,
 )
+from amiflow.engine.succession import NEWEST_FIRST
 from amiflow.live.clock import Clock
 from amiflow.live.company import Company
 from amiflow.live.desk import Desk
@@ -56,7 +57,6 @@ _QUIET = 0.3
 SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH, RELOAD = "source", "journal", "errands", "control", "kill switch", "reload"
 """The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
 do errands, of those who ask something of the run, of who watches the kill switch, and who reads recipes again."""
-
 
 _TOLD = (Noted, FlowEnded, Said)  # what there is nothing to do about
 _Wanted: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
@@ -375,7 +375,7 @@ class Loop:
                     self._desk.goes_out(item)
                     if self._journal:
                         self._journal.add(self._clock.wall(), None, item, ())
-                for runner in self.runners:
+                for runner in reversed(self.runners) if isinstance(item, NEWEST_FIRST) else self.runners:
                     self._hand(runner, item)
             self._write()  # before what follows from it: whoever waits for an action waits for nothing else
 

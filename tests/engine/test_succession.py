@@ -14,7 +14,7 @@ import pytest
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.machine import Machine
-from amiflow.engine.succession import same_triggers
+from amiflow.engine.succession import NEWEST_FIRST, same_triggers
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Plan
 from support.machines import START, event
@@ -65,7 +65,7 @@ class Run:
             machine.let_go()
 
     def give(self, item: fx.Input) -> None:
-        for machine in list(self.machines):
+        for machine in self.machines[::-1] if isinstance(item, NEWEST_FIRST) else list(self.machines):
             self._hand(machine, item)
         self.advance(0.0)
 
@@ -491,6 +491,31 @@ def test_a_stop_ends_the_runs_of_both_and_on_stop_runs_once() -> None:
     run.give(fx.StopAsked("SIGTERM"))
     assert run.ended == ["stopped", "stopped", "done"] and run.said == ["x 1", "x 2", "stops"]
     assert run.over == {*run.machines}
+
+
+def test_on_stop_waits_for_the_finally_of_runs_of_before() -> None:
+    recipe = 'flow f on UserEvent Go { wait 1d } finally { wait 5s log "over" }\nflow last on stop { log "stops" }\n'
+    run = Run(recipe)
+    run.go()
+    run.reload(recipe)
+    run.give(fx.StopAsked("SIGTERM"))
+    assert run.said == []
+    run.advance(5)
+    assert run.said == ["over", "stops"] and run.over == {*run.machines}
+
+
+@pytest.mark.parametrize(
+    "end", [fx.StopAsked("SIGTERM"), fx.StopRuns("f"), fx.ServerReady("pbx", "11.0.0", restarted=True)]
+)
+def test_who_waits_for_a_run_of_before_does_not_begin_as_all_are_ended(end: fx.Input) -> None:
+    """It would do what its finally says, and nothing else."""
+    recipe = 'flow f on Hangup as h per "k" queued { log "in" wait 10m } finally { log "over" }\n'
+    run = Run(recipe)
+    run.event("Hangup", Channel="a", Uniqueid="1")
+    run.reload(recipe)
+    run.event("Hangup", Channel="b", Uniqueid="2")
+    run.give(end)
+    assert run.said == ["in", "over"]
 
 
 def test_likeness_minds_what_is_said_and_not_where() -> None:
