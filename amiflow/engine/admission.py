@@ -287,7 +287,8 @@ class Admission:
         self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
     ) -> Instance:
         core, admitted = self._core, self._flows[program.number]
-        instance = Instance(core.number("instance"), program, server, key, names, server.seen, cause)
+        number = core.number("instance")
+        instance = Instance(number, program, server, key, names, server.seen, cause, started=core.now)
         core.instances[instance.id] = instance
         instance.token = f"{core.options.prefix}-{instance.id}"
         core.change(instance)
@@ -323,6 +324,10 @@ class Admission:
             turn.waiting = turn.waiting or deque()
             turn.waiting.append(instance)
             self._tape.arm(instance, entered=False)
+        elif instance.state == "queued" and (why := self.paused(program.flow.name)) is not None:
+            self._discard(instance, why)
+            if instance.key is not None:
+                admitted.turns.pop((instance.server.name, instance.key), None)
         elif instance.state == "queued":
             self._steps.start(instance)
 

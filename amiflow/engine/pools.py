@@ -48,8 +48,12 @@ class Pools:
         return False
 
     def rejoin(self, instance: Instance, waiting: Queueing) -> None:
-        """The flow waits on for a slot after a restart."""
-        self._waiting[waiting.step.pool][instance] = None
+        """The flow waits on for a slot after a restart, behind those who have waited longer."""
+        queue = self._waiting[waiting.step.pool]
+        last = next(reversed(queue), instance)
+        queue[instance] = None
+        if _since(instance) < _since(last):
+            self._waiting[waiting.step.pool] = dict.fromkeys(sorted(queue, key=_since))
 
     def count(self, instance: Instance) -> None:
         """The flow has its slots still, after a restart. Raises KeyError where there is no such pool any more."""
@@ -75,6 +79,11 @@ class Pools:
             self.serve(pool)
             if self.kin is not None:
                 self.kin.given_back(pool)
+
+    def serve_all(self) -> None:
+        """Some had slots before a restart, and are no more."""
+        for pool in self._waiting:
+            self.serve(pool)
 
     def taken(self, pool: str) -> int:
         """How many slots its runs have."""
@@ -107,3 +116,8 @@ class Pools:
         self._taken[step.pool] += 1
         instance.position += 1
         instance.slots.append(Slot(step.pool, instance.position, step.end))
+
+
+def _since(instance: Instance) -> float:
+    """When it began to wait."""
+    return instance.block.timer.when - instance.block.within if isinstance(instance.block, Queueing) else 0.0

@@ -65,6 +65,10 @@ class Rejoining:
         for strand in instance.strands():
             self._pools.count(strand)
 
+    def serve(self) -> None:
+        """All are there again: who waits for a slot may have one that another had."""
+        self._pools.serve_all()
+
     def fall(self, instance: Instance) -> None:
         """The run was cut off by a restart: its finally is all that is left of it."""
         for strand in instance.strands():

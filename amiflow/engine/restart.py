@@ -9,7 +9,7 @@ which nobody listened. Until then they stay as they are written.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.admission import Admission
@@ -24,6 +24,8 @@ from amiflow.engine.standing import Clock, Reading
 from amiflow.engine.values import Call, Value
 from amiflow.engine.written import Unreadable
 
+_GONE = "its channel went as Asterisk was restarted"
+_End: TypeAlias = Literal["cut off", "gone"]
 _BOOT_SLACK = 5.0  # seconds by which an Uptime in whole seconds, and two clocks, may be off
 
 
@@ -67,11 +69,15 @@ class Restarts:
             return
         booted = self._core.world.wall - uptime if uptime is not None else None
         reading = Reading(self._core.pen, Clock(self._core.now, self._core.world.wall), self._core.timers)
+        pasts.sort(key=_age)
         found = [(past, one) for past in pasts if (one := self._read(past, reading, server)) is not None]
         server.seen = max([server.seen, *(_seen(past) for past, _ in found)])
-        found.sort(key=lambda pair: (pair[1].state == "queued", pair[1].started, pair[1].id))
+        ends = {one: _end(past, one, booted) for past, one in found}
+        # Who waits for what another has comes behind it, and what one sets free is for all who go on.
+        found.sort(key=lambda pair: (pair[1].state == "queued", ends[pair[1]] is not None))
         for past, instance in found:
-            self._resume(past, instance, booted is not None and booted > past.at + _BOOT_SLACK)
+            self._resume(past, instance, ends[instance])
+        self._rejoining.serve()
 
     def _read(self, past: Past, reading: Reading, server: Server) -> Instance | None:
         """The run, where this plan can take it up. Its number is the next one."""
@@ -95,28 +101,28 @@ class Restarts:
         instance.token, instance.written = past.token, True
         return instance
 
-    def _resume(self, past: Past, instance: Instance, renewed: bool) -> None:
+    def _resume(self, past: Past, instance: Instance, end: _End | None) -> None:
         core, flow = self._core, instance.program.flow
-        goes_on = flow.after == "resume" or instance.state == "final"
-        text = "goes on after a restart of amiflow" if goes_on else "was cut off by a restart of amiflow"
-        if not goes_on and instance.state == "queued":
-            text = "amiflow was restarted before its turn came"
+        if end is not None and instance.state == "queued":
+            text = "amiflow was restarted before its turn came" if end == "cut off" else _GONE
+            core.counters["suppressed", flow.name] += 1
             core.note("suppressed", "info", text, flow=flow.name, span=flow.span)
             core.emit(Remember(instance.token, instance.id, instance.server.name, None))
             return
+        stood = instance.state != "queued"
+        text = "was cut off by a restart of amiflow" if end == "cut off" else "goes on after a restart of amiflow"
         facts: dict[str, Any] = {"server": instance.server.name} | ({"of": past.story} if past.story else {})
         facts |= {"key": instance.key} if instance.key is not None else {}
         core.note("resumed", "info", text, instance=instance, span=flow.span, message=instance.cause, **facts)
         core.counters["resumed", flow.name] += 1
         self._admission.adopt(instance)
-        if not goes_on:
+        if end == "cut off":
             self._rejoining.fall(instance)
-        elif instance.state == "running" and renewed and holds_channel(instance):
+        elif stood:
             self._rejoining.rejoin(instance)
-            core.note("restarted", "warn", "its channel went as Asterisk was restarted", instance=instance)
+        if end == "gone":
+            core.note("restarted", "warn", _GONE, instance=instance)
             self._admission.cancel(instance, "its channel is gone")
-        elif instance.state != "queued":
-            self._rejoining.rejoin(instance)
 
     def _give_up(self, past: Past, why: str, program: Program | None = None) -> None:
         """A run that cannot be taken up has failed; its finally belongs to code that is not there any more."""
@@ -129,6 +135,22 @@ class Restarts:
         core.counters["failed", name] += 1
         core.emit(FlowEnded(name, number, "failed", f"amiflow was restarted, and {why}", span, None))
         core.emit(Remember(past.token, number, server, None))
+
+
+def _age(past: Past) -> tuple[float, int]:
+    """By which runs are in the order in which they began, or began to wait for their turn."""
+    started, number = past.state.get("started"), past.state.get("number")
+    return started if isinstance(started, float) else 0.0, number if isinstance(number, int) else 0
+
+
+def _end(past: Past, instance: Instance, booted: float | None) -> _End | None:
+    """Why the run does not go on; none where it does."""
+    if instance.state == "final":
+        return None
+    if instance.program.flow.after != "resume":
+        return "cut off"
+    renewed = booted is not None and booted > past.at + _BOOT_SLACK
+    return "gone" if renewed and holds_channel(instance) else None
 
 
 def _seen(past: Past) -> int:

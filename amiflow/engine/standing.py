@@ -72,6 +72,7 @@ def write(instance: Instance, pen: Pen, clock: Clock) -> dict[str, Plain]:
         "flow": instance.program.flow.name,
         "identity": instance.program.identity,
         "server": instance.server.name,
+        "number": instance.id,
         "seen": instance.server.seen,
         "state": instance.state,
         "key": pen.write(instance.key),

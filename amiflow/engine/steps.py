@@ -151,7 +151,7 @@ class Steps:
                 self._cancel_branches(forked, quietly)
         instance.block = None
         instance.trouble = None
-        if instance.slots:
+        if instance.slots and not quietly:
             self.pools.release(instance, everything=True)
         self._tape.disarm(instance)
         core.timers.cancel(instance.lifetime)

@@ -15,6 +15,7 @@ from amiflow.plan.model import Again, Handler
 from support.lives import Lives
 from support.machines import event
 from support.plans import act, const, eq, flow, jump, let, local, log, on, pause, plan, seconds, span, stop, wait
+from support.runs import compiled
 
 SENT_ONCE = "an action that changes something is sent once"
 
@@ -199,6 +200,82 @@ def test_a_call_that_a_cut_off_flow_began_is_hung_up() -> None:
     lives.come_back()
     assert lives.actions == ["Originate", "Hangup"]
     assert dict(lives.sends[1].headers)["Channel"] == "run1-c1"
+
+
+# --- turns ------------------------------------------------------------------------------------------------------------
+
+GO = "userevent Go { Key: text N: text }\n"
+
+
+def begun(recipe: str, *numbers: str, apart: float = 1.0) -> Lives:
+    """A recipe whose flows begin with a UserEvent, and so many of these, one after the other."""
+    lives = Lives(compiled(GO + recipe))
+    for number in numbers:
+        lives.event("UserEvent", UserEvent="Go", Key="k", N=number)
+        lives.pass_time(apart)
+    return lives
+
+
+WITHIN = 'with p within 5m { log "in ${u.N}" wait 60s }'
+
+
+def test_a_slot_is_put_away_with_the_run_that_has_it() -> None:
+    lives = begun(f"pool p max 1\nflow f on UserEvent Go as u after restart resume {{ {WITHIN} }}", "1", "2")
+    lives.give(fx.StopAsked("SIGTERM"))
+    lives.come_back(1)
+    assert lives.said == ["in 1"]
+    lives.pass_time(60)
+    assert lives.said == ["in 1", "in 2"]
+
+
+def test_a_slot_of_a_run_that_is_no_more_is_for_who_waits() -> None:
+    dropped = f'flow g on UserEvent Go as u where u.N == "1" after restart drop {{ {WITHIN} }}\n'
+    waits = f'flow f on UserEvent Go as u where u.N != "1" after restart resume {{ {WITHIN} }}\n'
+    lives = begun("pool p max 1\n" + dropped + waits, "1", "2", "3")
+    lives.come_back(1)
+    assert lives.said == ["in 1", "in 2"]
+    lives.pass_time(60)
+    assert lives.said == ["in 1", "in 2", "in 3"]
+
+
+def test_who_waited_longest_for_a_slot_is_next_though_its_run_began_last() -> None:
+    body = f'if u.N == "2" {{ wait 5s }} {WITHIN}'
+    lives = begun(f"pool p max 1\nflow f on UserEvent Go as u after restart resume {{ {body} }}", "1", "2", "3")
+    lives.pass_time(10)
+    lives.come_back(1)
+    lives.pass_time(130)
+    assert lives.said == ["in 1", "in 3", "in 2"]
+
+
+def test_who_waited_longest_for_a_key_is_next() -> None:
+    """Of those that were written down at one time the tokens say nothing, nor does the last writing."""
+    numbers = [str(number) for number in range(1, 12)]
+    queued = 'flow f on UserEvent Go as u per u.Key queued after restart resume { log "in ${u.N}" wait 10s }'
+    lives = begun(queued, *numbers, apart=0.0)
+    for _ in range(2):
+        lives.written = dict(sorted(lives.written.items()))
+        lives.come_back(1)
+    lives.pass_time(200)
+    assert lives.said == [f"in {number}" for number in numbers]
+
+
+def test_who_waits_for_its_turn_does_not_begin_where_its_flow_is_paused() -> None:
+    queued = 'flow f on UserEvent Go as u per u.Key queued after restart resume { log "in ${u.N}" wait 60s }'
+    lives = begun(queued, "1", "2")
+    del lives.written["run1-1"]
+    lives.come_back(1, ready=False)
+    lives.give(fx.Pause(None, "the kill switch is on"))
+    lives.ready()
+    assert lives.said == ["in 1"] and lives.written == {}
+
+
+def test_who_waits_for_its_turn_with_a_channel_of_before_a_restart_of_asterisk_never_begins() -> None:
+    queued = flow("f", on("Hangup", "h"), log("in"), pause(60), per=(const("k"),), policy="queued", after="resume")
+    lives = Lives(plan(queued))
+    lives.event("Hangup", Uniqueid="1.1")
+    lives.event("Hangup", Uniqueid="1.2")
+    lives.come_back(100, uptime=3)
+    assert lives.said == ["in"] and lives.written == {}
 
 
 # --- calls in flight --------------------------------------------------------------------------------------------------
