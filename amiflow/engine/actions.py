@@ -287,6 +287,7 @@ class Actions:
             return
         result = outcome(message, acting.channel_id)
         if isinstance(result, Failure) and acting.dial is not None and is_unexplained(message):
+            self._core.change(holder)
             acting.refusal = result
             self._explain(holder, acting)
             return
@@ -300,6 +301,7 @@ class Actions:
         """A DialBegin or DialEnd, perhaps of a call that is awaited."""
         instance = self._calls.get(message.get("DestUniqueid") or "")
         if instance is not None and isinstance(instance.block, Acting):
+            self._core.change(instance)
             instance.block.dial = message.get("DialStatus") or ""
             self._explain(instance, instance.block)
 
@@ -427,7 +429,7 @@ class Actions:
             case "between":
                 pass
             case "called":
-                self._open[acting.action_id] = instance
+                self._open[acting.action_id] = self._calls[acting.channel_id] = instance
                 self.limits.dials(acting.action_id, max(acting.until - self._core.now, 0.0))
             case "handed" | "sent" if not acting.step.reads:
                 acting.phase = "sent"
@@ -454,7 +456,7 @@ class Actions:
     def lose(self, instance: Instance, acting: Acting, why: str) -> None:
         """The call that it awaits is no more, and how it went was not seen."""
         self._close(acting)
-        self._fail(instance, acting, Failure("lost", f"no OriginateResponse: {why}"), False)
+        self._fail(instance, acting, acting.refusal or Failure("lost", f"no OriginateResponse: {why}"), False)
 
     def _close(self, acting: Acting) -> None:
         del self._open[acting.action_id]

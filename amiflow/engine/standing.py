@@ -32,7 +32,7 @@ from amiflow.engine.instance import (
 from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer, Timers
-from amiflow.engine.values import Value
+from amiflow.engine.values import Failure, Value
 from amiflow.engine.written import Pen, Plain, Unreadable
 from amiflow.plan.model import Act, Await, Errand, Fork, ForkEach, Take, WaitUntil
 from amiflow.report.source import Span
@@ -125,6 +125,8 @@ def _block(block: Block | None, pen: Pen, clock: Clock) -> Plain:
                 "action": block.action_id,
                 "call": block.channel_id,
                 "moves": block.moves,
+                "dial": block.dial,
+                "refusal": pen.write(block.refusal),
             }
         case OnErrand():
             own = {
@@ -258,6 +260,9 @@ class Reading:
         acting.since, acting.until = self._clock.when(data["since"]), self._clock.when(data["until"])
         acting.timer, acting.moves = timer, bool(data["moves"])
         acting.action_id, acting.channel_id = str(data["action"]), str(data["call"])
+        dial, refusal = data.get("dial"), self._pen.read(data.get("refusal"))
+        acting.dial = str(dial) if dial is not None else None
+        acting.refusal = refusal if isinstance(refusal, Failure) else None
         return acting
 
     def _request(self, data: Mapping[str, Plain]) -> Request:

@@ -318,6 +318,34 @@ def test_a_call_that_ended_meanwhile_is_lost() -> None:
     assert lives.actions == ["Originate"]
 
 
+def fails(lives: Lives) -> None:
+    lives.event("OriginateResponse", ActionID=lives.sends[0].action_id, Response="Failure", Reason="0")
+
+
+@pytest.mark.parametrize("point", range(3))
+def test_why_a_call_failed_is_known_though_amiflow_was_restarted_meanwhile(point: int) -> None:
+    lives = called()
+    story = (
+        lambda: lives.event("DialBegin", DestUniqueid="run1-c1"),
+        lambda: fails(lives),
+        lambda: lives.event("DialEnd", DestUniqueid="run1-c1", DialStatus="BUSY"),
+    )
+    for number, happens in enumerate(story):
+        if number == point:
+            lives.come_back(0.1)
+        happens()
+    assert [said.partition(":")[0] for said in lives.said] == ["busy"]
+
+
+def test_a_call_that_had_failed_is_not_lost() -> None:
+    lives = called()
+    lives.event("DialBegin", DestUniqueid="run1-c1")
+    fails(lives)
+    lives.come_back(0.1)
+    lives.list_channels()
+    assert lives.said == ["failed: the call failed (Reason 0)"]
+
+
 def test_the_calls_of_former_lives_are_ours() -> None:
     lives = called()
     lives.come_back()
