@@ -321,7 +321,7 @@ class Actions:
         if item.kind != "unknown":
             self.limits.dialled(item.action_id)
         holder = self._open.pop(item.action_id, None)
-        self.hangups.over(item.action_id)
+        (self.hangups.unsent if item.kind == "unsent" else self.hangups.over)(item.action_id)
         if holder is None or not isinstance(holder.block, Acting):
             return
         acting = holder.block

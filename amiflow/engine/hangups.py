@@ -46,13 +46,27 @@ class Hangups:
         hangup = Hangup(instance.server, channel_id, instance.id, span)
         hangup.timer = self._core.timers.set(self._core.now + _CLEANUP, "cleanup", hangup)
         self._waiting[hangup] = None
-        if instance.server.ready:
+        if instance.server.ready and not _is_blind(instance.server):
             self._hand(hangup)
 
     def connected(self, server: Server) -> None:
-        """The server can be used again."""
-        for hangup in [waiting for waiting in self._waiting if waiting.server is server and not waiting.action_id]:
-            self._hand(hangup)
+        """The server can be used again, or its picture is taken."""
+        if not _is_blind(server):
+            for hangup in [one for one in self._waiting if one.server is server and not one.action_id]:
+                self._hand(hangup)
+
+    def unsent(self, action_id: str) -> None:
+        """An action could not be sent; if it was one of these it waits for the connection."""
+        hangup = self._open.pop(action_id, None)
+        if hangup is not None:
+            hangup.action_id = ""
+
+    def expire(self, hangup: Hangup) -> None:
+        """Its time is over."""
+        if not hangup.action_id:
+            text = f"Hangup: {hangup.channel_id} was not hung up: it could not be sent within {_CLEANUP:g}s"
+            self._core.note("action-failed", "warn", text, span=hangup.span)
+        self.end(hangup)
 
     def over(self, action_id: str) -> None:
         """An action was answered, or will not be; perhaps one of these."""
@@ -61,7 +75,7 @@ class Hangups:
             self.end(hangup)
 
     def end(self, hangup: Hangup) -> None:
-        """It was hung up, or could not be in time."""
+        """It was hung up, or will not be."""
         self._core.timers.cancel(hangup.timer)
         self._waiting.pop(hangup, None)
         self._open.pop(hangup.action_id, None)
@@ -78,3 +92,8 @@ class Hangups:
         self._open[hangup.action_id] = hangup
         until = core.now + _CLEANUP if hangup.timer is None else hangup.timer.when
         core.emit(Send(hangup.server.name, hangup.action_id, headers, None, False, until, hangup.instance, hangup.span))
+
+
+def _is_blind(server: Server) -> bool:
+    """Whether it is not known yet which calls must not be touched."""
+    return server.guard is not None and not server.known

@@ -360,7 +360,7 @@ class Machine:
             case Dial(action_id=action_id):
                 self._actions.limits.dialled(action_id)
             case Hangup() as hangup:
-                self._actions.hangups.end(hangup)
+                self._actions.hangups.expire(hangup)
             case Taking() as taking:
                 self._snapshots.expire(taking)
             case Asking() as asking:

@@ -365,6 +365,33 @@ def test_a_call_of_unknown_fate_is_hung_up_after_the_reconnect() -> None:
     assert bench.said == ["unknown: why -"]
 
 
+def test_a_hangup_that_meets_the_broken_line_goes_out_after_the_reconnect() -> None:
+    """What the line has left unanswered is told before its loss."""
+    bench = originate()
+    bench.on_wire()
+    bench.unanswered("unknown")
+    bench.unanswered("unsent")
+    bench.lose()
+    bench.advance(20)
+    bench.ready()
+    assert bench.actions[1:] == [{"Action": "Hangup", "Channel": "run-c1"}] * 2
+    bench.answer()
+    bench.lose()
+    bench.ready()
+    assert len(bench.sends) == 3 and bench.notes("action-failed")[1:] == []
+
+
+def test_a_call_that_cannot_be_hung_up_in_time_is_told() -> None:
+    bench = originate()
+    bench.on_wire()
+    bench.lose()
+    bench.unanswered("unknown")
+    bench.advance(30)
+    assert bench.notes("action-failed")[1].text == "Hangup: run-c1 was not hung up: it could not be sent within 30s"
+    bench.ready()
+    assert len(bench.sends) == 1
+
+
 def test_a_call_whose_result_may_have_come_in_a_gap_is_unknown() -> None:
     bench = originate()
     bench.answer()

@@ -216,6 +216,10 @@ def lists(run: Bench, *rows: Message) -> None:
             run.give(Answered(send.action_id, answer, rows if name == "CoreShowChannels" else ()))
 
 
+def of_call(row: Message, own: str) -> Message:
+    return event("CoreShowChannel", **{**dict(row.headers), "Uniqueid": own, "Linkedid": own})
+
+
 def hung_up(run: Bench) -> list[str]:
     return [headers["Channel"] for headers in run.actions if headers["Action"] == "Hangup"]
 
@@ -291,6 +295,21 @@ def test_a_call_of_ours_that_became_an_emergency_call_is_not_hung_up_for_nobody(
     run.event("Newchannel", Channel="PJSIP/1-1", Uniqueid="run-c1", Linkedid="run-c1", ConnectedLineNum="112")
     run.advance(4)
     assert (hung_up(run), run.ended, len(run.notes("emergency"))) == ([], [("f", "failed")], 1)
+
+
+def test_until_the_picture_is_taken_no_call_is_hung_up_for_nobody_either() -> None:
+    step = act("Originate", {"Channel": const("PJSIP/1")}, call=True)
+    for rows, expected in (((), ["run-c1"]), ((of_call(ROW, "run-c1"),), [])):
+        run = Bench(guarded(plan(flow("f", on("UserEvent"), step))), emergency=NUMBERS)
+        lists(run)
+        run.event("UserEvent")
+        run.on_wire()
+        run.lose()
+        run.unanswered("unknown")
+        run.ready()
+        assert hung_up(run) == []
+        lists(run, *rows)
+        assert hung_up(run) == expected
 
 
 def test_the_plan_asks_for_what_is_needed() -> None:
