@@ -56,7 +56,7 @@ class Pools:
             self._waiting[waiting.step.pool] = dict.fromkeys(sorted(queue, key=_since))
 
     def count(self, instance: Instance) -> None:
-        """The flow has its slots still, after a restart. Raises KeyError where there is no such pool any more."""
+        """The flow has its slots still, after a restart."""
         for slot in instance.slots:
             self._taken[slot.pool] += 1
 

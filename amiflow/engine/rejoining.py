@@ -61,7 +61,7 @@ class Rejoining:
             self._tape.arm(instance, entered=not isinstance(instance.block, Pausing))
 
     def count_slots(self, instance: Instance) -> None:
-        """The run has its slots of pools still. Raises KeyError where there is no such pool any more."""
+        """The run has its slots of pools still."""
         for strand in instance.strands():
             self._pools.count(strand)
 

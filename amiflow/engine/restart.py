@@ -95,7 +95,7 @@ class Restarts:
         try:
             instance = reading.instance(state, core.number("instance"), program, server)
             self._rejoining.count_slots(instance)
-        except (Unreadable, KeyError) as error:
+        except Unreadable as error:
             self._give_up(past, f"what is written of it cannot be read: {error}", program)
             return None
         instance.token, instance.written = past.token, True

@@ -218,7 +218,7 @@ class Reading:
         instance.position, instance.place = int(state["position"]), int(state["place"])
         instance.movable, instance.dropped = bool(state["movable"]), int(state["dropped"])
         instance.kept = [(int(number), pen.message(message)) for number, message in state["kept"]] or None
-        instance.slots = [Slot(str(pool), int(first), int(end)) for pool, first, end in state["slots"]]
+        instance.slots = [self._slot(instance, *slot) for slot in state["slots"]]
         if state["trouble"] is not None:
             failure, span = state["trouble"]
             instance.trouble = (pen.read(failure), _read_span(span) or instance.program.flow.span)
@@ -226,6 +226,12 @@ class Reading:
             raise Unreadable("it stands nowhere")
         if state["block"] is not None:
             instance.block = self._block(instance, state["block"])
+
+    def _slot(self, instance: Instance, pool: str, first: int, end: int) -> Slot:
+        match instance.instructions[first - 1]:
+            case Take(pool=known, end=last) if (known, last) == (pool, end):
+                return Slot(known, first, last)
+        raise Unreadable("it has a slot that it cannot have taken")
 
     def _block(self, instance: Instance, data: Mapping[str, Plain]) -> Block:
         kind, step = data["is"], instance.step()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from heapq import heappop, heappush
-from math import inf
+from math import floor, inf
 from typing import Literal, TypeAlias
 
 TimerKind: TypeAlias = Literal[
@@ -51,7 +51,7 @@ class _Later:
     def put(self, timers: Iterable[Timer]) -> None:
         spans, scale = self.spans, self.scale
         for timer in timers:
-            number = int(timer.when * scale)
+            number = floor(timer.when * scale)
             if number in spans:
                 spans[number].append(timer)
             else:

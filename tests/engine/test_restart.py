@@ -171,6 +171,16 @@ def test_what_cannot_be_read_has_failed(damage: str) -> None:
     assert lives.said == [] and lives.written == {}
 
 
+def test_a_slot_of_no_pool_cannot_be_read_and_takes_none() -> None:
+    lives = begun(f"pool p max 1\nflow f on UserEvent Go as u after restart resume {{ {WITHIN} }}", "1")
+    ((token, (at, text)),) = lives.written.items()
+    lives.written[token] = (at, text.replace('"slots": [["p"', '"slots": [["p", 1, 4], ["q"'))
+    lives.come_back(1)
+    lives.event("UserEvent", UserEvent="Go", Key="k", N="2")
+    lives.pass_time(60)
+    assert [outcome for outcome, _ in lives.ended] == ["failed", "done"] and lives.said == ["in 1", "in 2"]
+
+
 # --- a run that is cut off --------------------------------------------------------------------------------------------
 
 

@@ -113,3 +113,16 @@ def _agree_with_a_list(set_: list[tuple[float, bool]], limit: int) -> None:
     expected = sorted((t for t, keep in made if keep and t.when <= limit), key=lambda t: t.when)
     assert drain(timers, float(limit)) == expected
     assert len(timers) == sum(keep for _, keep in made) - len(expected)
+
+
+def test_times_before_the_clock_began_are_in_order_too() -> None:
+    """What fell due while amiflow did not run may lie before the machine was booted."""
+    timers = Timers()
+    for when in (-1000.0, -600.0, -100.0):
+        timers.set(when, "block", None)
+    assert timers.take(0.0, True, timers.mark()) is not None
+    timers.set(-50.0, "block", None)
+    taken = []
+    while (timer := timers.take(0.0, True, timers.mark())) is not None:
+        taken.append(timer.when)
+    assert taken == [-600.0, -100.0, -50.0]
