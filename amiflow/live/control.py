@@ -38,6 +38,7 @@ from amiflow.live.version import amiflow_version
 _LONGEST = 64 * 1024  # bytes of a question
 _PATIENCE = 3600.0  # seconds that a caller may wait for an answer
 _HURRY = 5.0  # seconds in which a caller must have said what it wants, and take the answer
+_PAUSE = 0.5  # seconds until the next attempt to let somebody in, where the system has no descriptor for it
 _CALLERS = 32
 _ROOT = 0
 _MODE = 0o600
@@ -50,11 +51,13 @@ class Control:
         self.path = path
         self._mailbox = mailbox
         self._callers = threading.BoundedSemaphore(_CALLERS)
+        self._closing = threading.Event()
         self._socket = _listening(path)
         threading.Thread(target=self._accept, name="control", daemon=True).start()
 
     def close(self) -> None:
         """Listen no longer."""
+        self._closing.set()
         # Closing alone leaves `accept` asleep, and the socket open as long.
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -63,11 +66,12 @@ class Control:
     # --- the threads
 
     def _accept(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 caller, _ = self._socket.accept()
-            except OSError:
-                return  # closed
+            except OSError:  # closed, or there is no descriptor for it, for now
+                self._closing.wait(_PAUSE)
+                continue
             if not _is_own(caller) or not self._callers.acquire(blocking=False):
                 caller.close()
                 continue

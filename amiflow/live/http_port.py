@@ -99,6 +99,14 @@ class _Server(HTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Who waits at the door; where the system has no descriptor for it, not at once again."""
+        try:
+            return self.socket.accept()
+        except OSError:
+            time.sleep(_LOOK)
+            raise
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give it to a worker, if one is free."""
         if not self._places.acquire(blocking=False):

@@ -24,6 +24,7 @@ from amiflow.live.requests import (
     TellStatus,
 )
 from support.amiflow_process import clean_environment
+from support.descriptors import no_descriptors_for_a_while
 from support.threads import no_more_threads
 
 CLICK = {"signal": "click", "fields": {"agent": "Ann"}}
@@ -71,6 +72,23 @@ def test_where_there_is_no_thread_for_a_caller_the_next_is_served_again(
             asker.settimeout(10)
             asker.connect(path)
             assert asker.recv(1) == b""
+        assert ask(path, CLICK, 10.0) == {"reply": {"n": 1}}
+    finally:
+        listening.close()
+
+
+def test_where_there_is_no_descriptor_for_a_caller_the_next_is_served_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer() -> None:
+        for ticket in mailbox.take():
+            ticket.answer(Answer({"n": 1}))
+
+    refused = no_descriptors_for_a_while(monkeypatch)
+    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
+    listening = Control(path, mailbox)
+    try:
+        assert refused.wait(10)
         assert ask(path, CLICK, 10.0) == {"reply": {"n": 1}}
     finally:
         listening.close()

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from amiflow.live.meter import Meter
 from amiflow.live.problems import Trouble
 from amiflow.live.requests import Answer, GiveSignal, Mailbox, TellFigures, TellHealth
 from amiflow.live.secrets import SecretSource
+from support.descriptors import no_descriptors_for_a_while
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 KNOWN = {"Authorization": f"Bearer {TOKEN}"}
@@ -251,6 +253,21 @@ def test_there_are_only_so_many_workers(clerk: Clerk, port: int) -> None:
         except (http.client.HTTPException, OSError):
             continue
     assert status == 200
+
+
+def test_where_there_is_no_descriptor_for_a_caller_it_is_not_asked_for_all_the_time(
+    clerk: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused = threading.Event()
+    refused = no_descriptors_for_a_while(monkeypatch)
+    monkeypatch.setattr(time, "sleep", lambda seconds: paused.set())
+    door = Web(HttpPort("127.0.0.1", 0, SecretSource("literal", TOKEN)), TOKEN, clerk.mailbox)
+    clerk.answers.append((TellHealth(), Answer({"alive": True, "ready": True})))
+    try:
+        assert ask(door.port, "GET", "/health")[0] == 200
+        assert refused.is_set() and paused.is_set()
+    finally:
+        door.close()
 
 
 @pytest.mark.parametrize(
