@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 LARGEST = 1 << 20  # bytes of an answer or of a program's output
+OVER = "the time is over"
 
 
 class Failed(Exception):
@@ -22,5 +23,5 @@ def left(end: float) -> float:
     """The seconds until a monotonic time. Raises Failed where it has come."""
     seconds = end - time.monotonic()
     if seconds <= 0:
-        raise Failed("the time is over", begun=True)
+        raise Failed(OVER, begun=True)
     return seconds

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
 import stat
 import subprocess
@@ -27,7 +28,7 @@ from amiflow.engine.effects import (
     HttpResult,
     Request,
 )
-from amiflow.live.bounded import LARGEST, Failed, left
+from amiflow.live.bounded import LARGEST, OVER, Failed, left
 from amiflow.plan.errands import host_of
 from amiflow.report.data import dataclass
 
@@ -177,28 +178,39 @@ def _run(argv: tuple[str, ...], end: float) -> ExecResult:
         )
     except OSError as error:
         raise Failed(f"`{argv[0]}` cannot be run: {error.strerror}", begun=False) from error
-    killer = threading.Timer(left(end), _kill, (process,))
-    try:
-        killer.start()
-    except RuntimeError as error:  # the system gives this process no more threads: nothing would ever end the program
-        with process:
+    with process:
+        try:
+            out = _output(process, end)
+            return ExecResult(process.wait(left(end)), out.decode("utf-8", "replace"))
+        except Failed:
             _kill(process)
-        raise Failed(str(error), begun=True) from error
-    try:
-        with process:
-            assert process.stdout is not None
-            out = process.stdout.read(LARGEST + 1)
-            if len(out) > LARGEST:
-                _kill(process)
-                raise Failed(f"it wrote more than {LARGEST} bytes", begun=True)
-            return ExecResult(process.wait(), out.decode("utf-8", "replace"))
-    finally:
-        killer.cancel()
+            raise
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise Failed(OVER, begun=True) from None
+
+
+def _output(process: subprocess.Popen[bytes], end: float) -> bytes:
+    """All that it writes. What it has started may hold its output open for longer than anybody waits, also where no
+    signal to its session reaches that. Raises Failed."""
+    assert process.stdout is not None
+    pieces, size, watched = [], 0, select.poll()
+    watched.register(process.stdout, select.POLLIN)
+    while True:
+        if not watched.poll(left(end) * 1000):
+            continue
+        piece = os.read(process.stdout.fileno(), 65536)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise Failed(f"it wrote more than {LARGEST} bytes", begun=True)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the program and what it has started."""
-    with contextlib.suppress(ProcessLookupError):
+    """End the program and what it has started, as far as that stays in its session and is this user's to end."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -211,6 +223,9 @@ def _append(path: str, line: str) -> None:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Failed(f"{path} is no file", begun=False)
-        os.write(descriptor, line.encode("utf-8", "surrogateescape"))
+        data = line.encode("utf-8", "surrogateescape")
+        written = os.write(descriptor, data)
+        if written < len(data):
+            raise Failed(f"there was room for {written} bytes of {len(data)}", begun=True)
     finally:
         os.close(descriptor)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from amiflow.engine.effects import AppendRequest, Errand, ErrandDone, ExecRequest, ExecResult, HttpRequest, Request
+from amiflow.live.bounded import LARGEST
 from amiflow.live.effects import Workshop, allowed, needed
 from amiflow.plan.errands import is_allowance
 from amiflow.report.source import Span
@@ -156,15 +157,18 @@ def test_a_program_runs_without_a_shell_and_without_our_environment(monkeypatch:
     assert isinstance(result, ExecResult) and "SECRET_OF_OURS" not in result.out
 
 
-def test_a_program_that_nothing_could_end_is_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
-    done = do(ExecRequest(("/bin/sleep", "60")), "exec:/bin/sleep", patience=60.0)
-    assert (done.failure, done.begun) == ("can't start new thread", True)
+@pytest.mark.parametrize(
+    "script", ["sleep 60", "exec >&-; sleep 60", "setsid sleep 60 & exit 0"], ids=["is busy", "is silent", "leaves one"]
+)
+def test_a_program_that_takes_too_long_is_ended(script: str) -> None:
+    """Also where somebody whom it has left behind still could write."""
+    done = do(ExecRequest(("/bin/sh", "-c", script)), "exec:/bin/sh", patience=0.2)
+    assert (done.failure, done.begun) == ("the time is over", True)
 
 
-def test_a_program_that_takes_too_long_is_ended() -> None:
-    result = do(ExecRequest(("/bin/sleep", "60")), "exec:/bin/sleep", patience=0.2).result
-    assert isinstance(result, ExecResult) and result.code < 0
+def test_a_program_that_writes_without_end_is_ended() -> None:
+    done = do(ExecRequest(("/usr/bin/yes",)), "exec:/usr/bin/yes", patience=60.0)
+    assert (done.failure, done.begun) == (f"it wrote more than {LARGEST} bytes", True)
 
 
 @pytest.mark.parametrize("program", ["echo", "/nowhere/at/all"])
@@ -181,6 +185,15 @@ def test_lines_are_appended_and_links_are_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(path)
     assert do(AppendRequest(str(link), "3\n"), f"append:{link}").failure
+
+
+def test_a_line_for_which_there_is_no_room_is_not_appended_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is nearly full takes the beginning of a line."""
+    monkeypatch.setattr(os, "write", lambda descriptor, data: len(data) - 2)
+    done = do(AppendRequest(str(tmp_path / "f"), "12345\n"), f"append:{tmp_path}/f")
+    assert (done.failure, done.begun) == ("there was room for 4 bytes of 6", True)
 
 
 def test_the_path_that_was_allowed_is_the_one_that_is_written_to(tmp_path: Path) -> None:
