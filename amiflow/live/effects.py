@@ -194,7 +194,7 @@ def _output(process: subprocess.Popen[bytes], end: float) -> bytes:
     """All that it writes. What it has started may hold its output open for longer than anybody waits, also where no
     signal to its session reaches that. Raises Failed."""
     assert process.stdout is not None
-    pieces, size, watched = [], 0, select.poll()
+    pieces, size, watched = list[bytes](), 0, select.poll()
     watched.register(process.stdout, select.POLLIN)
     while True:
         if not watched.poll(left(end) * 1000):
