@@ -31,14 +31,19 @@ class Line:
 
 @dataclass(slots=True)
 class Past:
-    """What machines have counted that are no more: by kind and flow, runs by outcome, actions sent by name."""
+    """What machines have counted that are no more: by kind and flow, runs by outcome, actions sent by name; and the
+    worst of their exit statuses."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
+    status: int = 0
 
-    def keep(self, counts: Mapping[tuple[str, str], int], outcomes: Counter[str], sent: Counter[str]) -> None:
+    def keep(
+        self, counts: Mapping[tuple[str, str], int], outcomes: Counter[str], sent: Counter[str], status: int
+    ) -> None:
         """A machine has come to its end."""
+        self.status = max(self.status, status)
         self.counts.update(counts)
         self.outcomes += outcomes
         self.sent += sent

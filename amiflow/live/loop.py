@@ -164,7 +164,7 @@ class Loop:
             self._tell_cut()
         if self._stopped_by is not None:
             return 0 if self._stopped_by in (signal.SIGTERM, signal.SIGHUP) and not self._cut else 130
-        return max((runner.status or 0 for runner in self.runners), default=0)
+        return max(self.ledger.past.status, *(runner.status or 0 for runner in self.runners), 0)
 
     def _tell_cut(self) -> None:
         left = sum(len(runner.machine.running()) for runner in self.runners)
@@ -238,7 +238,8 @@ class Loop:
                     self._desk.take(ticket)
             elif one.name == RELOAD and self._renewal is not None:
                 self._renewal.finish()
-                self._herald.ready_again()
+                if not self._renewal.busy:  # else all is read once more
+                    self._herald.ready_again()
             elif one.name == SWITCH:
                 self._look_at_switch()
             elif one.name.startswith(CONNECTS):

@@ -282,5 +282,6 @@ class Renewal:
         while self._gone:
             runner = self._gone.pop()
             self._runners.remove(runner)
-            self._ledger.past.keep(runner.machine.counts(), runner.narrator.outcomes, runner.narrator.actions)
+            narrator, status = runner.narrator, runner.status or 0
+            self._ledger.past.keep(runner.machine.counts(), narrator.outcomes, narrator.actions, status)
             runner.machine.let_go()

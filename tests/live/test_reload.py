@@ -13,6 +13,7 @@ import pytest
 from amiflow.live import pushdown
 from amiflow.live.clock import SystemClock
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside
+from amiflow.live.herald import Herald
 from amiflow.live.journal_db import Keep
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.log import Log
@@ -260,6 +261,58 @@ def test_what_is_over_does_not_begin_again() -> None:
         assert run(load(Told()), [(server_of(ami), "hunter2")], log, SystemClock(), load=load) == 0
     assert sum(line.endswith(" begins") for line in ran.lines) == 1
     assert ran.said("goes")
+
+
+def test_what_has_failed_before_is_in_the_exit_status() -> None:
+    """The machine that knows it is let go, as another has taken its place."""
+    ran = Ran()
+    waits = "userevent Go { Key: text }\nflow waits on start { wait UserEvent Go within 1m }"
+    plans = [compiled('flow fails on start { fail "no" }', "a.flow"), compiled(waits, "b.flow")]
+
+    def story(connection: Connection) -> None:
+        until(lambda: ran.said("failed: no"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("recipes are in place"))
+        say_go(connection)
+
+    def load(told: Told) -> list[Job]:
+        return [Job(plan, {}, {}) for plan in plans]
+
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plans[1].sources)
+    with scripted(answering(login=beside(story))) as ami:
+        assert run(load(Told()), [(server_of(ami), "hunter2")], log, SystemClock(), load=load) == 1
+
+
+def test_systemd_is_told_that_all_is_read_when_it_is(tmp_path: Path) -> None:
+    """A second SIGHUP while recipes are being read has them read once more."""
+    ran, told, entered, go_on = Ran(), list[str](), threading.Semaphore(0), threading.Semaphore(0)
+
+    def load(_: Told) -> list[Job]:
+        told.append("reads")
+        entered.release()
+        go_on.acquire()
+        return [Job(compiled(CALLS), {}, {})]
+
+    def story(_: Connection) -> None:
+        until(lambda: "READY=1" in told)
+        for _ in range(2):
+            stop_with(signal.SIGHUP)
+            entered.acquire(timeout=0.1)
+        until(lambda: told.count("RELOADING=1") == 2)
+        go_on.release()
+        entered.acquire()
+        go_on.release()
+        until(lambda: told[-1] == "READY=1")
+        stop_with(signal.SIGTERM)
+
+    class Listener(Herald):
+        def _say(self, text: str) -> None:
+            if not text.startswith("STATUS"):
+                told.append(text.partition("\n")[0])
+
+    with scripted(answering(login=beside(story))) as ami:
+        go(ran, ami, load, outside=Outside(herald=Listener()))
+    assert told == ["READY=1", "RELOADING=1", "reads", "RELOADING=1", "reads", "READY=1", "STOPPING=1"]
 
 
 def test_no_machine_of_before_begins_anything_though_two_are_of_one_recipe() -> None:
