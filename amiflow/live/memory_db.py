@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -68,7 +69,7 @@ class Memory:
 
     def introduce(self, recipe: str) -> None:
         """The recipe of the next machine, as one was read again."""
-        self._recipes.append(recipe)
+        self._recipes.append(sys.intern(recipe))
 
     @property
     def waits(self) -> bool:
@@ -185,9 +186,11 @@ class Memory:
 
 
 def prune(db: sqlite3.Connection, now: float, max_age: float) -> None:
-    """Within a transaction: let go what no run will want any more."""
+    """Within a transaction: let go what no run will want any more. Flows may wait for longer than entries are kept:
+    what a run has written down of its own stays while that goes on, and for so long behind its end."""
     db.execute("DELETE FROM store_entry WHERE at + lasting <= ?", (now,))
-    db.execute("DELETE FROM flow_state WHERE at < ?", (now - max_age,))
+    wanted = "SELECT name FROM run WHERE ended IS NULL OR ended >= :since"
+    db.execute(f"DELETE FROM flow_state WHERE at < :since AND run NOT IN ({wanted})", {"since": now - max_age})
 
 
 def _json(data: object) -> str:

@@ -21,12 +21,16 @@ from amiflow.report.source import Source
 from amiflow.tools import memory as plain
 from support.machines import START
 
+LONG_AGO = START - 1e9
+
 
 class Run:
     """The journal of one run of amiflow, which is killed by `die`."""
 
-    def __init__(self, path: Path, name: str, *recipes: str, servers: tuple[str, ...] = ("pbx",)) -> None:
-        keep, self.path = Keep(str(path), 1 << 30, 1e12, Mask()), path
+    def __init__(
+        self, path: Path, name: str, *recipes: str, servers: tuple[str, ...] = ("pbx",), age: float = 1e12
+    ) -> None:
+        keep, self.path = Keep(str(path), 1 << 30, age, Mask()), path
         about = About(name, ("pbx",), tuple((Source(recipe, "x"),) for recipe in recipes or ("r.flow",)))
         memory = Memory(name, recipes or ("r.flow",), servers)
         self.journal = Journal(keep, about, SystemClock(), lambda: None, memory)
@@ -79,6 +83,31 @@ def test_the_next_run_gets_what_is_left_and_its_name_in_the_journal(path: Path, 
     second.end()
     third = Run(path, "run3")  # the second wrote nothing of it, and has it still
     assert tokens(third.left[0]) == ["t1"]
+    third.end()
+
+
+def test_a_flow_may_wait_for_longer_than_entries_are_kept(path: Path) -> None:
+    """Nothing changes in how it stands, so that it is not written again."""
+    first = Run(path, "run1", age=3600.0)
+    first.take(remember("waits"), at=LONG_AGO)
+    first.take(remember("another"))
+    first.die()
+    second = Run(path, "run2", age=3600.0)
+    assert tokens(second.left[0]) == ["another", "waits"]
+    second.end()
+
+
+def test_what_nobody_takes_up_goes_with_its_age(path: Path) -> None:
+    first = Run(path, "run1", "gone.flow")
+    first.take(remember("left"), at=LONG_AGO)
+    first.end()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE run SET ended = ?", (LONG_AGO,))
+    second = Run(path, "run2", age=3600.0)
+    second.take(remember("another"))
+    second.end()
+    third = Run(path, "run3", "gone.flow")
+    assert tokens(third.left[0]) == []
     third.end()
 
 
