@@ -48,7 +48,7 @@ class Durable:
         core.emit(StoreChanged(change, entry))
 
     def begin_anew(self, store: str) -> None:
-        """The store has another declaration than in the machine whose place this one takes."""
+        """The store has another declaration than in the machine whose place this one takes, or had none there."""
         if store in self._declared:
             self._core.emit(StoreChanged("clear", Entry(store, "", "", None, self._core.world.wall, 0.0)))
 

@@ -39,7 +39,7 @@ class Server:
         """The same server, as another machine knew it; its picture is to be taken anew."""
         self.ready, self.begun, self.returned = before.ready, before.begun, before.returned
         self.escapes, self.seen, self.lost, self.back = before.escapes, before.seen, before.lost, before.back
-        self.heard = before.heard
+        self.heard, self.doubted = before.heard, before.doubted
         if self.guard is not None and before.guard is not None:
             self.guard.go_on_from(before.guard)
 

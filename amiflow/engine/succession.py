@@ -85,18 +85,16 @@ class Kin:
     def _share_stores(self, before: Kin) -> None:
         declared = {store.name: store for store in before.core.plan.stores}
         for store in self.core.plan.stores:
-            if store.name in declared and not alike(store, declared[store.name]):
+            if store.name not in declared or not alike(store, declared[store.name]):
                 self._durable.begin_anew(store.name)
                 self._leave_to_me(store.name)
-            elif store.name in declared:
+            else:
                 held = self.core.world.globals[store.name] = before.core.world.globals[store.name]
                 held.keep_time(self.core.clock)
 
     def _leave_to_me(self, store: str) -> None:
-        earlier = self.before
-        while earlier is not None:
+        for earlier in self._earlier():
             earlier._durable.let_go(store)
-            earlier = earlier.before
 
     def leave(self) -> None:
         """The machine is no more: those before and after it are neighbours now, and stores take the time of them."""

@@ -407,6 +407,30 @@ def test_what_an_old_run_puts_into_its_own_store_does_not_outlive_amiflow() -> N
     assert [effect.change for effect in run.effects if isinstance(effect, fx.StoreChanged)] == ["clear"]
 
 
+def test_what_a_store_held_that_was_gone_for_a_while_does_not_come_back_after_a_restart() -> None:
+    """It is another one by now, and began empty."""
+    store, asks = (
+        "map seen: text lasting 1h max 100 durable\n",
+        'flow f on UserEvent Go as u { set seen[u.Key] = "x" }\n',
+    )
+    run = Run(store + asks, keeping=True)
+    run.go("k")
+    run.reload(says("without"))
+    run.reload(store + asks)
+    changes = [effect.change for effect in run.effects if isinstance(effect, fx.StoreChanged)]
+    assert changes == ["set", "clear"]
+
+
+def test_what_the_account_may_lack_is_said_once_for_all_changes() -> None:
+    recipe = "flow f on DialBegin { wait UserEvent Go within 10s or ignore }\n"
+    run = Run(recipe)
+    for _ in range(3):
+        run.event("DialBegin", DestChannel="PJSIP/a-1")
+        run.advance(10)
+        run.reload(recipe)
+    assert len(run.notes("unheard")) == 1
+
+
 def test_a_wait_in_the_old_plan_sees_what_the_new_one_stores() -> None:
     store = "map free: text lasting 10m max 100\n"
     waits = 'flow waits on DialBegin as d { wait until "k" in free within 1m log "old sees it" }\n'
