@@ -33,6 +33,12 @@ class Durable:
                 self._change("evict", declared, key, None)
             self._change("set" if isinstance(declared, MapStore) else "add", declared, key, value)
 
+    def evict(self, store: str, key: str) -> None:
+        """The store's oldest entry went, as the store holds less by now."""
+        declared = self._declared.get(store)
+        if declared is not None:
+            self._change("evict", declared, key, None)
+
     def remove(self, store: str, key: str) -> None:
         """The store has forgotten the key."""
         declared = self._declared.get(store)

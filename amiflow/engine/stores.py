@@ -52,6 +52,12 @@ class HeldMap:
         """For how many seconds a value is held."""
         return self._lasting
 
+    def keep_bounds(self, other: HeldMap) -> list[str]:
+        """From now on the bounds are those of another one; the keys that have to go for it."""
+        self._lasting, self._most = other._lasting, other._most
+        self._expire()
+        return [self._held.popitem(last=False)[0] for _ in range(len(self._held) - self._most)]
+
     def put(self, key: str, value: Value, at: float | None = None) -> str | None:
         """Set the value (at a time which none that is held is behind); the key that had to go for it, if any."""
         self._expire()
@@ -100,6 +106,12 @@ class _Window:
     def lasting(self) -> float:
         """For how many seconds an entry counts."""
         return self._within
+
+    def keep_bounds(self, other: _Window) -> list[str]:
+        """From now on the bounds are those of another one; the keys of the entries that have to go for it."""
+        self._within, self._most = other._within, other._most
+        self._expire()
+        return [gone for _ in range(self._count - self._most) if (gone := self._drop_oldest()) is not None]
 
     def put(self, key: str, value: Value, at: float | None = None) -> str | None:
         """One more (of a time which none held is behind); the key of the entry that had to go for it, if any."""

@@ -6,8 +6,8 @@ machine's place is taken (`live.reload`).
 
 Runs of flows go on in the machine that they began in, to their end; no other run begins there. Taken over are
 
-- stores whose declaration is the same: both machines have the same store, and a change in one is seen by the other's
-  `wait until`;
+- stores whose declaration is the same: both machines have the same store, with the bounds that it has by the params of
+  now, and a change in one is seen by the other's `wait until`;
 - keys: a run of the other machine that goes on for a key of the flow of that name is minded as if it were an own one;
 - slots of a pool that the other's runs still have, and what the other sent under a `limit` for the same action;
 - of a flow whose trigger and key are the same: its pending matches, its counts, its cooldowns and its beat.
@@ -89,8 +89,12 @@ class Kin:
                 self._durable.begin_anew(store.name)
                 self._leave_to_me(store.name)
             else:
-                held = self.core.world.globals[store.name] = before.core.world.globals[store.name]
+                own, held = self.core.world.globals[store.name], before.core.world.globals[store.name]
+                self.core.world.globals[store.name] = held
                 held.keep_time(self.core.clock)
+                for key in held.keep_bounds(own):
+                    self._durable.evict(store.name, key)
+                before.core.touch(f"store {store.name}")
 
     def _leave_to_me(self, store: str) -> None:
         for earlier in self._earlier():

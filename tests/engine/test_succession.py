@@ -91,6 +91,10 @@ class Run:
     def ended(self) -> list[str]:
         return [effect.outcome for effect in self.effects if isinstance(effect, fx.FlowEnded)]
 
+    @property
+    def changes(self) -> list[str]:
+        return [effect.change for effect in self.effects if isinstance(effect, fx.StoreChanged)]
+
     def notes(self, kind: str) -> list[str]:
         return [effect.text for effect in self.effects if isinstance(effect, fx.Noted) and effect.kind == kind]
 
@@ -348,6 +352,30 @@ def test_what_an_old_run_stores_is_as_fresh_as_what_a_new_one_does() -> None:
     assert run.said.count("still there") == 2
 
 
+@pytest.mark.parametrize("store", ["map seen: text lasting", "counter seen within", "series seen: int within"])
+def test_its_bounds_are_those_of_the_params_now(store: str) -> None:
+    put = {"map": 'set seen[u.Key] = "x"', "counter": "add seen[u.Key]", "series": "add seen[u.Key] 1"}[
+        store.split()[0]
+    ]
+    rest = f"""{store} keep max most durable
+flow f on UserEvent Go as u {{ {put} }}
+flow asks on Hangup {{ for key in ["a", "b", "c", "d"] where key in seen {{ log key }} }}
+"""
+    run = Run("param keep = 10m\nparam most = 9\n" + rest, keeping=True)
+    for key in "abc":
+        run.go(key)
+    run.reload("param keep = 20m\nparam most = 2\n" + rest)
+    run.advance(601)
+    run.event("Hangup")
+    assert run.said == ["b", "c"] and len(run.changes) == 4 and run.changes[-1] == "evict"
+    run.go("d")
+    run.event("Hangup")
+    assert run.said[2:] == ["c", "d"]
+    run.advance(599)
+    run.event("Hangup")
+    assert run.said[4:] == ["d"]
+
+
 def test_a_machine_that_is_over_is_let_go() -> None:
     run = Run(STORED.format(lasting="10m", word="old") + says("old"))
     run.go("k")
@@ -404,7 +432,7 @@ def test_what_an_old_run_puts_into_its_own_store_does_not_outlive_amiflow() -> N
     run.reload("map seen: int lasting 1h max 100 durable\n" + puts % "1")
     run.go("k")
     assert run.ended == ["done"]
-    assert [effect.change for effect in run.effects if isinstance(effect, fx.StoreChanged)] == ["clear"]
+    assert run.changes == ["clear"]
 
 
 def test_what_a_store_held_that_was_gone_for_a_while_does_not_come_back_after_a_restart() -> None:
@@ -417,8 +445,7 @@ def test_what_a_store_held_that_was_gone_for_a_while_does_not_come_back_after_a_
     run.go("k")
     run.reload(says("without"))
     run.reload(store + asks)
-    changes = [effect.change for effect in run.effects if isinstance(effect, fx.StoreChanged)]
-    assert changes == ["set", "clear"]
+    assert run.changes == ["set", "clear"]
 
 
 def test_what_the_account_may_lack_is_said_once_for_all_changes() -> None:
