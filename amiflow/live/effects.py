@@ -97,6 +97,7 @@ class Workshop:
         self._poke = poke
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._room = threading.BoundedSemaphore(MOST_ERRANDS)
+        self._waiting: dict[str, Errand] = {}  # what loop or worker takes out first, it has
         self._done: queue.SimpleQueue[ErrandDone] = queue.SimpleQueue()
 
     def begin(self, errand: Errand, patience: float) -> None:
@@ -104,9 +105,11 @@ class Workshop:
         if not self._room.acquire(blocking=False):
             self._refuse(errand, f"{MOST_ERRANDS} errands are being done or wait already")
             return
+        self._waiting[errand.errand_id] = errand
         try:
             threading.Thread(target=self._work, args=(errand, patience), name=errand.errand_id, daemon=True).start()
         except RuntimeError as error:  # the system gives this process no more threads
+            del self._waiting[errand.errand_id]
             self._room.release()
             self._refuse(errand, str(error))
 
@@ -119,12 +122,21 @@ class Workshop:
         while not self._done.empty():
             yield self._done.get()
 
+    def waiting(self, errand_id: str) -> Errand | None:
+        """The errand, as long as it has not been begun."""
+        return self._waiting.get(errand_id)
+
+    def withdraw(self, errand_id: str) -> bool:
+        """Whether the errand could still be kept from being done."""
+        return self._waiting.pop(errand_id, None) is not None
+
     def _work(self, errand: Errand, patience: float) -> None:
-        self._done.put(self.do(errand, patience))
+        self._done.put(self._do(errand, patience))
+        self._waiting.pop(errand.errand_id, None)
         self._room.release()
         self._poke()
 
-    def do(self, errand: Errand, patience: float) -> ErrandDone:
+    def _do(self, errand: Errand, patience: float) -> ErrandDone:
         """Do it now, within so many seconds; nothing is raised that an errand could cause."""
         end = time.monotonic() + patience
         request = errand.request
@@ -134,6 +146,8 @@ class Workshop:
         if not self._places.acquire(timeout=max(0.0, patience)):
             return ErrandDone(errand.errand_id, None, "too much is being done at once", begun=False)
         try:
+            if not self.withdraw(errand.errand_id):
+                return ErrandDone(errand.errand_id, None, "nobody waits for it any more", begun=False)
             return ErrandDone(errand.errand_id, _done(request, end))
         except Failed as failure:
             return ErrandDone(errand.errand_id, None, str(failure), failure.begun)

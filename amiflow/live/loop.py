@@ -161,15 +161,10 @@ class Loop:
         while not self._cut and any(peer.phase == "up" for peer in self._peers.values()) and self._clock.now() < until:
             self._turn(until)
         if self._cut:
-            self._tell_cut()
+            self._tidings.cut(sum(len(runner.machine.running()) for runner in self.runners))
         if self._stopped_by is not None:
             return 0 if self._stopped_by in (signal.SIGTERM, signal.SIGHUP) and not self._cut else 130
         return max(self.ledger.past.status, *(runner.status or 0 for runner in self.runners), 0)
-
-    def _tell_cut(self) -> None:
-        left = sum(len(runner.machine.running()) for runner in self.runners)
-        runs = f"{left} run{'s' if left != 1 else ''} of a flow, without the rest of its `finally`"
-        self._log.line(Line("warn", "cut", f"cut off by a second ^C: {runs if left else 'no flow was running'}"))
 
     def _turn(self, until: float | None = None) -> None:
         deadline = self._deadline(until)
@@ -256,13 +251,18 @@ class Loop:
             self._renewal.begin(ticket)
 
     def _look_at_switch(self) -> None:
-        """What changes anything and waits to be sent is refused, as what comes later will be."""
+        """What changes anything and waits to be sent or done is refused, as what comes later will be."""
         if self._switch is None or not self._desk.switched(self._switch):
             return
-        for action_id, runner in list(self._owners.items()):
-            send = runner.narrator.pending(action_id)
-            if send is not None and changes(send) and self._peers[send.server].withdraw(action_id):
-                self._refuse(send, runner, self._switch.why)
+        for one, runner in list(self._owners.items()):
+            effect = runner.narrator.pending(one) or self._workshop.waiting(one)
+            if effect is not None and changes(effect) and self._withdraw(effect):
+                self._refuse(effect, runner, self._switch.why)
+
+    def _withdraw(self, effect: Send | Errand) -> bool:
+        if isinstance(effect, Errand):
+            return self._workshop.withdraw(effect.errand_id)
+        return self._peers[effect.server].withdraw(effect.action_id)
 
     def _refuse(self, effect: Send | Errand, runner: Runner, why: str) -> None:
         runner.narrator.refused(effect, why)
@@ -297,12 +297,10 @@ class Loop:
 
     def _hear_journal(self) -> None:
         """Some intentions are on disk, so that their actions may go; or something is wrong with the journal."""
-        if self._journal is None:
-            return
-        for promise in self._journal.kept():
+        for promise in self._journal.kept() if self._journal else ():
             if promise in self._promised:
                 self._bring_about(*self._promised.pop(promise))
-        for text in self._journal.complaints():
+        for text in self._journal.complaints() if self._journal else ():
             self._log.line(Line("error", "journal", text))
 
     def _is_quiet(self, heard: bool) -> bool:
@@ -445,7 +443,8 @@ class Loop:
                 runner.narrator.does(effect)
                 self._workshop.begin(effect, until - self._clock.now())
             case Recall(errand_id=errand_id):
-                self._promised.pop(errand_id, None)
+                if self._promised.pop(errand_id, None) is None:
+                    self._workshop.withdraw(errand_id)
                 self._owners.pop(errand_id, None)
             case Signal(name=name, fields=fields, line=line):
                 runner.narrator.does(effect)

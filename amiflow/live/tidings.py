@@ -14,7 +14,7 @@ from amiflow.engine.effects import ServerLost
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.link import UNVERIFIED
-from amiflow.live.log import Log
+from amiflow.live.log import Line, Log
 from amiflow.live.problems import Trouble
 from amiflow.live.supervise import NotConnected, Peer
 
@@ -56,6 +56,11 @@ class Tidings:
             case _:
                 assert_never(event)
         return None
+
+    def cut(self, left: int) -> None:
+        """The run is cut off, with so many runs of flows."""
+        runs = f"{left} run{'s' if left != 1 else ''} of a flow, without the rest of its `finally`"
+        self._log.line(Line("warn", "cut", f"cut off by a second ^C: {runs if left else 'no flow was running'}"))
 
     def _welcome(self, peer: Peer, version: str, plain: bool) -> None:
         where = f"{peer.server.host}:{peer.server.port}"

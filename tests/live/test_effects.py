@@ -20,8 +20,16 @@ from support.threads import no_more_threads
 
 
 def do(request: Request, *names: str, patience: float = 5.0) -> ErrandDone:
-    workshop = Workshop(allowed(names), lambda: None)
-    return workshop.do(Errand("e1", request, 0.0, 1, Span("t.flow", 0, 1)), patience)
+    poked = threading.Semaphore(0)
+    workshop = Workshop(allowed(names), poked.release)
+    workshop.begin(errand("e1", request), patience)
+    assert poked.acquire(timeout=patience + 50)
+    (done,) = workshop.take()
+    return done
+
+
+def errand(errand_id: str, request: Request) -> Errand:
+    return Errand(errand_id, request, 0.0, 1, Span("t.flow", 0, 1))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -103,8 +111,7 @@ def test_of_too_many_errands_the_next_fails_at_once(monkeypatch: pytest.MonkeyPa
     poked = threading.Semaphore(0)
     workshop = Workshop(allowed(["exec:/bin/sleep"]), poked.release)
     for number in range(3):
-        errand = Errand(f"e{number}", ExecRequest(("/bin/sleep", "60")), 0.0, 1, Span("t.flow", 0, 1))
-        workshop.begin(errand, 0.5)
+        workshop.begin(errand(f"e{number}", ExecRequest(("/bin/sleep", "60"))), 0.5)
     assert poked.acquire(timeout=5)
     (done,) = workshop.take()
     assert (done.errand_id, done.failure, done.begun) == ("e2", "2 errands are being done or wait already", False)
@@ -112,21 +119,40 @@ def test_of_too_many_errands_the_next_fails_at_once(monkeypatch: pytest.MonkeyPa
     assert workshop._room._value == 2  # both places are free again
 
 
+def test_what_waits_for_a_place_can_be_withdrawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("amiflow.live.effects._AT_ONCE", 1)
+    poked = threading.Semaphore(0)
+    path = tmp_path / "calls.jsonl"
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    workshop = Workshop(allowed(["exec:/bin/cat", f"append:{path}"]), poked.release)
+    workshop.begin(errand("busy", ExecRequest(("/bin/cat", str(gate)))), 60.0)
+    opened = os.open(gate, os.O_WRONLY)  # once the program reads
+    workshop.begin(errand("late", AppendRequest(str(path), "1\n")), 60.0)
+    assert workshop.waiting("late") and not workshop.waiting("busy")
+    assert workshop.withdraw("late") and not workshop.withdraw("late") and not workshop.withdraw("busy")
+    os.close(opened)
+    assert poked.acquire(timeout=50) and poked.acquire(timeout=50)
+    assert [(done.errand_id, done.begun) for done in workshop.take()] == [("busy", True), ("late", False)]
+    assert not path.exists()
+
+
 def test_where_there_is_no_thread_for_it_an_errand_fails_and_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     workshop = Workshop(allowed(["exec:/bin/true"]), lambda: None)
     room = workshop._room._value
     monkeypatch.setattr(threading.Thread, "start", no_more_threads)
-    workshop.begin(Errand("e", ExecRequest(("/bin/true",)), 0.0, 1, Span("t.flow", 0, 1)), 0.5)
+    workshop.begin(errand("e", ExecRequest(("/bin/true",))), 0.5)
     assert [(done.failure, done.begun) for done in workshop.take()] == [("can't start new thread", False)]
     assert workshop._room._value == room
 
 
 def test_a_mistake_of_our_own_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amiflow.live.effects._done", lambda request, end: {}[request])
-    workshop = Workshop(allowed(["exec:/bin/true"]), lambda: None)
+    poked = threading.Semaphore(0)
+    workshop = Workshop(allowed(["exec:/bin/true"]), poked.release)
     room = workshop._room._value
-    workshop._room.acquire()
-    workshop._work(Errand("e", ExecRequest(("/bin/true",)), 0.0, 1, Span("t.flow", 0, 1)), 0.5)
+    workshop.begin(errand("e", ExecRequest(("/bin/true",))), 0.5)
+    assert poked.acquire(timeout=50)
     (done,) = workshop.take()
     assert "a mistake of amiflow's own, KeyError" in (done.failure or "") and done.begun
     assert workshop._room._value == room

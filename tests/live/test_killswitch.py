@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
+import threading
 import time
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -36,7 +39,7 @@ flow acts on start {
 def go(ran: Ran, port_of: object, switch: Path, recipe: str = RECIPE) -> None:
     plan = compiled(recipe)
     log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
-    outside = Outside(("exec:/bin/true",), kill_switch=str(switch))
+    outside = Outside(("exec:/bin/true", "exec:/bin/cat"), kill_switch=str(switch))
     servers = [(server_of(port_of), "hunter2")]  # type: ignore[arg-type]  # the scripted server of the test
     ran.status = run([Job(plan, {}, {})], servers, log, SystemClock(), outside=outside)
 
@@ -100,6 +103,36 @@ def test_a_running_flow_reads_on_but_changes_nothing(tmp_path: Path) -> None:
     assert ran.said(f"outcome failed: the kill switch {switch} is on")
     assert ran.said(f"exec failed: the kill switch {switch} is on")
     assert ran.said("does not send Redirect Channel=PJSIP/a-1") and ran.said("does not do exec /bin/true")
+
+
+def test_what_waits_to_be_done_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program holds the only place; the other one has not been begun."""
+    monkeypatch.setattr("amiflow.live.effects._AT_ONCE", 1)
+    switch, gate, ran = tmp_path / "stop", tmp_path / "gate", Ran()
+    os.mkfifo(gate)
+    recipe = f"""flow holds on start {{ exec ["/bin/cat", "{gate}"] within 1m or ignore }}
+flow waits on start {{
+  Getvar {{ Variable: "x" }}
+  exec ["/bin/true"] within 1m or as e {{ log "exec ${{e.kind}}: ${{e.Message}}" }}
+}}"""
+
+    def pull(held: TextIO) -> None:
+        with held:
+            while not ran.said("exec /bin/true"):
+                time.sleep(0.01)
+            switch.touch()
+            while not ran.said("nothing is sent or done that changes anything"):
+                time.sleep(0.01)
+
+    def value(connection: Connection, action: Action) -> None:
+        held = gate.open("w")  # once the program reads
+        threading.Thread(target=pull, args=(held,)).start()
+        connection.answer(action, "Success", "Variable: x", "Value: 1")
+
+    with scripted(answering(Getvar=value)) as ami:
+        go(ran, ami, switch, recipe)
+    assert ran.status == 0 and ran.said("does not do exec /bin/true")
+    assert ran.said(f"exec failed: the kill switch {switch} is on")
 
 
 def test_nothing_begins_as_long_as_it_is_on(tmp_path: Path) -> None:
