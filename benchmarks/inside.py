@@ -87,8 +87,7 @@ def timers(count: int) -> float:
         began, made = time.process_time(), Timers()
         for number in range(count):
             made.set((number * 7919) % count, "block", None)
-        mark = made.mark()
-        while made.take(float(count), True, mark):
+        for _ in made.due(float(count), True):
             pass
         spent += time.process_time() - began
     return spent / (count * rounds)

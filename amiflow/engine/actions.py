@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from amiflow.ami.codec import header_line
-from amiflow.ami.errors import LocalError
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
-from amiflow.engine.effects import Answered, Send, Unanswered, Withdraw
+from amiflow.engine.drafts import Drafts
+from amiflow.engine.effects import Answered, Noted, Send, Sent, Unanswered, Withdraw
 from amiflow.engine.emergency import Guard
-from amiflow.engine.evaluate import EvaluationError, Frame
+from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.hangups import Hangups
 from amiflow.engine.instance import Acting, Instance
 from amiflow.engine.limits import Limits, Shared
 from amiflow.engine.originate import (
     DIAL_END_WITHIN,
-    Headers,
     default_within,
     dress,
     explained,
@@ -31,13 +29,9 @@ from amiflow.engine.originate import (
 )
 from amiflow.engine.server import Server
 from amiflow.engine.tape import Tape
-from amiflow.engine.values import Call, Failure, FailureKind, Reply, Value, write
+from amiflow.engine.values import Call, Failure, FailureKind, Reply, Value
 from amiflow.plan.durations import duration_text
-from amiflow.plan.expressions import Const, Global
-from amiflow.plan.model import Act, HeaderValue
-from amiflow.report.source import Span
-
-_WITHIN = 5.0  # seconds, where the step says nothing
+from amiflow.plan.model import Act
 
 
 class Actions:
@@ -50,7 +44,8 @@ class Actions:
         self._open: dict[str, Instance] = {}
         self._calls: dict[str, Instance] = {}  # those that are awaited, by the Uniqueid chosen for them
         self._held: dict[Instance, None] = {}
-        self._fixed: dict[int, Headers] = {}
+        self._drafts = Drafts(core)
+        self._most_waiting = core.options.caps.actions_waiting if core.options.caps is not None else None
         self.hangups = Hangups(core)
         self.limits = Limits(core, self._turn, shared)
 
@@ -64,7 +59,7 @@ class Actions:
     def begin(self, instance: Instance, step: Act) -> bool:
         """Begin an action. True where the flow goes on at once: its headers cannot be had, or nothing is sent."""
         try:
-            acting = self._prepare(instance, step)
+            acting = self._drafts.prepare(instance, step)
         except EvaluationError as error:
             text = f"{step.action}: {error.text}"
             self._core.note("action-failed", "debug", text, instance=instance, span=error.span, failure="failed")
@@ -77,20 +72,17 @@ class Actions:
             else:
                 instance.break_off(step, self._forbid(instance, step, why))
             return True
-        if self._is_full(instance.program.flow.urgent):
+        if self._most_waiting is not None and self._is_full(self._most_waiting, instance.program.flow.urgent):
             self._refuse(instance, step)
             return True
         instance.block = acting
         self._attempt(instance, acting)
         return False
 
-    def _is_full(self, urgent: bool) -> bool:
+    def _is_full(self, most: int, urgent: bool) -> bool:
         """Whether as many actions as may wait do: for their turn, the connection or their answer. `urgent` ones find
         room beside all the others."""
-        caps = self._core.options.caps
-        if caps is None:
-            return False
-        most = caps.actions_waiting * 2 if urgent else caps.actions_waiting
+        most = most * 2 if urgent else most
         return len(self._open) + len(self._held) + len(self.hangups) + self.limits.waiting >= most
 
     def _refuse(self, instance: Instance, step: Act) -> None:
@@ -101,57 +93,31 @@ class Actions:
             core.note("action-refused", "error", f"{step.action}: {text}", instance=instance, span=step.span)
         instance.break_off(step, Failure("failed", text))
 
-    def _prepare(self, instance: Instance, step: Act) -> Acting:
-        core, frame = self._core, self._core.frame(instance.names, instance.server)
-        headers: list[tuple[str, str]] = []
-        for header in step.headers:
-            headers += self._fixed.get(id(header)) or self._written(header, frame)
-        if step.within is not None:
-            within = core.seconds(step.within, frame)
-        else:
-            within = default_within(tuple(headers)) if step.awaits_call else _WITHIN
-        times = core.count(step.retry.times, frame) if step.retry else 0
-        every = core.seconds(step.retry.every, frame) if step.retry else 0.0
-        return Acting(step, tuple(headers), within, times, every)
-
-    def _written(self, header: HeaderValue, frame: Frame) -> Headers:
-        """The header, once for each value of a list; made only once where its value stays the same for the whole run.
-        Raises EvaluationError."""
-        text = write(self._core.value(header.value, frame), header.coding)
-        texts = text if isinstance(text, tuple) else (text,)
-        for one in texts:
-            _check(header.name, one, header.span)
-        written = tuple([(header.name, one) for one in texts])
-        if isinstance(header.value, Const | Global):
-            self._fixed[id(header)] = written  # the plan holds every header for as long as this lives
-        return written
-
     def _attempt(self, instance: Instance, acting: Acting) -> None:
-        self._core.change(instance)
-        acting.since = self._core.now
-        acting.until = self._core.now + acting.within
-        acting.timer = self._core.timers.set(acting.until, "block", instance)
+        core = self._core
+        acting.since = core.now
+        acting.until = core.now + acting.within
+        acting.timer = core.timers.set(acting.until, "block", instance)
         if instance.server.ready:
             self._hand(instance, acting)
         else:
             self._hold(instance, acting)
 
     def _hold(self, instance: Instance, acting: Acting) -> None:
-        self._core.change(instance)
         acting.phase = "held"
         self._held[instance] = None
 
     def _turn(self, instance: Instance) -> None:
         """Its turn in a limit has come."""
         if isinstance(instance.block, Acting):
+            self._core.change(instance)
             blind = not instance.server.ready or self._is_blind(instance, instance.block.step)
             (self._hold if blind else self._send)(instance, instance.block)
 
     def _hand(self, instance: Instance, acting: Acting) -> None:
-        if self._is_blind(instance, acting.step):
+        if instance.server.guard is not None and self._is_blind(instance, acting.step):
             self._hold(instance, acting)
-            return
-        if self.limits.admits(acting.step.action, instance):
+        elif self.limits.admits(acting.step.action, instance):
             self._send(instance, acting)
         else:
             acting.phase = "limited"
@@ -165,10 +131,9 @@ class Actions:
 
     def _send(self, instance: Instance, acting: Acting) -> None:
         core, step, headers = self._core, acting.step, acting.headers
-        if (why := self._forbidden(instance, acting)) is not None:
+        if instance.server.guard is not None and (why := self._forbidden(instance, acting)) is not None:
             self._fail(instance, acting, self._forbid(instance, step, why), False)
             return
-        core.change(instance)
         acting.phase = "handed"
         acting.action_id = f"{core.options.prefix}-{core.number('action')}"
         if is_originate(step.action):
@@ -212,7 +177,7 @@ class Actions:
 
     def _remember(self, instance: Instance, acting: Acting, headers: tuple[tuple[str, str], ...]) -> None:
         """What the action names and begins is this flow's doing."""
-        core, action, line = self._core, acting.step.action, instance.root.own_line
+        core, action, line = self._core, acting.step.action, instance.own_line
         self._named.record(core.now, instance.server.name, action, headers, line)
         if core.options.caps is not None and (acting.channel_id or action.casefold() == "userevent"):
             self._named.began(core.now, acting.channel_id or acting.action_id, line)
@@ -244,30 +209,29 @@ class Actions:
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
-    def sent(self, action_id: str) -> None:
+    def sent(self, item: Sent) -> None:
         """The action is on the wire."""
-        holder = self._open.get(action_id)
+        holder = self._open.get(item.action_id)
         acting = holder.block if holder is not None else None
         if holder is not None and isinstance(acting, Acting) and acting.phase == "handed":
-            self._core.change(holder)
+            if holder.program.keeps:
+                self._core.change(holder)
             acting.phase = "sent"
             if acting.moves:
                 acting.moves = False
                 self._tape.move(holder, holder.server.seen)
 
-    def answered(self, item: Answered) -> None:
-        """The response came; one that nobody waits for any more is let pass."""
+    def answered(self, item: Answered) -> bool:
+        """The response came. False where it is of no action that a flow waits for."""
         holder, response = self._open.pop(item.action_id, None), item.response
         if response.name == "Error":
             self.limits.dialled(item.action_id)
-        self.hangups.over(item.action_id)
         if holder is None or not isinstance(holder.block, Acting):
-            return
+            self.hangups.over(item.action_id)
+            return False
         acting = holder.block
-        said = response.get("Message") or response.name
-        self._core.note(
-            "answer", "debug", said, instance=holder, span=acting.step.span, message=response, action_id=item.action_id
-        )
+        name, at, facts = holder.program.flow.name, acting.step.span, {"action_id": item.action_id}
+        self._core.tell(Noted("answer", "debug", response.name, name, holder.id, at, facts, response))
         if response.name == "Error":
             self._fail(holder, acting, Failure("error", _refusal(response)), True)
         elif acting.step.awaits_call:
@@ -276,6 +240,7 @@ class Actions:
             self._open[item.action_id] = holder
         else:
             self._finish(holder, acting, self._given(acting, response, item.rows))
+        return True
 
     def called(self, message: Message) -> None:
         """An OriginateResponse; it may come before the response."""
@@ -327,6 +292,7 @@ class Actions:
         acting = holder.block
         match item.kind:
             case "unsent":
+                self._core.change(holder)
                 self._unmove(holder, acting)
                 self._hold(holder, acting)  # for the rest of its time
             case "unknown":
@@ -341,6 +307,7 @@ class Actions:
     def expire(self, instance: Instance, acting: Acting) -> None:
         """The attempt's time is over, or the pause before the next one."""
         if acting.phase == "between":
+            self._core.change(instance)
             self._attempt(instance, acting)
             return
         if acting.refusal is not None:
@@ -389,13 +356,16 @@ class Actions:
         return kept_back
 
     def _given(self, acting: Acting, response: Message, rows: tuple[Message, ...]) -> Value:
-        """What the step's name is bound to."""
+        """What the step's name is bound to, where it has one."""
+        if acting.step.into is None:
+            return None
         is_call = is_originate(acting.step.action)
         return Call(None, acting.channel_id, response) if is_call else Reply(response, rows)
 
     def _finish(self, instance: Instance, acting: Acting, value: Value) -> None:
         self._core.timers.cancel(acting.timer)
-        self._calls.pop(acting.channel_id, None)
+        if acting.channel_id:
+            self._calls.pop(acting.channel_id, None)
         self._succeed(instance, acting.step, value)
         self._core.resume(instance)
 
@@ -468,6 +438,7 @@ class Actions:
         """The server can be used again: what waited for it goes out, in its order."""
         for instance in [held for held in self._held if held.server is server]:
             del self._held[instance]
+            self._core.change(instance)
             if isinstance(instance.block, Acting):
                 self._hand(instance, instance.block)
         self.hangups.connected(server)
@@ -483,11 +454,3 @@ def _refusal(response: Message) -> str:
     follows."""
     output = next(filter(None, response.all("Output")), None)
     return output or response.get("Message") or "the server refused"
-
-
-def _check(name: str, text: str, span: Span) -> None:
-    """Say at once, and where, that a header cannot be sent; the session would refuse it too."""
-    try:
-        header_line(name, text)
-    except LocalError as error:
-        raise EvaluationError(str(error), span) from error

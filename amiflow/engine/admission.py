@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.core import Core
-from amiflow.engine.dispatch import Listener
+from amiflow.engine.dispatch import Listener, Watch
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import Instance
 from amiflow.engine.loops import Loop, Loops
@@ -25,6 +25,7 @@ from amiflow.engine.steps import Steps
 from amiflow.engine.tape import Tape
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Value, to_text
+from amiflow.plan.expressions import Expr
 from amiflow.plan.model import Policy
 
 MOST_URGENT = 10_000
@@ -161,22 +162,25 @@ class Admission:
         cause: Message | None,
         line: Line,
     ) -> Instance | None:
-        if self._is_cooling(program, server, names, key, cause):
-            return None
         flow, admitted = program.flow, self._flows[program.number]
+        if flow.cooldown is not None and self._is_cooling(program, flow.cooldown, server, names, key, cause):
+            return None
         policy: Policy = flow.per.policy if flow.per is not None and key is not None else "parallel"
         turn = self._turn(program, (server.name, key)) if key is not None and policy != "parallel" else None
         if turn is not None and policy == "single":
             self._suppress(program, f"already runs for {to_text(key)}", cause)
             return None
-        line = self._loops.line(flow.name, server.name, cause, line)
+        if self._loops.most:
+            line = self._loops.line(flow.name, server.name, cause, line)
         replaced = turn.waiting.pop() if turn is not None and policy == "replace" and turn.waiting else None
         if replaced is not None:
             self._discard(replaced, "a newer one takes its place")
-        if not self._has_room(program, names, server, cause, replaces=turn is not None and policy == "replace"):
+        replaces = turn is not None and policy == "replace"
+        if not replaces and not self._core.options.uncapped and not self._has_room(program, names, server, cause):
             return None
         instance = self._new(program, server, names, key, cause)
-        instance.line = line
+        if self._loops.most:
+            instance.line = line
         if turn is None:
             if key is not None and policy != "parallel":
                 admitted.turns[server.name, key] = _Turn(instance)
@@ -184,8 +188,9 @@ class Admission:
             return instance
         turn.waiting = turn.waiting or deque()
         turn.waiting.append(instance)
+        self._core.change(instance)
         self._tape.arm(instance, entered=False)
-        if policy == "replace" and not self.stop(turn.active) and self.kin is not None:
+        if replaces and not self.stop(turn.active) and self.kin is not None:
             self.kin.stop(turn.active)
         return instance
 
@@ -206,12 +211,16 @@ class Admission:
         return True
 
     def _is_cooling(
-        self, program: Program, server: Server, names: dict[str, Value], key: Key | None, cause: Message | None
+        self,
+        program: Program,
+        cooldown: Expr,
+        server: Server,
+        names: dict[str, Value],
+        key: Key | None,
+        cause: Message | None,
     ) -> bool:
         """Whether it started for this key too short a time ago."""
-        cooldown, core = program.flow.cooldown, self._core
-        if cooldown is None:
-            return False
+        core = self._core
         spell = core.seconds(cooldown, core.frame({}, server))
         starts = self._flows[program.number].starts
         while starts and next(iter(starts.values())) + spell <= core.now:
@@ -264,16 +273,12 @@ class Admission:
         self._core.counters["suppressed", flow.name] += 1
         self._core.note("suppressed", "debug", text, flow=flow.name, span=flow.span, message=cause)
 
-    def _has_room(
-        self, program: Program, names: dict[str, Value], server: Server, cause: Message | None, replaces: bool
-    ) -> bool:
+    def _has_room(self, program: Program, names: dict[str, Value], server: Server, cause: Message | None) -> bool:
         core, flow = self._core, program.flow
-        if core.options.uncapped:
-            return True
         most = core.count(flow.max, core.frame(names, server))
         if flow.urgent:
             most = max(most, MOST_URGENT)
-        if replaces or self._flows[program.number].count < most:
+        if self._flows[program.number].count < most:
             return True
         self._refuse(program, f"{most} of it run already", cause)
         return False
@@ -290,19 +295,16 @@ class Admission:
         number = core.number("instance")
         instance = Instance(number, program, server, key, names, server.seen, cause, started=core.now)
         core.instances[instance.id] = instance
-        instance.token = f"{core.options.prefix}-{instance.id}"
-        core.change(instance)
         admitted.count += 1
         if program.flow.cooldown is not None:
             self._cool(program, admitted.starts, (server.name, key))
-        self._arm_until(instance)
+        if program.until is not None:
+            self._arm_until(instance, program.until)
         return instance
 
-    def _arm_until(self, instance: Instance) -> None:
-        watch = instance.program.until
-        if watch is not None:
-            instance.until = Listener(watch, "until", instance)
-            instance.server.index.add(instance.until, self._core.frame(instance.names, instance.server))
+    def _arm_until(self, instance: Instance, watch: Watch) -> None:
+        instance.until = Listener(watch, "until", instance)
+        instance.server.index.add(instance.until, self._core.frame(instance.names, instance.server))
 
     # --- restarts of amiflow ------------------------------------------------------------------------------------------
 
@@ -311,11 +313,12 @@ class Admission:
         core, program, at = self._core, instance.program, (instance.server.name, instance.key)
         admitted, per = self._flows[program.number], program.flow.per
         core.instances[instance.id] = instance
+        core.change(instance)  # its number is another one now
         admitted.count += 1
         if program.flow.cooldown is not None and instance.state == "running":
             admitted.starts[at] = max(instance.started, admitted.starts.get(at, instance.started))
-        if instance.alive:
-            self._arm_until(instance)
+        if instance.alive and program.until is not None:
+            self._arm_until(instance, program.until)
         if per is None or per.policy == "parallel" or instance.key is None:
             turn = None
         else:
@@ -392,9 +395,11 @@ class Admission:
         """A run is over: whoever waits for its key is next."""
         admitted = self._flows[instance.program.number]
         admitted.count -= 1
-        at = (instance.server.name, instance.key) if instance.key is not None else None
-        turn = admitted.turns.get(at) if at is not None else None
-        if at is None or turn is None or turn.active is not instance:
+        if instance.key is None:
+            return
+        at = (instance.server.name, instance.key)
+        turn = admitted.turns.get(at)
+        if turn is None or turn.active is not instance:
             return
         self._pass_on(admitted, at, turn)
         if self.kin is not None:

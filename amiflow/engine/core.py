@@ -103,9 +103,10 @@ class Core:
         self.hearing = Hearing(plan)
         self._effects: list[Effect] = []
         self._evaluators: dict[int, Evaluator] = {}
+        self._spells: dict[int, float] = {}
         self._told: dict[object, float] = {}
         self._secrets = tuple(sorted(filter(None, inputs.secrets.values()), key=len, reverse=True))
-        self._numbers: Counter[str] = Counter()
+        self._numbers: dict[str, int] = {}
         self._set_globals(inputs)
 
     def _program(self, flow: Flow, number: int) -> Program:
@@ -169,18 +170,25 @@ class Core:
         self.world.server = server.name
         return Frame(names, self.world, server.escapes, server.picture)
 
-    def value(self, expr: Expr, frame: Frame) -> Value:
-        """The expression's value. Raises EvaluationError."""
+    def evaluator(self, expr: Expr) -> Evaluator:
+        """What gives the expression's value, compiled once."""
         evaluate = self._evaluators.get(id(expr))  # the plan holds every expression for as long as this lives
         if evaluate is None:
             evaluate = self._evaluators[id(expr)] = compile_expr(expr)
-        return evaluate(frame)
+        return evaluate
+
+    def value(self, expr: Expr, frame: Frame) -> Value:
+        """The expression's value. Raises EvaluationError."""
+        return self.evaluator(expr)(frame)
 
     def seconds(self, expr: Expr, frame: Frame) -> float:
         """A duration in seconds; nearly all are constants of the recipe. Raises EvaluationError."""
-        if isinstance(expr, Const):
-            return seconds(expr.value, expr.span)
-        return seconds(self.value(expr, frame), expr.span)
+        spell = self._spells.get(id(expr))
+        if spell is None:
+            spell = seconds(self.value(expr, frame), expr.span)
+            if isinstance(expr, Const):
+                self._spells[id(expr)] = spell
+        return spell
 
     def count(self, expr: Expr, frame: Frame) -> int:
         """A number of times. Raises EvaluationError where it is no int."""
@@ -247,8 +255,8 @@ class Core:
 
     def number(self, kind: str) -> int:
         """The next number of a kind, from 1."""
-        self._numbers[kind] += 1
-        return self._numbers[kind]
+        number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return number
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -308,17 +316,21 @@ class Core:
         message: Message | None = None,
         **facts: object,
     ) -> None:
-        """Tell a fact about the run, secrets masked; one of a run of a flow is of where it stands, unless told else."""
+        """Tell a fact about the run; one of a run of a flow is of where it stands, unless told else."""
         number = None
         if instance is not None:
             flow, number = instance.program.flow.name, instance.id
             if span is None:
                 step = instance.step()
                 span = step.span if step is not None else instance.program.flow.span
+        self.tell(Noted(kind, level, text, flow, number, span, facts, message))
+
+    def tell(self, note: Noted) -> None:
+        """Tell a fact about the run, secrets masked."""
         if self._secrets:
-            text = self.mask(text)
-            facts = {name: self.mask(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
-        self._effects.append(Noted(kind, level, text, flow, number, span, facts, message))
+            facts = {name: self.mask(fact) if isinstance(fact, str) else fact for name, fact in note.facts.items()}
+            note = note._replace(text=self.mask(note.text), facts=facts)
+        self._effects.append(note)
 
     def mask(self, text: str) -> str:
         """The text with every secret's value replaced."""
@@ -338,6 +350,7 @@ class Core:
         over = instance.state == "ended"
         if over and not instance.written:
             return
+        instance.token = instance.token or f"{self.options.prefix}-{instance.id}"
         instance.written = not over
         state = None if over else standing.write(instance, self.pen, Clock(self.now, self.world.wall))
         self.emit(Remember(instance.token, instance.id, instance.server.name, state))

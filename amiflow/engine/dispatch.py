@@ -20,6 +20,8 @@ from amiflow.plan.types import Coding
 from amiflow.report.source import Span
 
 Role: TypeAlias = Literal["start", "then", "unless", "without", "reset", "wait", "keep", "until"]
+OF_RUNS = frozenset(("wait", "keep", "until"))
+"""The roles of listeners whose owner is a run of a flow."""
 Shape: TypeAlias = tuple[tuple[str, Coding], ...]
 
 
@@ -67,9 +69,9 @@ def _is_same(test: Expr, name: str | None, key: Key) -> bool:
 
 class Listener:
     """Somebody who wants the events of a watch. `slot` says which of the owner's wishes it is; `order` counts; `live`
-    says whether it is in an index."""
+    says whether it is in an index; `certain`, that an event found there meets the whole condition."""
 
-    __slots__ = ("live", "order", "owner", "role", "slot", "values", "watch")
+    __slots__ = ("certain", "live", "order", "owner", "role", "slot", "values", "watch")
 
     def __init__(self, watch: Watch, role: Role, owner: object, slot: int = 0) -> None:
         self.watch = watch
@@ -78,6 +80,7 @@ class Listener:
         self.slot = slot
         self.order = 0
         self.live = False
+        self.certain = False
         self.values: tuple[Value, ...] | None = None
 
 
@@ -110,6 +113,7 @@ class Index:
         listener.live = True
         self._added += 1
         listener.values = _wanted(listener.watch, frame)
+        listener.certain = (listener.watch.where if listener.values is None else listener.watch.beyond) is None
         for name in listener.watch.events:
             shelf = self._shelves.setdefault(name, _Shelf())
             if listener.values is None:

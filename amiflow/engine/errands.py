@@ -127,7 +127,7 @@ class Errands:
         core, frame = self._core, self._core.frame(instance.names, instance.server)
         fields = {name: to_text(core.value(value, frame)) for name, value in call.fields}
         promise = f"{core.options.prefix}-e{core.number('errand')}" if instance.program.keeps else ""
-        core.emit(Signal(call.name, fields, instance.id, step.span, instance.root.own_line, promise))
+        core.emit(Signal(call.name, fields, instance.id, step.span, instance.own_line, promise))
         instance.position += 1
 
     def _pretend(self, instance: Instance, step: model.Errand, request: Request) -> None:

@@ -192,7 +192,7 @@ class Instance:
     kept: list[tuple[int, Message]] | None = None
     dropped: int = 0
     block: Block | None = None
-    keepers: list[Listener] = field(default_factory=list)
+    keepers: tuple[Listener, ...] = ()
     until: Listener | None = None
     lifetime: Timer | None = None
     started: float = 0.0
@@ -200,7 +200,7 @@ class Instance:
     trouble: tuple[Failure, Span, *tuple[Span, ...]] | None = None
     """What failed and where; of a branch also the calls of tasks that it was in, the innermost first."""
     ending: Ending | None = None
-    slots: list[Slot] = field(default_factory=list)
+    slots: tuple[Slot, ...] = ()
     parent: Instance | None = None
     line: Line = ()
     diverted: bool = False
@@ -241,6 +241,8 @@ class Instance:
     @property
     def own_line(self) -> Line:
         """The line that what this run does goes on with."""
+        if self.parent is not None:
+            return self.parent.own_line
         return self.line or ((self.program.flow.name, self.started),)
 
     def strands(self) -> Iterator[Instance]:

@@ -69,7 +69,7 @@ def binds(step: Instruction) -> tuple[str, ...]:
 class Lookback:
     """The later waits of one flow's code, from any position, found when first asked for."""
 
-    __slots__ = ("_body", "_code", "_found", "_guards", "_waits_at_end")
+    __slots__ = ("_body", "_code", "_found", "_guards", "_waits_at_end", "waits")
 
     def __init__(self, body: Code, final: Code) -> None:
         self._body = len(body)
@@ -80,6 +80,8 @@ class Lookback:
             if isinstance(step, Enter) and step.handler is not None
         )
         self._waits_at_end = any(isinstance(step, Await) for step in final)
+        self.waits = any(isinstance(step, Await) for step in self._code)
+        """Whether there are any."""
         self._found: dict[tuple[int, bool, bool], tuple[Watch, ...]] = {}
 
     def later(self, code: str, position: int, entered: bool, movable: bool) -> tuple[Watch, ...]:

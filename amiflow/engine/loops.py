@@ -23,25 +23,23 @@ class Loop(Exception):  # nothing went wrong here: it is what was looked for
 
 
 class Loops:
-    """The lines of one machine's flows. Without caps there are none."""
+    """The lines of one machine's flows, each of at most so many rounds; without caps (`most` is 0) there are none."""
 
     def __init__(self, core: Core, named: Named) -> None:
         self._core = core
         self._named = named
-        self._most = core.options.caps.loop_rounds if core.options.caps is not None else 0
+        self.most = core.options.caps.loop_rounds if core.options.caps is not None else 0
         self._held: dict[str, float] = {}
 
     def line(self, flow: str, server: str, cause: Message | None, line: Line) -> Line:
         """The line that this start of the flow on that server ends, by the event or, where its `line` is given, by a
         signal; empty where nothing of it is this run's doing. Raises Loop."""
-        if not self._most:
-            return ()
         now = self._core.now
         before = self._named.line(server, cause, now) if cause is not None else line
         if not before:
             return ()
         rounds = [when for name, when in before if name == flow and now - when <= _SPELL]
-        if len(rounds) >= self._most:
+        if len(rounds) >= self.most:
             self._held[flow] = now + _SPELL
             often = (
                 f"{len(rounds)} times in {now - rounds[0]:.1f} s (`loop_rounds` under `limits` of the configuration)"
@@ -49,7 +47,7 @@ class Loops:
             raise Loop(f"it keeps starting itself, {often}: {_way(before, flow)}")
         if rounds and now < self._held.get(flow, 0.0):
             raise Loop(f"it kept starting itself within the last minute: {_way(before, flow)}")
-        return (*before[1 - self._most * _FLOWS :], (flow, now))
+        return (*before[1 - self.most * _FLOWS :], (flow, now))
 
 
 def _way(line: Line, flow: str) -> str:

@@ -10,9 +10,10 @@ input at exactly the end of a time comes before that end.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from math import inf
+from typing import Any
 
 from amiflow.ami.message import Message
 from amiflow.ami.versions import escapes
@@ -21,7 +22,7 @@ from amiflow.engine.admission import Admission, Latest
 from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core, Inputs, Options
 from amiflow.engine.cover import Way
-from amiflow.engine.dispatch import Listener
+from amiflow.engine.dispatch import OF_RUNS, Listener
 from amiflow.engine.durable import Durable
 from amiflow.engine.effects import (
     Answered,
@@ -68,6 +69,7 @@ from amiflow.engine.values import Value
 from amiflow.plan.model import Plan
 from amiflow.report.source import Span
 
+_OF_CALLS = frozenset(("OriginateResponse", "DialBegin", "DialEnd"))
 GONE = "the recipe was read again, and has this flow no more"
 
 
@@ -119,6 +121,7 @@ class Machine:
             durable,
             self._restarts,
         )
+        self._takes = self._handlers()
         self._ending: str | None = None
         self._exited = False
 
@@ -132,16 +135,17 @@ class Machine:
         core.now, core.world.wall, core.stirred = now, wall, False
         if core.yielded:
             self._wake_yielded()
-        if core.timers.is_due(now):
+        if core.timers.next <= now:
             self._fire(now, inclusive=False)
-        self._take(item)
-        self._drain()
-        if isinstance(item, Tick) and core.timers.is_due(now):  # others may have come before the end of a time as well
+        self._takes[type(item)](item)
+        if core.ready or core.over or core.touched:
+            self._drain()
+        if core.timers.next <= now and isinstance(item, Tick):  # others may have come before the end of a time as well
             self._fire(now, inclusive=True)
         if self._steps.leaving:
             self._steps.put_away_rest()
             self._drain()
-        if not core.instances:
+        if not core.instances and (self._ending is not None or self._moments.are_all):
             self._close_when_over()
         while core.changed:
             core.write_down(core.changed.popitem()[0])
@@ -151,7 +155,10 @@ class Machine:
         """When `handle` is to be called at the latest, with a `Tick` if nothing else comes; none: no need."""
         if self._exited:
             return None
-        return self._core.now if self._core.yielded or self._core.stirred else self._core.timers.deadline()
+        core = self._core
+        if core.yielded or core.stirred:
+            return core.now
+        return core.timers.next if core.timers.next < inf else None
 
     def take_over(self, before: Machine, same: Collection[str], now: float, wall: float) -> None:
         """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the
@@ -199,69 +206,70 @@ class Machine:
 
     # --- inputs -------------------------------------------------------------------------------------------------------
 
-    def _take(self, item: Input) -> None:
-        match item:
-            case Received(server=name, message=message):
-                self._received(self._core.servers[name], message)
-            case Sent(action_id=action_id):
-                self._actions.sent(action_id)
-            case Answered():
-                if not self._snapshots.answered(item) and not self._reconciliation.answered(item):
-                    self._actions.answered(item)
-            case Unanswered():
-                if not self._snapshots.unanswered(item) and not self._reconciliation.unanswered(item):
-                    self._actions.unanswered(item)
-            case ErrandDone():
-                self._errands.done(item)
-            case Signalled():
-                self._signals.take(item)
-            case ServerReady():
-                self._ready(self._core.servers[item.server], item)
-            case ServerLost():
-                self._lost(self._core.servers[item.server], item)
-            case Pause(flow=flow, why=why):
-                self._admission.pause(flow, why)
-            case Resume(flow=flow, why=why):
-                self._admission.resume(flow, why)
-            case StopRuns():
-                self._stop_runs(item)
-            case Restored():
-                self._restarts.take(item)
-            case Retire():
-                self._retire()
-            case StopAsked(reason=reason):
-                self._ask_to_stop(reason)
-            case SourceEnded():
-                self._end_source()
-            case Tick():
-                pass
-            case _:
-                assert_never(item)
+    def _handlers(self) -> dict[type[Input], Callable[[Any], None]]:
+        """What each input means, by its class: a look-up costs the same for all of them."""
+        admission = self._admission
+        return {
+            Received: self._received,
+            Sent: self._actions.sent,
+            Answered: self._answered,
+            Unanswered: self._unanswered,
+            ErrandDone: self._errands.done,
+            Signalled: self._signals.take,
+            Tick: _nothing,
+            ServerReady: self._ready,
+            ServerLost: self._lost,
+            Pause: lambda item: admission.pause(item.flow, item.why),
+            Resume: lambda item: admission.resume(item.flow, item.why),
+            StopRuns: self._stop_runs,
+            Restored: self._restarts.take,
+            Retire: self._retire,
+            StopAsked: self._ask_to_stop,
+            SourceEnded: self._end_source,
+        }
 
-    def _received(self, server: Server, message: Message) -> None:
+    def _answered(self, item: Answered) -> None:
+        if not self._actions.answered(item) and not self._snapshots.answered(item):
+            self._reconciliation.answered(item)
+
+    def _unanswered(self, item: Unanswered) -> None:
+        if not self._snapshots.unanswered(item) and not self._reconciliation.unanswered(item):
+            self._actions.unanswered(item)
+
+    def _received(self, item: Received) -> None:
+        server, message = self._core.servers[item.server], item.message
+        name = message.name
         server.seen += 1
-        server.heard.add(message.name)
-        if message.name == "OriginateResponse":
-            self._actions.called(message)
-            self._drain()
-        elif message.name in ("DialBegin", "DialEnd"):
-            self._actions.dialled(message)
-            self._drain()
+        server.heard.add(name)
+        if name in _OF_CALLS:
+            self._hear_of_call(message)
         if server.guard is not None:
             server.guard.hear(message)
         if server.picture is not None:
-            for part in server.picture.hear(message):
-                self._core.touch(part, server.name)
-            if server.picture.left_out:
-                self._overflow(server.picture)
+            self._depict(server, server.picture, message)
         listeners = server.index.candidates(message, server.escapes)
         if not listeners:
             return
-        of_runs = [one for one in listeners if isinstance(one.owner, Instance)]
+        of_runs = 0
+        for one in listeners:
+            of_runs += one.role in OF_RUNS
         if of_runs:
-            self._offer_to_runs(of_runs, message)
-        if self._ending is None and len(of_runs) < len(listeners):
+            self._offer_to_runs(listeners, message)
+        if self._ending is None and of_runs < len(listeners):
             self._matching.event(server, listeners, message)
+
+    def _hear_of_call(self, message: Message) -> None:
+        if message.name == "OriginateResponse":
+            self._actions.called(message)
+        else:
+            self._actions.dialled(message)
+        self._drain()
+
+    def _depict(self, server: Server, picture: Picture, message: Message) -> None:
+        for part in picture.hear(message):
+            self._core.touch(part, server.name)
+        if picture.left_out:
+            self._overflow(picture)
 
     def _offer_to_runs(self, listeners: Sequence[Listener], message: Message) -> None:
         for listener in listeners:
@@ -288,8 +296,8 @@ class Machine:
             if still:
                 self._tape.offer(instance, still, message)
 
-    def _ready(self, server: Server, item: ServerReady) -> None:
-        core = self._core
+    def _ready(self, item: ServerReady) -> None:
+        core, server = self._core, self._core.servers[item.server]
         self._restarts.note_gap(server)
         gap = core.now - server.lost if server.lost is not None and not server.ready else None
         server.ready, server.back = True, core.now
@@ -325,7 +333,8 @@ class Machine:
                 self._core.note("restarted", "warn", "its channel went with the restart", instance=instance)
                 self._admission.cancel(instance, "its channel is gone")
 
-    def _lost(self, server: Server, item: ServerLost) -> None:
+    def _lost(self, item: ServerLost) -> None:
+        server = self._core.servers[item.server]
         if not server.ready:
             return
         server.ready, server.lost = False, self._core.now - item.silent
@@ -339,9 +348,7 @@ class Machine:
 
     def _fire(self, limit: float, inclusive: bool) -> None:
         """What falls due up to now. Timers set meanwhile wait for the next call, so that none can hold up the loop."""
-        timers = self._core.timers
-        mark = timers.mark()
-        while (timer := timers.take(limit, inclusive, mark)) is not None:
+        for timer in self._core.timers.due(limit, inclusive):
             self._fall_due(timer)
             self._drain()
 
@@ -389,17 +396,18 @@ class Machine:
             while core.over:
                 over = core.over.popleft()
                 self._admission.release(over)
-                self._signals.ended(over)
+                if self._signals.asked:
+                    self._signals.ended(over)
             if core.ready:
                 self._steps.run(core.ready.popleft())
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def _ask_to_stop(self, reason: str) -> None:
+    def _ask_to_stop(self, item: StopAsked) -> None:
         if self._ending == "retired":
             self._stop_all()
         elif self._ending in (None, "source"):
-            self._core.note("stopping", "info", f"stops: {reason}")
+            self._core.note("stopping", "info", f"stops: {item.reason}")
             for server in filter(lambda server: server.begun, self._core.servers.values()):
                 self._core.doubt(server, self._core.hearing.silent(server), None)
             self._ending = "stop"
@@ -410,7 +418,7 @@ class Machine:
             if instance.program.flow.name == item.flow and item.instance in (None, instance.id):
                 self._admission.cancel(instance, "stopped from outside")
 
-    def _retire(self) -> None:
+    def _retire(self, _: Retire) -> None:
         """What was not taken over is dropped, and no `on stop` flow runs: the run goes on."""
         self._ending = self._ending or "retired"
         self._admission.closed = True
@@ -418,7 +426,7 @@ class Machine:
         self._matching.clear(GONE)
         self._moments.stop()
 
-    def _end_source(self) -> None:
+    def _end_source(self, _: SourceEnded) -> None:
         self._ending = self._ending or "source"
         self._matching.clear()
         self._admission.drop_held_back()
@@ -460,6 +468,10 @@ class Machine:
     def _is_ours(self, message: Message) -> bool:
         core = self._core
         return is_from_run(message, core.runs) or self._named.caused(core.world.server, message, core.now)
+
+
+def _nothing(_: Tick) -> None:
+    """Time alone has gone on."""
 
 
 def _shown(instance: Instance) -> Running:

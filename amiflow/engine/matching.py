@@ -73,8 +73,8 @@ class Matching:
 
     def event(self, server: Server, listeners: Sequence[Listener], message: Message) -> None:
         """An event that some triggers, or pending matches, may want."""
-        if len(listeners) == 1 and isinstance(listeners[0].owner, Trigger | Match):
-            self._offer(server, listeners, message)
+        if len(listeners) == 1 and listeners[0].role == "start":
+            self._start(listeners[0], server, message)
             return
         wanted: dict[int, list[Listener]] = {}
         for listener in listeners:
@@ -92,8 +92,13 @@ class Matching:
         if self._offer_to_matches(listeners, message):
             return
         for one in listeners:
-            if one.role == "start" and isinstance(one.owner, Trigger) and self._begins(one, one.owner, server, message):
-                self._begin(one.owner, server, message)
+            if one.role == "start":
+                self._start(one, server, message)
+
+    def _start(self, listener: Listener, server: Server, message: Message) -> None:
+        trigger = listener.owner
+        if isinstance(trigger, Trigger) and (listener.certain or self._begins(listener, trigger, server, message)):
+            self._begin(trigger, server, message)
 
     def _offer_to_matches(self, listeners: Sequence[Listener], message: Message) -> bool:
         """True where a pending match took the event."""
@@ -119,11 +124,15 @@ class Matching:
         return self._core.fits(listener.watch, message, {}, server, trigger.program.flow.name, indexed)
 
     def _begin(self, trigger: Trigger, server: Server, message: Message) -> None:
-        first = trigger.program.stages[0].watch.name
+        program = trigger.program
+        first = program.stages[0].watch.name
         names: dict[str, Value] = {first: message} if first is not None else {}
-        if len(trigger.program.stages) == 1:
-            key = self._admission.key(trigger.program, names, server, message)
-            self._complete(trigger, server, names, key, message)
+        if len(program.stages) == 1:
+            key = self._admission.key(program, names, server, message) if program.flow.per is not None else None
+            if program.times is None:
+                self._admission.start(program, server, names, key, message)
+            else:
+                self._complete(trigger, server, names, key, message)
             return
         match = Match(self._core.number("match"), trigger, server, names, message)
         if not self._claim(match, 0):

@@ -37,14 +37,8 @@ class _Deed(NamedTuple):
     line: Line
 
 
-class _Fresh(NamedTuple):
-    """An action as it was sent."""
-
-    when: float
-    server: str
-    action: str
-    headers: tuple[tuple[str, str], ...]
-    line: Line
+_Fresh: TypeAlias = tuple[float, str, str, tuple[tuple[str, str], ...], Line]
+"""An action as it was sent: when, to which server, its name and headers, and whose it is."""
 
 
 class Named:
@@ -63,9 +57,10 @@ class Named:
     ) -> None:
         """An action that may cause events goes out to a server."""
         self._sent[action] = now
-        self._fresh.append(_Fresh(now, server, action, headers, line))
-        while self._fresh[0].when < now - _MEMORY:
-            self._fresh.popleft()
+        fresh = self._fresh
+        fresh.append((now, server, action, headers, line))
+        while fresh[0][0] < now - _MEMORY:
+            fresh.popleft()
 
     def began(self, now: float, own_id: str, line: Line) -> None:
         """An action goes out whose own id comes back in events: that of a call, or the ActionID of a UserEvent."""

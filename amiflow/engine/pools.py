@@ -74,7 +74,8 @@ class Pools:
     def release(self, instance: Instance, everything: bool = False) -> None:
         """Give back the slots of the blocks in which the flow no longer is."""
         while instance.slots and (everything or not instance.slots[-1].holds(instance.position)):
-            pool = instance.slots.pop().pool
+            *kept, slot = instance.slots
+            instance.slots, pool = tuple(kept), slot.pool
             self._taken[pool] -= 1
             self.serve(pool)
             if self.kin is not None:
@@ -115,7 +116,7 @@ class Pools:
     def _give(self, instance: Instance, step: Take) -> None:
         self._taken[step.pool] += 1
         instance.position += 1
-        instance.slots.append(Slot(step.pool, instance.position, step.end))
+        instance.slots += (Slot(step.pool, instance.position, step.end),)
 
 
 def _since(instance: Instance) -> float:

@@ -22,12 +22,12 @@ from amiflow.plan.triggers import OnSignal
 
 class Signals:
     """The `on signal` flows of a machine. A signal whose sender waits gets one reply: that of the first flow that it
-    started to end."""
+    started to end. `asked` are the runs whose end is awaited, each with the signal."""
 
     def __init__(self, core: Core, admission: Admission) -> None:
         self._core = core
         self._admission = admission
-        self._asked: dict[Instance, str] = {}
+        self.asked: dict[Instance, str] = {}
         admission.discarded = self.ended
 
     def take(self, item: Signalled) -> None:
@@ -49,7 +49,7 @@ class Signals:
         if item.signal_id is None:
             return
         if started:
-            self._asked |= dict.fromkeys(started, item.signal_id)
+            self.asked |= dict.fromkeys(started, item.signal_id)
         else:
             self._core.emit(SignalReply(item.signal_id, None, reason, kind))
 
@@ -68,10 +68,10 @@ class Signals:
 
     def ended(self, instance: Instance) -> None:
         """A flow is over: if a signal's sender waits for it, this is the reply."""
-        signal_id = self._asked.pop(instance, None)
+        signal_id = self.asked.pop(instance, None)
         if signal_id is None:
             return
-        self._asked = {one: other for one, other in self._asked.items() if other != signal_id}
+        self.asked = {one: other for one, other in self.asked.items() if other != signal_id}
         ending = instance.ending
         if ending is not None and ending.outcome == "failed":
             reason = ending.failure or "the flow failed"

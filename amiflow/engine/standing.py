@@ -218,7 +218,7 @@ class Reading:
         instance.position, instance.place = int(state["position"]), int(state["place"])
         instance.movable, instance.dropped = bool(state["movable"]), int(state["dropped"])
         instance.kept = [(int(number), pen.message(message)) for number, message in state["kept"]] or None
-        instance.slots = [self._slot(instance, *slot) for slot in state["slots"]]
+        instance.slots = tuple([self._slot(instance, *slot) for slot in state["slots"]])
         if state["trouble"] is not None:
             failure, span = state["trouble"]
             instance.trouble = (pen.read(failure), _read_span(span) or instance.program.flow.span)

@@ -155,20 +155,23 @@ class Tape:
 
     def arm(self, instance: Instance, entered: bool) -> None:
         """The flow stands still at a step: from now on keep what a later wait may want."""
-        later = instance.program.lookback.later(instance.code, instance.position, entered, instance.movable)
+        lookback = instance.program.lookback
+        if not lookback.waits:
+            return
+        later = lookback.later(instance.code, instance.position, entered, instance.movable)
         if not later:
             return
         frame = self._core.frame(instance.names, instance.server)
-        for watch in later:
-            listener = Listener(watch, "keep", instance)
+        keepers = [Listener(watch, "keep", instance) for watch in later]
+        for listener in keepers:
             instance.server.index.add(listener, frame)
-            instance.keepers.append(listener)
+        instance.keepers += tuple(keepers)
 
     def disarm(self, instance: Instance) -> None:
         """The flow goes on: what it keeps next depends on where it comes to stand."""
         for listener in instance.keepers:
             instance.server.index.remove(listener)
-        instance.keepers.clear()
+        instance.keepers = ()
 
     def _keep(self, instance: Instance, number: int, message: Message) -> None:
         self._core.change(instance)

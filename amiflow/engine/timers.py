@@ -2,12 +2,15 @@
 
 Belongs here: setting, cancelling and taking timers, in the order of their time and, at one time, of their setting.
 Never here: what a timer means (its owner and kind say so to the machine), and the clock itself.
+
+Nearly all timers are cancelled long before their time: what they bound comes first. So a new one is only laid aside,
+and put in order with all others once the first of them may be due; until then cancelling it costs no more than a mark.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from math import floor, inf
 from typing import Literal, TypeAlias
@@ -24,16 +27,17 @@ _SCALES = (2.0**-9, 2.0**-3, 2.0**3)  # spans in a second; powers of two, so tha
 
 
 class Timer:
-    """One timer, due at `when` (seconds, monotonic), the `number`-th that was set; `owner` is whom it is for. Dead once
-    taken or cancelled."""
+    """One timer, due at `when` (seconds, monotonic), the `number`-th that was put in order; `owner` is whom it is for.
+    Dead once taken or cancelled."""
 
     __slots__ = ("kind", "live", "number", "owner", "when")
 
-    def __init__(self, when: float, kind: TimerKind, owner: object, number: int = 0) -> None:
+    number: int
+
+    def __init__(self, when: float, kind: TimerKind, owner: object) -> None:
         self.when = when
         self.kind = kind
         self.owner = owner
-        self.number = number
         self.live = True
 
 
@@ -72,18 +76,21 @@ class Timers:
     """All timers of a machine. Setting, cancelling and taking cost the same however many there are.
 
     Only what is due soon is in order, in a heap; what is later lies in spans of time, wide ones far away, and a span is
-    put in order, or into narrower spans if it holds many, when its time comes. The heap is not empty unless all is.
+    put in order, or into narrower spans if it holds many, when its time comes. The heap is not empty unless all is that
+    was put in order. `next` is a moment before which none is due; what it was the time of may be cancelled by now.
     """
 
-    __slots__ = ("_dead", "_many", "_narrow_first", "_set", "_size", "_soon", "_until")
+    __slots__ = ("_dead", "_many", "_narrow_first", "_new", "_ordered", "_size", "_soon", "_until", "next")
 
     def __init__(self) -> None:
+        self.next = inf
+        self._new: list[Timer] = []
         self._soon: list[tuple[float, int, Timer]] = []
         self._until = 0.0  # what is due before it is in the heap
         self._many = _MANY  # so many are too many for the heap
         self._narrow_first = tuple(_Later(scale, -inf) for scale in reversed(_SCALES))
         self._narrow_first[-1].horizon = inf
-        self._set = 0
+        self._ordered = 0
         self._size = 0
         self._dead = 0
 
@@ -92,19 +99,11 @@ class Timers:
 
     def set(self, when: float, kind: TimerKind, owner: object) -> Timer:
         """A new timer."""
-        number = self._set
-        timer = Timer(when, kind, owner, number)
-        self._set = number + 1
+        timer = Timer(when, kind, owner)
+        self._new.append(timer)
         self._size += 1
-        if not self._soon:
-            self._until = when
-            self._soon.append((when, number, timer))
-        elif when < self._until:
-            heappush(self._soon, (when, number, timer))
-            if len(self._soon) > self._many:
-                self._put_off()
-        else:
-            self._put(timer)
+        if when < self.next:
+            self.next = when
         return timer
 
     def cancel(self, timer: Timer | None) -> None:
@@ -114,47 +113,61 @@ class Timers:
         timer.live = False
         timer.owner = None  # who has the timer and is its owner would else be left to the garbage collector
         self._dead += 1
-        if self._dead > _FEW and self._dead * 2 > self._size:
+        if self._dead == self._size:
+            self._clear()
+        elif self._dead > _FEW and self._dead * 2 > self._size:
             # Long bounds of short waits would otherwise pile up until their time has come.
-            self._soon = sorted(item for item in self._soon if item[2].live)
-            for later in self._narrow_first:
-                later.drop_dead()
-            self._size -= self._dead
-            self._dead = 0
-            self._look_further()
+            self._drop_dead()
 
-    def deadline(self) -> float | None:
-        """When the next timer is due; none where there is none."""
-        if self._soon and not self._soon[0][2].live:
-            self._skip()
-        return self._soon[0][0] if self._soon else None
+    def due(self, limit: float, inclusive: bool) -> Iterator[Timer]:
+        """Take those due before `limit` (or at it, where inclusive), but none that is set meanwhile."""
+        self._put_in_order()
+        while (timer := self._take(limit, inclusive)) is not None:
+            yield timer
+        self.next = min([timer.when for timer in self._new], default=inf)
+        if self._soon:
+            self.next = min(self.next, self._soon[0][0])
 
-    def is_due(self, now: float) -> bool:
-        """Whether a timer may be due by now, asked with each input: where not, none is, else `take` knows."""
-        return bool(self._soon) and self._soon[0][0] <= now
+    def _put_in_order(self) -> None:
+        """What was set since the last time."""
+        new, self._new = self._new, []
+        later: list[Timer] = []
+        for timer in new:
+            if not timer.live:
+                self._size -= 1
+                self._dead -= 1
+                continue
+            timer.number = self._ordered
+            self._ordered += 1
+            if timer.when >= self._until:
+                later.append(timer)
+                continue
+            heappush(self._soon, (timer.when, timer.number, timer))
+            if len(self._soon) > self._many:
+                self._put_off()
+        self._put(later)
+        self._look_further()
 
-    def mark(self) -> int:
-        """A mark for `take`: timers set from here on are not taken with it."""
-        return self._set
-
-    def take(self, limit: float, inclusive: bool, mark: int) -> Timer | None:
-        """The next timer due before `limit` (or at it, where inclusive) that was set before the mark."""
-        if not self._soon or not self._soon[0][2].live:
-            self._skip()
-            if not self._soon:
+    def _take(self, limit: float, inclusive: bool) -> Timer | None:
+        while self._soon:
+            when, _, timer = self._soon[0]
+            if timer.live and (when > limit or (when == limit and not inclusive)):
                 return None
-        when, number, timer = self._soon[0]
-        if number >= mark or when > limit or (when == limit and not inclusive):
-            return None
-        timer.live = False
-        self._drop_first()
-        return timer
+            heappop(self._soon)
+            self._size -= 1
+            if not self._soon:
+                self._look_further()
+            if timer.live:
+                timer.live = False
+                return timer
+            self._dead -= 1
+        return None
 
-    def _put(self, timer: Timer) -> None:
+    def _put(self, timers: list[Timer]) -> None:
         for later in self._narrow_first:
-            if timer.when < later.horizon:
-                later.put((timer,))
-                return
+            if timers:
+                later.put([timer for timer in timers if timer.when < later.horizon])
+                timers = [timer for timer in timers if timer.when >= later.horizon]
 
     def _put_off(self) -> None:
         """Leave the earlier half in the heap, unless all are due at one time."""
@@ -163,26 +176,37 @@ class Timers:
         half = bisect_left(self._soon, (middle,))
         if half:
             self._until = middle
-            for _, _, timer in self._soon[half:]:
-                self._put(timer)
+            self._put([timer for _, _, timer in self._soon[half:]])
             del self._soon[half:]
         self._many = max(_MANY, 2 * len(self._soon))
 
-    def _skip(self) -> None:
-        while self._soon and not self._soon[0][2].live:
-            self._dead -= 1
-            self._drop_first()
+    def _clear(self) -> None:
+        """None is left alive."""
+        self.next = inf
+        self._new.clear()
+        self._size = self._dead = 0
+        self._soon.clear()
+        for later in self._narrow_first:
+            if later.order:
+                later.spans.clear()
+                later.order.clear()
 
-    def _drop_first(self) -> None:
-        heappop(self._soon)
-        self._size -= 1
-        if not self._soon:
-            self._look_further()
+    def _drop_dead(self) -> None:
+        self._new = _live(self._new)
+        self._soon = sorted(item for item in self._soon if item[2].live)
+        for later in self._narrow_first:
+            later.drop_dead()
+        self._size -= self._dead
+        self._dead = 0
+        self._look_further()
 
     def _look_further(self) -> None:
         """Fill the empty heap from the next spans: narrow ones are earlier."""
-        while not self._soon and self._size:
-            place, later = next((place, one) for place, one in enumerate(self._narrow_first) if one.order)
+        while not self._soon:
+            found = next(((place, one) for place, one in enumerate(self._narrow_first) if one.order), None)
+            if found is None:
+                return
+            place, later = found
             end, span = later.first()
             live = _live(span)
             self._size -= len(span) - len(live)

@@ -448,7 +448,7 @@ def test_secrets_go_out_but_are_not_shown() -> None:
     bench = Bench(plan(flow("f", on("A"), *body), secrets=("pw",)), secrets={"pw": "s3cret"})
     bench.event("A")
     assert bench.actions[0]["Secret"] == "s3cret"
-    bench.answer(Response="Success", Message="hello s3cret")
+    bench.answer(Response="hello s3cret")
     assert bench.said[0] == "it is ***"
     assert [note.text for note in bench.notes("answer")] == ["hello ***"]
 

@@ -1,7 +1,7 @@
 """The run as a whole: moments, servers, the end, and that the same inputs give the same effects."""
 
 import gc
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from amiflow.engine.core import Inputs, Options
 from amiflow.engine.effects import (
     Effect,
     FlowEnded,
+    Input,
     Noted,
     Received,
     Said,
@@ -25,7 +26,7 @@ from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.machine import Machine
 from amiflow.engine.ours import Named
 from amiflow.plan import expressions as ir
-from amiflow.plan.model import Flow
+from amiflow.plan.model import Flow, Instruction
 from amiflow.plan.types import Coding
 from support.machines import Bench, event
 from support.plans import (
@@ -388,3 +389,10 @@ def test_a_run_of_a_flow_that_is_over_leaves_nothing_for_the_collector_to_find()
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_each_input_and_each_instruction_is_taken_by_somebody() -> None:
+    """They are looked up by their class."""
+    machine = Bench(flow("f", on("A"))).machine
+    assert machine._takes.keys() == set(get_args(Input))
+    assert machine._steps._does.keys() == set(get_args(Instruction))

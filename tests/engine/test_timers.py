@@ -1,3 +1,4 @@
+from math import inf
 from random import Random
 
 import pytest
@@ -10,18 +11,15 @@ from support.properties import examples
 
 
 def drain(timers: Timers, limit: float, inclusive: bool = True) -> list[Timer]:
-    taken, mark = [], timers.mark()
-    while (timer := timers.take(limit, inclusive, mark)) is not None:
-        taken.append(timer)
-    return taken
+    return list(timers.due(limit, inclusive))
 
 
 def test_timers_come_in_the_order_of_their_time_and_then_of_their_setting() -> None:
     timers = Timers()
     late, first, second = timers.set(2.0, "block", "late"), timers.set(1.0, "block", 1), timers.set(1.0, "block", 2)
-    assert timers.deadline() == 1.0
+    assert timers.next == 1.0
     assert drain(timers, 5.0) == [first, second, late]
-    assert timers.deadline() is None
+    assert timers.next == inf
 
 
 def test_a_limit_leaves_what_is_due_at_it_unless_inclusive() -> None:
@@ -31,12 +29,25 @@ def test_a_limit_leaves_what_is_due_at_it_unless_inclusive() -> None:
     assert drain(timers, 1.0, inclusive=True) == [timer]
 
 
-def test_what_is_set_after_the_mark_stays() -> None:
+def test_what_is_set_meanwhile_stays() -> None:
     timers = Timers()
-    mark = timers.mark()
-    timers.set(1.0, "block", None)
-    assert timers.take(9.0, True, mark) is None
-    assert timers.take(9.0, True, timers.mark()) is not None
+    first = timers.set(1.0, "block", None)
+    taken = []
+    for timer in timers.due(9.0, True):
+        taken.append(timer)
+        second = timers.set(0.5, "block", None)
+    assert taken == [first]
+    assert timers.next == 0.5
+    assert drain(timers, 9.0) == [second]
+
+
+def test_none_is_due_before_next_and_once_it_has_come_it_is_when_one_is() -> None:
+    timers = Timers()
+    early, late = timers.set(1.0, "block", None), timers.set(2.0, "block", None)
+    timers.cancel(early)
+    assert timers.next <= late.when
+    assert drain(timers, timers.next, inclusive=False) == []
+    assert timers.next == late.when
 
 
 def test_cancelling_twice_or_after_the_end_does_nothing() -> None:
@@ -45,7 +56,7 @@ def test_cancelling_twice_or_after_the_end_does_nothing() -> None:
     timers.cancel(timer)
     timers.cancel(timer)
     timers.cancel(None)
-    assert (len(timers), timers.deadline()) == (0, None)
+    assert (len(timers), timers.next) == (0, inf)
 
 
 def test_cancelled_timers_do_not_pile_up() -> None:
@@ -71,11 +82,13 @@ def test_timers_far_apart_come_in_order_with_what_is_set_meanwhile() -> None:
     for timer in made[::3]:
         timers.cancel(timer)
     taken: list[Timer] = []
-    while (timer := timers.take(1e12, True, timers.mark())) is not None:
-        assert timers.is_due(timer.when) == (timers.deadline() == timer.when)
-        taken.append(timer)
-        if len(made) < 4_000:
-            made.append(timers.set(timer.when + random.random() * random.choice(spread), "block", None))
+    while timers.next < inf:
+        now = timers.next
+        for timer in timers.due(now, True):
+            assert timer.when == now
+            taken.append(timer)
+            if len(made) < 4_000:
+                made.append(timers.set(timer.when + random.random() * random.choice(spread), "block", None))
     whens = [timer.when for timer in taken]
     assert whens == sorted(whens)
     assert len(taken) == 3_000 and len(timers) == 0
@@ -112,6 +125,7 @@ def _agree_with_a_list(set_: list[tuple[float, bool]], limit: int) -> None:
             timers.cancel(timer)
     expected = sorted((t for t, keep in made if keep and t.when <= limit), key=lambda t: t.when)
     assert drain(timers, float(limit)) == expected
+    assert timers.next == min((t.when for t, keep in made if keep and t.when > limit), default=inf)
     assert len(timers) == sum(keep for _, keep in made) - len(expected)
 
 
@@ -120,9 +134,6 @@ def test_times_before_the_clock_began_are_in_order_too() -> None:
     timers = Timers()
     for when in (-1000.0, -600.0, -100.0):
         timers.set(when, "block", None)
-    assert timers.take(0.0, True, timers.mark()) is not None
+    assert next(timers.due(0.0, True)).when == -1000.0
     timers.set(-50.0, "block", None)
-    taken = []
-    while (timer := timers.take(0.0, True, timers.mark())) is not None:
-        taken.append(timer.when)
-    assert taken == [-600.0, -100.0, -50.0]
+    assert [timer.when for timer in timers.due(0.0, True)] == [-600.0, -100.0, -50.0]
