@@ -31,26 +31,43 @@ _GLANCE = 0.25
 
 
 @dataclass(slots=True)
+class Went:
+    """When actions went, as far back as the longest window looks that counts them."""
+
+    kept: float
+    times: deque[float] = field(default_factory=deque)
+
+
 class Window:
     """So many in any such time."""
 
-    most: int
-    per: float
-    went: deque[float] = field(default_factory=deque)
+    __slots__ = ("most", "per", "went")
+
+    def __init__(self, most: int, per: float) -> None:
+        self.most = most
+        self.per = per
+        self.went = Went(per)
 
     def is_open(self, now: float) -> bool:
         """Whether one may go now."""
-        while self.went and self.went[0] + self.per <= now:
-            self.went.popleft()
-        return len(self.went) < self.most
+        times = self.went.times
+        while times and times[0] + self.went.kept <= now:
+            times.popleft()
+        return len(times) < self.most or times[-self.most] + self.per <= now
 
     def take(self, now: float) -> None:
         """One goes."""
-        self.went.append(now)
+        self.went.times.append(now)
 
     def opens(self, now: float) -> float:
         """When to look again."""
-        return self.went[0] + self.per if self.went else now
+        times = self.went.times
+        return times[-self.most] + self.per if len(times) >= self.most else now
+
+    def go_on_from(self, before: Window) -> None:
+        """What was counted by another one counts, and goes on to be counted by both."""
+        before.went.kept = max(before.went.kept, self.per)
+        self.went = before.went
 
 
 @dataclass(slots=True)
@@ -144,7 +161,7 @@ class Limits:
         for action, gate in self._limits.items():
             earlier = before._limits.get(action)
             if earlier is not None and isinstance(earlier.measure, Window) and isinstance(gate.measure, Window):
-                gate.measure.went = earlier.measure.went
+                gate.measure.go_on_from(earlier.measure)
 
     def _before(self, action: str) -> tuple[Gate, ...]:
         """The gates in the way of an action."""

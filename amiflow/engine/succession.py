@@ -10,7 +10,7 @@ Runs of flows go on in the machine that they began in, to their end; no other ru
   now, and a change in one is seen by the other's `wait until`;
 - keys: a run of the other machine that goes on for a key of the flow of that name is minded as if it were an own one;
 - slots of a pool that the other's runs still have, and what the other sent under a `limit` for the same action;
-- of a flow whose trigger and key are the same: its pending matches, its counts, its cooldowns and its beat.
+- of a flow whose trigger, key and server are the same: its pending matches, its counts, its cooldowns and its beat.
 
 Everything else begins anew. What is pending of other flows is dropped, and noted.
 """
@@ -31,7 +31,7 @@ from amiflow.engine.pools import Pools
 from amiflow.engine.restart import Restarts
 from amiflow.engine.stores import Held
 from amiflow.plan.likeness import alike
-from amiflow.plan.model import Plan
+from amiflow.plan.model import Flow, Plan
 
 NEWEST_FIRST = (StopAsked, StopRuns, ServerReady)
 """What may end many runs at once, and is to be told to the last machine first: who waits there for a run of one before
@@ -172,10 +172,12 @@ class Kin:
 
 
 def same_triggers(before: Plan, now: Plan) -> frozenset[str]:
-    """The flows whose trigger and key are the same in two plans. Of large plans this takes long."""
+    """The flows whose trigger, key and server are the same in two plans. Of large plans this takes long."""
     old = {flow.name: flow for flow in before.flows}
     return frozenset(
-        flow.name
-        for flow in now.flows
-        if flow.name in old and alike((flow.trigger, flow.per), (old[flow.name].trigger, old[flow.name].per))
+        flow.name for flow in now.flows if flow.name in old and alike(_beginning(flow), _beginning(old[flow.name]))
     )
+
+
+def _beginning(flow: Flow) -> tuple[object, ...]:
+    return flow.trigger, flow.per, flow.server

@@ -27,8 +27,8 @@ class Run:
     """Machines that follow one another, called as the loop calls them; `said` is what all of them say. One that is at
     its end is let go once its place is taken, or its recipe gone."""
 
-    def __init__(self, recipe: str, keeping: bool = False) -> None:
-        self.options = Options("run", ("pbx",), keeping=keeping)
+    def __init__(self, recipe: str, keeping: bool = False, servers: tuple[str, ...] = ("pbx",)) -> None:
+        self.options = Options("run", servers, keeping=keeping)
         self.now, self.start = 0.0, START
         self.effects: list[fx.Effect] = []
         self.plans = [compiled(HEAD + recipe)]
@@ -576,3 +576,42 @@ def test_likeness_minds_what_is_said_and_not_where() -> None:
     assert alike(trigger(says("a")), trigger("\n# c\n" + says("b")))
     assert not alike(trigger(FOLLOWED.format(word="a")), trigger(FOLLOWED.format(word="a").replace("10s", "11s")))
     assert not alike((1,), (1, 2)) and not alike(1, True)
+
+
+def test_a_limit_counts_what_was_sent_though_the_time_of_one_of_both_is_shorter() -> None:
+    limited = """
+limit Getvar 2 per {}
+flow f on UserEvent Go as u {{
+  Getvar {{ Variable: digits(u.Key) }} within 1m or ignore
+  if u.Key != "1" {{ stop }}
+  wait 4s
+  Getvar {{ Variable: digits(u.Key) }} within 1m or ignore
+}}
+"""
+    run = Run(limited.format("1s"))
+
+    def sent() -> list[str]:
+        sends = [effect for effect in run.effects if isinstance(effect, fx.Send)]
+        for send in sends:
+            run.give(fx.Answered(send.action_id, event("Answer", Response="Success"), ()))
+        return [dict(send.headers)["Variable"] for send in sends]
+
+    run.go("1")
+    run.go("2")
+    sent()
+    run.reload(limited.format("10s"))
+    run.advance(4)
+    run.go("3")
+    assert sent() == ["1", "2", "1"]
+    run.advance(5)
+    assert sent() == ["1", "2", "1"]
+    run.advance(1)
+    assert sent() == ["1", "2", "1", "3"]
+
+
+def test_a_flow_that_is_for_another_server_by_now_does_not_begin_on_the_first() -> None:
+    run = Run(FOLLOWED.format(word="old"), servers=("pbx", "other"))
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/a-1")
+    run.reload(FOLLOWED.format(word="new").replace("within 10s", 'within 10s server "other"'))
+    run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/b-1")
+    assert run.said == []
