@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 
 from amiflow.live.problems import Trouble
@@ -57,9 +58,23 @@ def read_recipe(path: str) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Write a file's text as it is. Raises Trouble where it cannot be written."""
+    """Give a file this text; where that cannot be, as the disk is full, it has what it had before. Raises Trouble."""
+    data = text.encode("utf-8")
     try:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(path, "r+b", buffering=0) as file:
+            before = file.read()
+            try:
+                _replace(file, data)
+            except OSError:
+                _replace(file, before)
+                raise
     except OSError as error:
         raise Trouble(f"cannot write {path}: {error.strerror}") from None
+
+
+def _replace(file: FileIO, data: bytes) -> None:
+    """Over what there is, so that the way back takes no more room than there was."""
+    file.seek(0)
+    while data:
+        data = data[file.write(data) :]
+    file.truncate()

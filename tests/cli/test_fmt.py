@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import sys
 from pathlib import Path
 
 import pytest
 
+from amiflow.cli.files import write
+from amiflow.live.problems import Trouble
 from support.command import Amiflow
 
 UNTIDY = 'param a=1 # help\nflow f on start{log "ö ${a}"}\n'
@@ -123,10 +126,28 @@ def test_a_file_that_cannot_be_written_is_trouble(amiflow: Amiflow, monkeypatch:
     real = open
 
     def refuse(path: str, mode: str = "r", **options: str) -> object:
-        if mode == "w":
+        if mode == "r+b":
             raise PermissionError(13, "Permission denied")
         return real(path, mode, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr("builtins.open", refuse)
     result = amiflow("fmt", "recipes")
     assert (result.status, result.err) == (2, f"error: cannot write {place}/a.flow: Permission denied\n")
+
+
+def test_where_the_disk_has_no_room_a_recipe_stays_as_it_was(amiflow: Amiflow) -> None:
+    place = folder(a=UNTIDY)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(UNTIDY.encode()), before[1]))
+    try:
+        with pytest.raises(Trouble, match=f"cannot write {place}/a.flow: File too large"):
+            write(f"{place}/a.flow", TIDY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (place / "a.flow").read_text() == UNTIDY
+    assert amiflow("fmt", "recipes").status == 0 and (place / "a.flow").read_text() == TIDY
+
+
+def test_a_shorter_text_leaves_nothing_of_the_longer_one(amiflow: Amiflow) -> None:
+    place = folder(a=TIDY + "\n" * 50)
+    assert amiflow("fmt", "recipes").status == 0 and (place / "a.flow").read_text() == TIDY
