@@ -335,14 +335,14 @@ class Machine:
 
     def _lost(self, item: ServerLost) -> None:
         server = self._core.servers[item.server]
-        if not server.ready:
+        self._matching.gap(server)  # events are seen from the login on, before the server can be used
+        if not server.ready and (server.lost is not None or not server.seen):
             return
         server.ready, server.lost = False, self._core.now - item.silent
         self._snapshots.lost(server)
         self._reconciliation.lost(server)
         # The runner says so itself, once for all its plans.
         self._core.note("gap", "debug", f"{server.name} is lost: {item.reason}", server=server.name)
-        self._matching.gap(server)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

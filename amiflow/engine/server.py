@@ -46,5 +46,5 @@ class Server:
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""
         if self.lost is None:
-            return False
+            return not self.ready
         return not self.ready or (self.back is not None and self.back > when)

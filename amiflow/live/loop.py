@@ -349,7 +349,7 @@ class Loop:
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
         now = self._clock.now()
         self.ledger.ready(peer.name, ready.ami_version, now)
-        version, unseen = ready.ami_version, peer.unseen(now)
+        version, unseen = ready.ami_version, peer.take_unseen(now)
         self._inputs.append((None, effects.ServerReady(peer.name, version, peer.restarted, unseen, ready.uptime)))
         peer.restarted = False
         if self._renewal is not None:

@@ -234,12 +234,13 @@ class Peer:
         self._ready_at, self.ready = now, True
         self.times_ready += 1
 
-    def unseen(self, now: float) -> float | None:
-        """For how many seconds nothing was seen of it, since it was ready before."""
-        return now - self._blind_since if self._blind_since is not None else None
+    def take_unseen(self, now: float) -> float | None:
+        """For how many seconds nothing was seen of it, since it was last told to be ready, which it is now again."""
+        since, self._blind_since = self._blind_since, None if self.ready else self.heard_at
+        return now - since if since is not None else None
 
     def _close(self, now: float, refused: bool) -> None:
-        if self.ready:
+        if self.ready and self._blind_since is None:
             self._blind_since = self.heard_at
         if self.link:
             self.link.close()

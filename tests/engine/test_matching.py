@@ -150,6 +150,17 @@ def test_a_gap_drops_matches_that_wait_for_silence_and_leaves_the_others() -> No
     assert bench.said == ["then"]
 
 
+def test_a_line_that_breaks_again_before_the_server_can_be_used_is_a_gap_too() -> None:
+    """From the login on events are seen."""
+    bench = Bench(flow("f", chain(on("A"), ("without", on("B"), 10)), log("silent")))
+    bench.lose()
+    bench.event("A")
+    bench.lose()
+    bench.ready()
+    bench.advance(20)
+    assert bench.said == [] and bench.count("gap", "f") == 1
+
+
 def test_for_one_key_a_second_first_event_is_ignored() -> None:
     bench = one_then_two(per=("a.X",), policy="parallel")
     bench.event("A", X="1", N="1")

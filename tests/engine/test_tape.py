@@ -2,9 +2,11 @@
 
 import pytest
 
+from amiflow.engine.effects import Signalled
 from amiflow.plan.model import Handler
+from amiflow.plan.triggers import OnSignal
 from support.machines import Bench
-from support.plans import act, eq, field, flow, jump, let, local, log, ne, on, pause, start, stop, unless, wait
+from support.plans import act, eq, field, flow, jump, let, local, log, ne, on, pause, span, start, stop, unless, wait
 
 
 def test_a_wait_takes_the_first_event_that_fits() -> None:
@@ -243,6 +245,26 @@ def test_a_wait_that_runs_out_across_a_gap_says_so() -> None:
     bench = Bench(flow("f", on("A"), *body))
     bench.event("A")
     bench.advance(1)
+    bench.lose()
+    bench.advance(1)
+    bench.ready()
+    bench.advance(5)
+    assert bench.said == ["gap"]
+
+
+def test_a_wait_that_begins_before_a_server_is_there_says_so() -> None:
+    body = (wait(on("B"), within=5, handler=Handler(2, "e")), stop(), log(field("e", "kind")))
+    bench = Bench(flow("f", OnSignal("go", (), None, None, span()), *body), ready=False)
+    bench.give(Signalled("go", {}))
+    bench.advance(5)
+    assert bench.said == ["gap"]
+
+
+def test_a_line_that_breaks_before_a_server_could_be_used_is_a_gap() -> None:
+    """From the login on events are seen."""
+    body = (wait(on("B"), within=5, handler=Handler(2, "e")), stop(), log(field("e", "kind")))
+    bench = Bench(flow("f", on("A"), *body), ready=False)
+    bench.event("A")
     bench.lose()
     bench.advance(1)
     bench.ready()

@@ -84,7 +84,30 @@ def test_a_restart_is_known_by_the_time_of_booting_however_late_it_is_told(
     assert peer.ready == bool(late) and not peer.restarted
     connected.booted(uptime, 105.0)
     assert peer.ready and peer.restarted == restarted
-    assert peer.unseen(105.0) == 105.0  # since it was last heard, at the first login
+    assert peer.take_unseen(105.0) == 105.0  # since it was last heard, at the first login
+    peer.cut()
+    connected.far.close()
+
+
+def test_a_server_that_goes_again_before_it_was_told_to_be_ready_was_unseen_all_the_time() -> None:
+    connected = Connected()
+    peer = connected.peer
+    for now in (0.0, 50.0, 100.0):
+        connected.log_in(now)
+        connected.booted(int(1000 + now), now)
+        if now == 0.0:
+            assert peer.take_unseen(now) is None
+        if now < 100.0:
+            connected.lose(now + 1.0)
+    assert peer.take_unseen(100.0) == 100.0
+    connected.lose(103.0)
+    connected.log_in(110.0)
+    connected.booted(1110, 110.0)
+    connected.lose(110.0)
+    assert peer.take_unseen(110.0) == 10.0  # since 100.0, when it was last heard; and it is gone already
+    connected.log_in(120.0)
+    connected.booted(1120, 120.0)
+    assert peer.take_unseen(120.0) == 10.0
     peer.cut()
     connected.far.close()
 
