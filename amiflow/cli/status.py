@@ -71,7 +71,7 @@ def _journal(journal: Mapping[str, Any] | None) -> str:
     if journal is None:
         return "none"
     state = "" if journal["written"] else ", CANNOT BE WRITTEN"
-    return f"{journal['file']}, {journal['waiting']} batches wait, {journal['lost']} entries lost{state}"
+    return f"{journal['file']}, {journal['waiting']} entries wait, {journal['lost']} entries lost{state}"
 
 
 def _moment(text: str) -> str:

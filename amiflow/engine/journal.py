@@ -1,8 +1,9 @@
-"""What is to be written down of a run: each input and effect of its machines as rows.
+"""What is to be written down of a run: each input and effect of its machines as entries.
 
-Belongs here: which facts there are, what each says, and what ties an answer to its action. Never here: where rows are
-kept (`live.journal_file`). A scribe is fed in the order in which things happened, and need not be fed at once: it runs
-beside the loop, which hands over nothing but references to frozen data.
+Belongs here: which facts there are, what each says, and what ties an answer to its action. Never here: an entry's form
+(`page`), and where entries are kept (`live.journal_file`). A scribe is fed in the order in which things happened, by
+the loop itself: an entry costs about as much as handing its facts to a thread, which would then make it of them while
+the loop waits for the interpreter.
 
 An event is written where a flow began with it or took it; what nobody waited for is not. Of an event list only the
 number of rows is written.
@@ -11,9 +12,9 @@ number of rows is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import NamedTuple, assert_never
+from typing import TypeAlias, assert_never
 
 from amiflow.ami.message import to_bytes
 from amiflow.engine.effects import (
@@ -52,49 +53,44 @@ from amiflow.engine.effects import (
     Withdraw,
 )
 from amiflow.engine.errands import describe
+from amiflow.engine.page import MOST_ROWS, Page, Row
 from amiflow.engine.values import to_plain
 from amiflow.report.source import Source, Span
 
 
-class Row(NamedTuple):
-    """One entry. `at` is the epoch in seconds; `machine` counts the plans of a run from 0, none for what concerns the
-    whole run; `action` is the ActionID; `facts` JSON; `message` an event, response or action as on the wire."""
+class Batch:
+    """What a scribe has written: pages, of which only the last is not full, and what is to outlive the run, each with
+    its time and machine. `size` is about what the full ones take, in bytes of memory."""
 
-    at: float
-    machine: int | None
-    instance: int | None
-    kind: str
-    level: Level
-    server: str | None
-    flow: str | None
-    file: str | None
-    line: int | None
-    action: str | None
-    text: str
-    facts: str | None
-    message: bytes | None
+    __slots__ = ("pages", "remembered", "size")
 
+    def __init__(self) -> None:
+        self.pages = [Page()]
+        self.remembered: list[tuple[float, int, Remember | StoreChanged]] = []
+        self.size = 0
 
-class Doing(NamedTuple):
-    """An open action or errand: what it is, and whose."""
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return sum(len(page.records) for page in self.pages)
 
-    what: str
-    machine: int
-    instance: int
-    flow: str | None
-    server: str | None
-    span: Span
+    def turn_page(self) -> Page:
+        """A new page, as the last is full."""
+        self.size += self.pages[-1].size + MOST_ROWS * _OF_RECORD
+        self.pages.append(Page())
+        return self.pages[-1]
 
 
-class Run(NamedTuple):
-    """A run of a flow: the flow, its server, and where the flow is declared."""
+Doing: TypeAlias = tuple[str, int, int, str | None, str | None, Span]
+"""An open action or errand: what it is, and whose: machine, instance, flow, server and span."""
 
-    flow: str | None
-    server: str | None
-    span: Span | None
+Run: TypeAlias = tuple[str | None, str | None, Span | None]
+"""A run of a flow: the flow, its server, and where the flow is declared."""
 
-
-_NOBODY = Run(None, None, None)
+_OF_RECORD = 200  # bytes of memory that an entry takes beside its pieces
+_OF_START = ("key", "of", "after")  # the facts of a beginning that are written as such
+_NOTHING: Mapping[str, object] = {}
+_NOBODY: Run = (None, None, None)
 
 _LEAVES = frozenset(("put-away", "suppressed"))
 """With these a run leaves without an end: put away, or, taken up in a queue, it never began."""
@@ -106,7 +102,7 @@ _LEFT: tuple[str, Level, str] = ("put-away", "warn", "amiflow ended before it di
 
 
 class Scribe:
-    """The rows of one run. `sources` are those of each machine's plan; `began` is when the run did."""
+    """Writes the entries of one run. `sources` are those of each machine's plan; `began` is when the run did."""
 
     def __init__(self, sources: Sequence[Iterable[Source]], servers: Iterable[str], began: float) -> None:
         self._latest: dict[str, Source] = {}
@@ -118,6 +114,8 @@ class Scribe:
         self._open: dict[str, Doing] = {}
         self._on_wire: set[str] = set()
         self._remembered: set[tuple[int, int]] = set()
+        self._batch = Batch()
+        self._page = self._batch.pages[-1]
         for one in sources:
             self.introduce(one)
 
@@ -131,105 +129,102 @@ class Scribe:
         self._sources.append({source.path: self._latest[source.path] for source in given})
         self._lines.append({})
 
-    def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> Iterator[Row]:
-        """What an input was and what came of it; a machine of none is for an input that all are given."""
+    def take(self, batch: Batch, at: float, machine: int | None, item: Input | None, effects: Iterable[Effect]) -> None:
+        """Write into the batch what an input was and what came of it; a machine of none is for an input that all are
+        given."""
+        self._begin(batch)
         if item is not None:
-            yield from self._input(at, item)
+            self._input(at, item)
         for effect in effects:
-            yield from self._effect(at, machine or 0, effect)
+            if type(effect) is Noted:  # of these a run is full
+                self._note(at, machine or 0, effect)
+            else:
+                self._effect(at, machine or 0, effect)
 
-    def last(self, at: float) -> Iterator[Row]:
+    def of_run(
+        self, batch: Batch, at: float, kind: str, level: Level, text: str, facts: Mapping[str, object] | None = None
+    ) -> None:
+        """Write an entry that concerns the whole run."""
+        self._begin(batch)
+        self._of_run(at, kind, level, None, text, facts)
+
+    def last(self, batch: Batch, at: float) -> None:
         """The run is over: the gaps that it leaves open, and, where it was cut short, its actions and flows."""
+        self._begin(batch)
         for action_id in list(self._open):
             text = _UNKNOWN if action_id in self._on_wire else _UNSENT
-            yield self._of_action(at, action_id, "unanswered", "warn", text)
+            self._of_action(at, action_id, "unanswered", "warn", text)
             self._close(action_id)
         for (machine, instance), (flow, _, span) in list(self._running.items()):
             kind, level, text = _LEFT if (machine, instance) in self._remembered else _CUT_SHORT
-            yield self._row(at, machine, instance, kind, level, flow, span, text)
+            self._of_flow(at, machine, instance, kind, level, flow, span, text)
             del self._running[machine, instance]
         for server in list(self._blind):
-            yield self._gap(at, server)
+            self._gap(at, server)
+
+    def _begin(self, batch: Batch) -> None:
+        self._batch, self._page = batch, batch.pages[-1]
 
     # --- inputs -------------------------------------------------------------------------------------------------------
 
-    def _input(self, at: float, item: Input) -> Iterator[Row]:
+    def _input(self, at: float, item: Input) -> None:
         match item:
             case Sent(action_id=action_id):
                 if action_id in self._open:
                     self._on_wire.add(action_id)
-                    yield self._of_action(at, action_id, "sent", "info", "is on the wire")
+                    self._of_action(at, action_id, "sent", "info", "is on the wire")
             case Answered():
-                yield self._answer(at, item)
+                self._answer(at, item)
             case Unanswered(action_id=action_id, kind=kind, reason=reason):
                 text = f"{kind}: {reason}" if reason else f"{kind}: the connection broke before the answer came"
-                yield self._of_action(at, action_id, "unanswered", "warn", text)
+                self._of_action(at, action_id, "unanswered", "warn", text)
                 self._close(action_id)
             case ServerReady(server=server, ami_version=version, restarted=restarted, unseen=unseen):
                 text = f"connected (manager interface {version or 'unknown'})"
                 text += ", Asterisk was restarted" if restarted else ""
-                yield of_run(at, "connected", "info", server, text, {})
+                self._of_run(at, "connected", "info", server, text)
                 if server in self._blind:
-                    yield self._gap(at, server, unseen)
+                    self._gap(at, server, unseen)
             case ServerLost(server=server, reason=reason, silent=silent):
                 self._blind.setdefault(server, at - silent)
-                yield of_run(at, "lost", "warn", server, reason, {"silent": silent})
+                self._of_run(at, "lost", "warn", server, reason, {"silent": silent})
             case Pause(flow=flow, why=why):
-                yield of_run(at, "paused", "warn", None, f"{flow or 'every flow'}: {why}", {"flow": flow})
+                self._of_run(at, "paused", "warn", None, f"{flow or 'every flow'}: {why}", {"flow": flow})
             case Resume(flow=flow, why=why):
-                yield of_run(at, "resumed", "info", None, f"{flow or 'every flow'}, which {why}", {"flow": flow})
+                self._of_run(at, "resumed", "info", None, f"{flow or 'every flow'}, which {why}", {"flow": flow})
             case StopRuns(flow=flow, instance=number):
                 which = "every run" if number is None else f"run {number}"
-                yield of_run(at, "stop-flow", "warn", None, f"{which} of {flow} is to stop", {"flow": flow})
+                self._of_run(at, "stop-flow", "warn", None, f"{which} of {flow} is to stop", {"flow": flow})
             case Retire():
-                yield of_run(at, "reloaded", "info", None, "the recipes were read again", {})
+                self._of_run(at, "reloaded", "info", None, "the recipes were read again")
             case StopAsked(reason=reason):
-                yield of_run(at, "stop-asked", "info", None, reason, {})
+                self._of_run(at, "stop-asked", "info", None, reason)
             case SourceEnded():
-                yield of_run(at, "source-ended", "info", None, "nothing more will come", {})
+                self._of_run(at, "source-ended", "info", None, "nothing more will come")
             case ErrandDone():
-                yield self._result(at, item)
+                self._result(at, item)
             case Signalled(name=name, fields=given):
-                yield of_run(at, "signal-came", "info", None, name, given)
+                self._of_run(at, "signal-came", "info", None, name, given)
             case Received() | Tick() | Restored():
                 return
             case _:
                 assert_never(item)
 
-    def _gap(self, at: float, server: str, unseen: float | None = None) -> Row:
+    def _gap(self, at: float, server: str, unseen: float | None = None) -> None:
         """A gap ends. It is as long as it was, whatever the wall clock has been set to meanwhile."""
         since = min(self._blind.pop(server), at)
         since = since if unseen is None else at - unseen
         level: Level = "info" if server in self._new else "warn"  # until it is connected to nothing is missed
         self._new.discard(server)
         text = f"no events were seen for {at - since:.3f} s"
-        return of_run(at, "gap", level, server, text, {"from": since, "to": at})
+        self._of_run(at, "gap", level, server, text, {"from": since, "to": at})
 
-    def _answer(self, at: float, item: Answered) -> Row:
+    def _answer(self, at: float, item: Answered) -> None:
         words = item.response.get("Message")
-        text = item.response.name + (f": {words}" if words else "")
-        facts = {"rows": len(item.rows)} if item.rows else {}
-        row = self._of_action(at, item.action_id, "answer", "info", text, facts, item.response.raw)
+        text = f"{item.response.name}: {words}" if words else item.response.name
+        facts = {"rows": len(item.rows)} if item.rows else None
+        self._of_action(at, item.action_id, "answer", "info", text, facts, item.response.raw)
         self._close(item.action_id)
-        return row
-
-    def _of_action(
-        self,
-        at: float,
-        action_id: str,
-        kind: str,
-        level: Level,
-        text: str,
-        facts: Mapping[str, object] | None = None,
-        message: bytes | None = None,
-    ) -> Row:
-        doing = self._open.get(action_id)
-        if doing is None:
-            return Row(at, None, None, kind, level, None, None, None, None, action_id, text, _json(facts), message)
-        span, line = doing.span, self._line(doing.machine, doing.span)
-        said = f"{doing.what} {text}" if kind == "sent" else f"{doing.what}: {text}"
-        whose = (doing.machine, doing.instance, kind, level, doing.server, doing.flow, span.path, line)
-        return Row(at, *whose, action_id, said, _json(facts), message)
 
     def _close(self, action_id: str) -> None:
         self._open.pop(action_id, None)
@@ -237,56 +232,59 @@ class Scribe:
 
     # --- effects ------------------------------------------------------------------------------------------------------
 
-    def _effect(self, at: float, machine: int, effect: Effect) -> Iterator[Row]:
+    def _effect(self, at: float, machine: int, effect: Effect) -> None:
         match effect:
             case Noted():
-                yield from self._note(at, machine, effect)
+                self._note(at, machine, effect)
             case Send():
-                yield self._action(at, machine, effect)
+                self._action(at, machine, effect)
             case FlowEnded():
-                yield self._end(at, machine, effect)
+                self._end(at, machine, effect)
             case Withdraw(action_id=action_id):
-                yield self._of_action(at, action_id, "withdrawn", "info", "its answer is awaited no longer")
+                self._of_action(at, action_id, "withdrawn", "info", "its answer is awaited no longer")
                 if action_id not in self._on_wire:
                     self._close(action_id)
             case Errand():
-                yield self._errand(at, machine, effect)
+                self._errand(at, machine, effect)
             case Recall(errand_id=errand_id):
-                yield self._of_action(at, errand_id, "recalled", "info", "its outcome is awaited no longer")
+                self._of_action(at, errand_id, "recalled", "info", "its outcome is awaited no longer")
                 self._close(errand_id)
             case Signal(name=name, fields=given, instance=instance, span=span):
                 flow, _, _ = self._running.get((machine, instance), _NOBODY)
-                yield self._row(at, machine, instance, "signal", "info", flow, span, name, given)
+                self._of_flow(at, machine, instance, "signal", "info", flow, span, name, given)
             case SignalReply(value=value, failure=failure):
-                facts = {"value": value} if failure is None else {}
-                yield of_run(at, "signal-reply", "info", None, failure or "a flow replies", facts)
+                facts = {"value": value} if failure is None else None
+                self._of_run(at, "signal-reply", "info", None, failure or "a flow replies", facts)
             case Said(level=level, text=text, flow=flow, instance=instance, span=span):
-                yield self._row(at, machine, instance, "log", level, flow, span, text)
+                self._of_flow(at, machine, instance, "log", level, flow, span, text)
             case Remember(instance=instance, state=state):
                 change = self._remembered.discard if state is None else self._remembered.add
                 change((machine, instance))
+                self._batch.remembered.append((at, machine, effect))
+            case StoreChanged():
+                self._batch.remembered.append((at, machine, effect))
             case Exit():
                 if machine < len(self._lines):
                     self._lines[machine].clear()
-            case StoreChanged():
-                return
             case _:
                 assert_never(effect)
 
-    def _action(self, at: float, machine: int, send: Send) -> Row:
-        flow, _, _ = self._running.get((machine, send.instance), _NOBODY)
-        what = send.headers[0][1]
-        self._open[send.action_id] = Doing(what, machine, send.instance, flow, send.server, send.span)
-        return self._of_action(at, send.action_id, "action", "info", "is to be sent", None, _on_wire(send.headers))
+    def _action(self, at: float, machine: int, send: Send) -> None:
+        server, action_id, headers, _, _, _, instance, span, _ = send
+        flow, _, _ = self._running.get((machine, instance), _NOBODY)
+        what = headers[0][1]
+        self._open[action_id] = what, machine, instance, flow, server, span
+        text, sent = f"{what}: is to be sent", to_bytes("\r\n".join(map(": ".join, headers)))
+        self._put(at, machine, instance, "action", "info", server, flow, span, action_id, text, None, sent)
 
-    def _errand(self, at: float, machine: int, errand: Errand) -> Row:
+    def _errand(self, at: float, machine: int, errand: Errand) -> None:
         flow, server, _ = self._running.get((machine, errand.instance), _NOBODY)
         what = describe(errand.request)
-        self._open[errand.errand_id] = Doing(what, machine, errand.instance, flow, server, errand.span)
+        self._open[errand.errand_id] = what, machine, errand.instance, flow, server, errand.span
         facts = {field.name: getattr(errand.request, field.name) for field in fields(errand.request)}
-        return self._of_action(at, errand.errand_id, "errand", "info", "is to be done", facts)
+        self._of_action(at, errand.errand_id, "errand", "info", "is to be done", facts)
 
-    def _result(self, at: float, item: ErrandDone) -> Row:
+    def _result(self, at: float, item: ErrandDone) -> None:
         match item.result:
             case HttpResult(status=status, text=text):
                 words, facts = f"status {status}", {"text": text}
@@ -297,44 +295,52 @@ class Scribe:
             case other:
                 assert_never(other)
         level: Level = "warn" if item.failure is not None else "info"
-        row = self._of_action(at, item.errand_id, "errand-result", level, words, facts)
+        self._of_action(at, item.errand_id, "errand-result", level, words, facts)
         self._close(item.errand_id)
-        return row
 
-    def _note(self, at: float, machine: int, note: Noted) -> Iterator[Row]:
+    def _note(self, at: float, machine: int, note: Noted) -> None:
         """The answer and the gap are written from the inputs, which say more."""
-        if note.kind in ("answer", "gap"):
+        kind, level, text, flow, instance, span, facts, message = note
+        if kind in ("answer", "gap"):
             return
-        facts, message = note.facts, note.message
-        if note.kind in ("flow-started", "resumed") and note.instance is not None and note.flow is not None:
+        if kind in ("flow-started", "resumed") and instance is not None and flow is not None:
             server, events = facts.get("server"), facts.get("events")
-            self._running[machine, note.instance] = Run(
-                note.flow, server if isinstance(server, str) else None, note.span
-            )
+            self._running[machine, instance] = flow, server if isinstance(server, str) else None, span
             if isinstance(events, tuple):
                 message = None
                 for event in events:
-                    yield self._row(
-                        at, machine, note.instance, "event", "info", note.flow, note.span, event.name, None, event.raw
-                    )
-            facts = {name: facts[name] for name in ("key", "of", "after") if name in facts}
+                    self._of_flow(at, machine, instance, "event", "info", flow, span, event.name, None, event.raw)
+            facts = {name: facts[name] for name in _OF_START if name in facts} if len(facts) > 1 else _NOTHING
         raw = message.raw if message is not None else None
-        if note.kind == "would-send":
+        if kind == "would-send":
             facts, raw = {}, _would(note)
-        yield self._row(at, machine, note.instance, note.kind, note.level, note.flow, note.span, note.text, facts, raw)
-        if note.kind in _LEAVES and note.instance is not None:
-            self._running.pop((machine, note.instance), None)
+        self._of_flow(at, machine, instance, kind, level, flow, span, text, facts, raw)
+        if kind in _LEAVES and instance is not None:
+            self._running.pop((machine, instance), None)
 
-    def _end(self, at: float, machine: int, ended: FlowEnded) -> Row:
-        level: Level = "error" if ended.outcome == "failed" else "info"
-        text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
-        facts = {"result": ended.result} if ended.result is not None else None
-        span = ended.span or self._running.get((machine, ended.instance), _NOBODY).span
-        row = self._row(at, machine, ended.instance, "flow-ended", level, ended.flow, span, text, facts)
-        self._running.pop((machine, ended.instance), None)
-        return row
+    def _end(self, at: float, machine: int, ended: FlowEnded) -> None:
+        flow, instance, outcome, failure, span, result, _ = ended
+        level: Level = "error" if outcome == "failed" else "info"
+        text = f"{outcome}: {failure}" if failure else outcome
+        facts = {"result": result} if result is not None else None
+        _, server, declared = self._running.pop((machine, instance), _NOBODY)
+        self._put(at, machine, instance, "flow-ended", level, server, flow, span or declared, None, text, facts)
 
-    def _row(
+    # --- entries ------------------------------------------------------------------------------------------------------
+
+    def _of_run(
+        self,
+        at: float,
+        kind: str,
+        level: Level,
+        server: str | None,
+        text: str,
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
+        """An entry that concerns the whole run, or one of its servers."""
+        self._put(at, None, None, kind, level, server, None, None, None, text, facts)
+
+    def _of_flow(
         self,
         at: float,
         machine: int,
@@ -346,14 +352,56 @@ class Scribe:
         text: str,
         facts: Mapping[str, object] | None = None,
         message: bytes | None = None,
-    ) -> Row:
-        server = self._running.get((machine, instance), _NOBODY).server if instance is not None else None
-        file, line = (span.path, self._line(machine, span)) if span is not None else (None, None)
-        return Row(at, machine, instance, kind, level, server, flow, file, line, None, text, _json(facts), message)
+    ) -> None:
+        _, server, _ = self._running.get((machine, instance), _NOBODY) if instance is not None else _NOBODY
+        self._put(at, machine, instance, kind, level, server, flow, span, None, text, facts, message)
 
-    def _line(self, machine: int, span: Span) -> int | None:
+    def _of_action(
+        self,
+        at: float,
+        action_id: str,
+        kind: str,
+        level: Level,
+        text: str,
+        facts: Mapping[str, object] | None = None,
+        message: bytes | None = None,
+    ) -> None:
+        doing = self._open.get(action_id)
+        if doing is None:
+            self._put(at, None, None, kind, level, None, None, None, action_id, text, facts, message)
+            return
+        what, machine, instance, flow, server, span = doing
+        said = f"{what} {text}" if kind == "sent" else f"{what}: {text}"
+        self._put(at, machine, instance, kind, level, server, flow, span, action_id, said, facts, message)
+
+    def _put(
+        self,
+        at: float,
+        machine: int | None,
+        instance: int | None,
+        kind: str,
+        level: Level,
+        server: str | None,
+        flow: str | None,
+        span: Span | None,
+        action: str | None,
+        text: str,
+        facts: Mapping[str, object] | None,
+        message: bytes | None = None,
+    ) -> None:
+        page = self._page
+        key = (machine, kind, level, server, flow, id(span))
+        number = page.known.get(key)
+        if number is None:
+            file, line = (span.path, self._line(machine, span)) if span is not None else (None, None)
+            number = page.introduce(key, (machine, kind, level, server, flow, file, line), span)
+        page.add(at, number, instance, action, text, _json(facts) if facts else None, message)
+        if page.full:
+            self._page = self._batch.turn_page()
+
+    def _line(self, machine: int | None, span: Span) -> int | None:
         """The line of a span, kept by its identity: a plan has few, and they come again and again."""
-        if machine >= len(self._sources):
+        if machine is None or machine >= len(self._sources):
             return None
         lines = self._lines[machine]
         kept = lines.get(id(span))
@@ -365,7 +413,7 @@ class Scribe:
 
 def of_run(at: float, kind: str, level: Level, server: str | None, text: str, facts: Mapping[str, object]) -> Row:
     """An entry that concerns the whole run, or one of its servers."""
-    return Row(at, None, None, kind, level, server, None, None, None, None, text, _json(facts), None)
+    return Row(at, None, None, kind, level, server, None, None, None, None, text, _json(facts) if facts else None, None)
 
 
 def _would(note: Noted) -> bytes:
@@ -375,8 +423,8 @@ def _would(note: Noted) -> bytes:
 
 
 def _on_wire(headers: Iterable[tuple[str, str]]) -> bytes:
-    return to_bytes("\r\n".join([f"{name}: {value}" for name, value in headers]))
+    return to_bytes("\r\n".join(map(": ".join, headers)))
 
 
-def _json(facts: Mapping[str, object] | None) -> str | None:
-    return json.dumps({name: to_plain(fact) for name, fact in facts.items()}) if facts else None
+def _json(facts: Mapping[str, object]) -> str:
+    return json.dumps({name: to_plain(fact) for name, fact in facts.items()})

@@ -15,10 +15,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from amiflow.engine.effects import Restored
-from amiflow.engine.journal import Row, of_run
+from amiflow.engine.journal import of_run
+from amiflow.engine.page import Damaged, Page, Row, pages_of, storable
 from amiflow.live import journal_page, memory_db
 from amiflow.live.journal_dead import Life, bury
-from amiflow.live.journal_page import storable
 from amiflow.live.memory_db import Memory
 from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
@@ -26,7 +26,7 @@ from amiflow.report.data import dataclass
 from amiflow.report.source import Source
 
 APPLICATION = 0x616D6966  # "amif", in the file's header: no other program's database is ever touched
-VERSION = 2
+VERSION = 3
 
 _PRUNED, _ROUNDS = 50, 20  # pages deleted at a time at most, and how often in one transaction
 _RETURNED = 500  # pages given back to the file system at a time, where the file is too large
@@ -94,7 +94,7 @@ def _holds_others(path: str) -> bool:
 
 class Book:
     """The database of one run's journal, opened when it is first written to. Its methods raise sqlite3.Error, OSError,
-    and UnicodeDecodeError, which SQLite's words on a damaged file may be; after that it is to be `shut`."""
+    Damaged, and UnicodeDecodeError, which SQLite's words on a damaged file may be; after that it is to be `shut`."""
 
     def __init__(self, keep: Keep, about: About, began: float, memory: Memory | None = None) -> None:
         self._keep = keep
@@ -117,14 +117,14 @@ class Book:
         """The sources of the next machine; written with the next entries."""
         self._introduced.append(sources)
 
-    def write(self, at: float, rows: Sequence[Row], lost: int, ended: bool) -> None:
-        """Commit the rows, and with them what is to be remembered; `lost` is how many could not be written before them,
-        `ended` whether they are the last."""
+    def write(self, at: float, pages: Sequence[Page], lost: int, ended: bool) -> None:
+        """Commit the entries, and with them what is to be remembered; `lost` is how many could not be written before
+        them, `ended` whether they are the last."""
         db = self._opened()
         db.execute("BEGIN IMMEDIATE")
-        rows = [*self._silence(db, at, lost), *rows]
+        silence = tuple(pages_of(self._silence(db, at, lost)))
         run = self._the_run(db)
-        journal_page.insert(db, run, rows, self._keep.mask)
+        journal_page.insert(db, run, (*silence, *pages), self._keep.mask)
         if self._memory is not None and (self._anew or not self._sure or self._memory.waits):
             self._memory.write(db, self._anew, self._sure)
             memory_db.prune(db, at, self._keep.max_age)
@@ -309,7 +309,7 @@ def _inode(path: str) -> tuple[int, int] | None:
 
 def is_damage(error: Exception) -> bool:
     """Whether the file itself is broken. SQLite's words on that may quote bytes that are no text."""
-    return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+    return isinstance(error, UnicodeDecodeError | Damaged) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:

@@ -17,8 +17,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from amiflow.engine.journal import Row, of_run
+from amiflow.engine.journal import of_run
+from amiflow.engine.page import Row, pages_of
 from amiflow.live.journal_page import insert, read
+from amiflow.live.secrets import Mask
 
 _CONCLUDED = frozenset(("answer", "unanswered", "errand-result", "recalled"))
 _LEFT_WITH = frozenset(("flow-ended", "put-away", "suppressed"))
@@ -78,7 +80,8 @@ def _close(db: sqlite3.Connection, run: int, name: str) -> None:
     def is_remembered(row: Row) -> bool:
         return db.execute(_REMEMBERED, (name, row.machine, row.instance)).fetchone() is not None
 
-    insert(db, run, [*left.closing(ended, is_remembered), _last(ended)], str)  # what it says is masked already
+    closing = pages_of([*left.closing(ended, is_remembered), _last(ended)])
+    insert(db, run, closing, Mask())  # what it says is masked already
     db.execute("UPDATE run SET ended = ? WHERE id = ?", (ended, run))
 
 

@@ -3,12 +3,16 @@
 Belongs here: the thread, promises, and what becomes of a full disk or a damaged file. Never here: what an entry says
 (`engine.journal`), the database (`journal_db`), reading it again (`journal_reader`).
 
-The loop hands over references to frozen data; rows, masking, JSON and SQL are made in the thread, some 50 ms of them in
-one transaction (WAL, `synchronous=NORMAL`: what is committed outlives the process, even `kill -9`, without an fsync; a
-power cut may take the commits since the last checkpoint). So nobody waits, with one exception: an action whose flow may
-be taken up again after a restart. Its intention is committed first, and in the same transaction how the flow stands
-(`memory_db`), and only then is it sent; else it could be sent twice. `promise` asks for that, and `kept` says when it
-is so.
+The loop makes the entries; the thread joins, masks and commits those of some 50 ms in one transaction (WAL,
+`synchronous=NORMAL`: what is committed outlives the process, even `kill -9`, without an fsync; a power cut may take the
+commits since the last checkpoint). It does next to nothing itself, as for every thousand steps of its own the loop
+would wait for the interpreter, and nearly all that it asks of SQLite is done without the interpreter. So nobody waits,
+with one exception: an action whose flow may be taken up again after a restart. Its intention is committed first, and in
+the same transaction how the flow stands (`memory_db`), and only then is it sent; else it could be sent twice. `promise`
+asks for that, and `kept` says when it is so.
+
+What gathers is a batch. It belongs to who has taken it out of the queue: the loop takes the last one, to add to it, and
+puts it back; the thread takes the first.
 
 The file is bounded by size and age: the oldest entries make room for new ones within the one file. What cannot be
 written is counted and complained of, and the run goes on; later it is tried again. A damaged file is renamed to
@@ -21,46 +25,40 @@ import os
 import queue
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
 
-from amiflow.engine.effects import Effect, Errand, Input, Remember, Restored, Send, Signal, StoreChanged
-from amiflow.engine.journal import Row, Scribe, of_run
+from amiflow.engine.effects import Effect, Errand, Input, Restored, Send, Signal
+from amiflow.engine.journal import Batch, Scribe
+from amiflow.engine.page import Damaged
 from amiflow.live.clock import Clock
 from amiflow.live.journal_db import About, Book, Keep, is_damage
 from amiflow.live.log import Line, Log
 from amiflow.live.memory_db import Memory
-from amiflow.report.data import dataclass
 from amiflow.report.source import Source
 
-MOST_WAITING = 100_000  # batches of the loop that may wait for the thread
+MOST_WAITING = 64 << 20  # bytes of entries that may wait for the thread
 
-_MOST_AT_ONCE = 5_000  # of the loop's batches in one transaction
+_MOST_AT_ONCE = 1 << 20  # bytes of them in one batch
 _PAUSE = 0.05  # seconds over which entries are gathered into one transaction
-_SLICE, _BREATH = 64, 0.0001  # after so many of the loop's batches the thread lets it in, unless it is far behind
 _PATIENCE = 10.0  # seconds that the end of a run waits for the disk
 _RETRY = 10.0  # seconds between attempts to write to a file that could not be written
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """In the queue: say so once all that is before it is committed, or cannot be."""
+class _Gathered(Batch):
+    """A batch as the thread gets it: with promises, to be kept once it and all before it is committed, or cannot be;
+    with the recipes and sources of new machines; with the number of entries for which there was no room, and of inputs
+    that could not be written for a mistake. With the last one the run `ends`."""
 
-    action_id: str
+    __slots__ = ("ends", "introduced", "mistaken", "promises", "refused")
 
-
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """In the queue: a recipe was read again, and the next machine runs it."""
-
-    recipe: str
-    sources: tuple[Source, ...]
-
-
-_Item: TypeAlias = tuple[float, int | None, Input | None, Sequence[Effect]]
+    def __init__(self) -> None:
+        super().__init__()
+        self.promises: list[str] = []
+        self.introduced: list[tuple[str, tuple[Source, ...]]] = []
+        self.refused = self.mistaken = 0
+        self.ends = False
 
 
 def promise_of(effect: Effect) -> str:
@@ -113,49 +111,79 @@ class Journal:
         self._memory = memory
         self._found: queue.SimpleQueue[list[Restored]] = queue.SimpleQueue()
         self._keep = keep
-        self._about = about
         self._clock = clock
         self._poke = poke
-        self._scribe = Scribe(about.sources, about.servers, clock.wall())
         self._began = clock.wall()
-        self._queue: deque[_Item | Promise | Introduction] = deque()
+        self._scribe = Scribe(about.sources, about.servers, self._began)
+        self._queue: deque[_Gathered] = deque()
         self._stir, self._hurry = threading.Event(), threading.Event()
-        self._closing = False
-        self._refused = 0
+        self._asleep = self._behind = self._ended = False
         self._kept: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._complaints: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._book = Book(keep, about, self._began, memory)
         self._failing = False
         self._retry_at = 0.0
         self._lost_here = 0
+        first, facts = self._own(), {"servers": about.servers}
+        self._scribe.of_run(first, self._began, "run-started", "info", "the run begins", facts)
+        self._queue.append(first)
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     # --- for the loop -------------------------------------------------------------------------------------------------
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
-        """Have this written, see `Scribe.rows`; returns at once. When the thread is far behind, it is counted only, but
+        """Have this written, see `Scribe.take`; returns at once. When the thread is far behind, it is counted only, but
         for what is to be remembered: a run of a flow that is over would be taken up else."""
-        if len(self._queue) >= MOST_WAITING:
-            self._refused += 1
-            item, effects = None, [one for one in effects if isinstance(one, Remember | StoreChanged)]
-            if not effects or self._memory is None:
-                return
-        self._queue.append((at, machine, item, effects))
-        if not self._stir.is_set():
-            self._stir.set()
+        batch = self._own()
+        if self._behind:
+            self._behind = self._is_behind()
+        into: Batch = Batch() if self._behind else batch
+        try:
+            self._scribe.take(into, at, machine, item, effects)
+        except Exception as error:  # whatever is wrong with the journal, it ends no run
+            batch.mistaken += 1
+            self._complain(f"a mistake of amiflow's own, {type(error).__name__}: {error}")
+        if into is not batch:
+            batch.refused += into.count
+            batch.remembered += into.remembered
+        self._put(batch)
 
     def introduce(self, recipe: str, sources: Iterable[Source]) -> None:
         """One more machine, the next by number: what its recipe is known by, and the sources of its plan."""
-        self._queue.append(Introduction(recipe, tuple(sources)))
-        self._stir.set()
+        batch, given = self._own(), tuple(sources)
+        self._scribe.introduce(given)
+        batch.introduced.append((recipe, given))
+        self._put(batch)
 
     def promise(self, action_id: str) -> None:
         """Commit all that was added; then the id is among those of `kept`, and `poke` is called. It comes there too
         where the journal cannot be written: the run goes on."""
-        self._queue.append(Promise(action_id))
+        batch = self._own()
+        batch.promises.append(action_id)
+        self._put(batch)
         self._hurry.set()
-        self._stir.set()
+
+    def _own(self) -> _Gathered:
+        """The last batch, taken out of the queue."""
+        try:
+            batch = self._queue.pop()
+        except IndexError:
+            return _Gathered()
+        if batch.size >= _MOST_AT_ONCE:
+            self._queue.append(batch)
+            self._behind = self._is_behind()
+            return _Gathered()
+        return batch
+
+    def _is_behind(self) -> bool:
+        return sum(batch.size for batch in list(self._queue)) >= MOST_WAITING
+
+    def _put(self, batch: _Gathered) -> None:
+        self._queue.append(batch)
+        if self._asleep:
+            self._asleep = False
+            self._stir.set()
 
     def kept(self) -> list[str]:
         """The promises fulfilled since the last time."""
@@ -176,34 +204,59 @@ class Journal:
 
     def state(self) -> dict[str, object]:
         """Where it is, how much waits to be written, how much could not be, and whether it can be written now."""
-        waiting, lost = len(self._queue), self.lost + self._refused
-        return {"file": self._keep.path, "waiting": waiting, "lost": lost, "written": not self._failing}
+        waiting = list(self._queue)
+        lost = self.lost + sum(batch.refused for batch in waiting)
+        count = sum(batch.count for batch in waiting)
+        return {"file": self._keep.path, "waiting": count, "lost": lost, "written": not self._failing}
 
     def close(self, patience: float) -> None:
         """Write all that is left, waiting for at most so many seconds."""
-        self._closing = True
+        self._end_batch()
         self._hurry.set()
-        self._stir.set()
         self._thread.join(patience)
         if self._thread.is_alive():
             self._complaints.put(f"the journal {self._keep.path} could not be ended within {patience:g} s")
 
+    def _end_batch(self) -> None:
+        batch, at = self._own(), self._clock.wall()
+        self._scribe.last(batch, at)
+        self._scribe.of_run(batch, at, "run-ended", "info", "the run is over")
+        batch.ends = True
+        self._put(batch)
+
     # --- the thread ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        closing = False
-        self._take(began=True)
+        wrote = self._take_all()
         self._found.put(self._claim())
-        while not closing:
-            self._stir.wait()
+        while not self._ended:
+            if not wrote:
+                self._sleep()
             self._hurry.wait(_PAUSE)
-            self._stir.clear()
             self._hurry.clear()
-            closing = self._closing
-            while len(self._queue) > _MOST_AT_ONCE:
-                self._take()
-            self._take(ended=closing)
+            wrote = self._take_all()
         self._book.end()
+
+    def _sleep(self) -> None:
+        """Wait for something to be added. As long as there always is, the loop need not wake the thread at all."""
+        self._stir.clear()
+        self._asleep = True
+        if not self._queue:
+            self._stir.wait()
+        self._asleep = False
+
+    def _take_all(self) -> bool:
+        """Write what has gathered, promises and all; whether there was anything. The loop may have taken the last batch
+        to add to it: then it comes the next time."""
+        is_any = False
+        while self._queue:
+            try:
+                batch = self._queue.popleft()
+            except IndexError:
+                break
+            is_any = True
+            self._take(batch)
+        return is_any
 
     def _claim(self) -> list[Restored]:
         try:
@@ -213,87 +266,62 @@ class Journal:
             self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {error}")
             return []
 
-    def _take(self, began: bool = False, ended: bool = False) -> None:
-        """Write what has gathered, promises and all."""
-        items: list[_Item] = []
-        promises: list[str] = []
-        for _ in range(min(len(self._queue), _MOST_AT_ONCE)):
-            item = self._queue.popleft()
-            if isinstance(item, Promise):
-                promises.append(item.action_id)
-            elif isinstance(item, Introduction):
-                self._scribe.introduce(item.sources)
-                self._book.introduce(item.sources)
-                if self._memory is not None:
-                    self._memory.introduce(item.recipe)
-            else:
-                items.append(item)
-        self._note_refused()
+    def _take(self, batch: _Gathered) -> None:
+        for recipe, sources in batch.introduced:
+            self._book.introduce(sources)
+            if self._memory is not None:
+                self._memory.introduce(recipe)
+        if self._memory is not None:
+            for remembered in batch.remembered:
+                self._memory.take(*remembered)
+        self.lost += batch.mistaken + batch.refused
+        if batch.refused:
+            self._complain(f"{batch.refused} entries came faster than the journal could be written, and are lost")
         try:
-            self._write(items, began, ended)
+            self._write(batch)
         except Exception as error:  # whatever is wrong with the journal, it ends no run
-            self._fail(len(items), f"a mistake of amiflow's own, {type(error).__name__}: {error}")
-        for action_id in promises:
+            self._fail(batch.count, f"a mistake of amiflow's own, {type(error).__name__}: {error}")
+        for action_id in batch.promises:
             self._kept.put(action_id)
-        if promises:
+        if batch.promises:
             self._poke()
+        self._ended = batch.ends
 
-    def _note_refused(self) -> None:
-        refused, self._refused = self._refused, 0
-        if refused:
-            self.lost += refused
-            self._complain(f"{refused} batches of entries came faster than the journal could be written, and are lost")
-
-    def _write(self, items: Iterable[_Item], began: bool, ended: bool) -> None:
-        rows = [self._beginning()] if began else []
-        for number, item in enumerate(items):
-            rows += self._scribe.rows(*item)
-            if self._memory is not None and item[3]:
-                self._memory.take(item[0], item[1] or 0, item[3])
-            if number % _SLICE == _SLICE - 1 and len(self._queue) < _MOST_AT_ONCE:
-                time.sleep(_BREATH)
-        if ended:
-            at = self._clock.wall()
-            rows += [*self._scribe.last(at), of_run(at, "run-ended", "info", None, "the run is over", {})]
-        is_idle = not rows and (self._memory is None or not self._memory.waits)
-        if is_idle or (self._failing and self._clock.now() < self._retry_at and not ended):
-            self._lose(len(rows))
+    def _write(self, batch: _Gathered) -> None:
+        is_idle = not batch.count and (self._memory is None or not self._memory.waits)
+        if is_idle or (self._failing and self._clock.now() < self._retry_at and not batch.ends):
+            self._lose(batch.count)
             if not is_idle:
                 self._doubt()
             return
         try:
-            self._commit(rows, ended)
+            self._commit(batch)
         except OSError as error:
-            self._fail(len(rows), error.strerror or str(error))
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self._fail(batch.count, error.strerror or str(error))
+        except (sqlite3.Error, UnicodeDecodeError, Damaged) as error:
             if is_damage(error):
-                self._begin_anew(rows, ended, str(error))
+                self._begin_anew(batch, str(error))
             else:
-                self._fail(len(rows), str(error))
+                self._fail(batch.count, str(error))
 
-    def _beginning(self) -> Row:
-        facts = {"servers": self._about.servers}
-        return of_run(self._began, "run-started", "info", None, "the run begins", facts)
-
-    def _commit(self, rows: Sequence[Row], ended: bool) -> None:
-        at = max((row.at for row in rows), default=self._clock.wall())
-        self._book.write(at, rows, self._lost_here, ended)
+    def _commit(self, batch: _Gathered) -> None:
+        self._book.write(self._clock.wall(), batch.pages, self._lost_here, batch.ends)
         if self._failing:
             self._complain(f"the journal {self._keep.path} is written again; {self._lost_here} entries are lost")
         self._failing, self._lost_here = False, 0
 
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 
-    def _begin_anew(self, rows: list[Row], ended: bool, why: str) -> None:
+    def _begin_anew(self, batch: _Gathered, why: str) -> None:
         """The file is damaged: set it aside, once."""
         try:
             aside = self._book.set_aside()
             self._complain(
                 f"the journal {self._keep.path} was damaged ({why}); it is now {aside}, and a new one begins"
             )
-            self._commit(rows, ended)
+            self._commit(batch)
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            self._fail(len(rows), str(error))
+            self._fail(batch.count, str(error))
 
     def _fail(self, count: int, why: str) -> None:
         self._book.shut()

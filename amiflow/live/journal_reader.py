@@ -18,8 +18,9 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from amiflow.ami.message import Message
+from amiflow.engine.page import Damaged
 from amiflow.live.journal_db import APPLICATION, VERSION
-from amiflow.live.journal_page import Damaged, Numbered, read, read_back
+from amiflow.live.journal_page import Numbered, read, read_back
 from amiflow.live.problems import Trouble
 from amiflow.report.data import dataclass
 

@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from amiflow.engine.effects import Effect, Entry, Past, Remember, Restored, StoreChanged
+from amiflow.engine.effects import Entry, Past, Remember, Restored, StoreChanged
 from amiflow.live.journal_dead import is_dead
 from amiflow.report.data import dataclass
 
@@ -76,18 +76,17 @@ class Memory:
         """Whether something is to be written."""
         return bool(self._unwritten or self._changes)
 
-    def take(self, at: float, machine: int, effects: Iterable[Effect]) -> None:
-        """What there is to remember among a machine's effects."""
-        for effect in effects:
-            if isinstance(effect, Remember) and effect.state is None and effect.token not in self._stored:
-                # Of those that begin and end while the disk is full nothing is left, however long that lasts.
-                self._states.pop(effect.token, None)
-                self._unwritten.pop(effect.token, None)
-            elif isinstance(effect, Remember):
-                self._states[effect.token] = _State(machine, at, effect)
-                self._unwritten[effect.token] = None
-            elif isinstance(effect, StoreChanged):
-                self._changes.append((machine, effect))
+    def take(self, at: float, machine: int, effect: Remember | StoreChanged) -> None:
+        """What there is to remember of a machine."""
+        if isinstance(effect, StoreChanged):
+            self._changes.append((machine, effect))
+        elif effect.state is None and effect.token not in self._stored:
+            # Of those that begin and end while the disk is full nothing is left, however long that lasts.
+            self._states.pop(effect.token, None)
+            self._unwritten.pop(effect.token, None)
+        else:
+            self._states[effect.token] = _State(machine, at, effect)
+            self._unwritten[effect.token] = None
 
     def write(self, db: sqlite3.Connection, anew: bool, sure: bool) -> None:
         """Within a transaction: write what waits; `anew`: the file is a new one, in which nothing is yet. Where it is

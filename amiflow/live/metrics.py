@@ -98,7 +98,7 @@ def _state(figures: Mapping[str, Any]) -> Iterator[Any]:
     if switch is not None:
         yield _gauge("amiflow_kill_switch", "Whether the kill switch is on.", [], {(): float(switch["on"])})
     if journal is not None:
-        yield _gauge("amiflow_journal_backlog", "Batches that wait to be written.", [], {(): journal["waiting"]})
+        yield _gauge("amiflow_journal_backlog", "Entries that wait to be written.", [], {(): journal["waiting"]})
         yield _counter("amiflow_journal_entries_lost", "Entries that could not be.", [], {(): journal["lost"]})
         text = "Whether the journal can be written now."
         yield _gauge("amiflow_journal_written", text, [], {(): float(journal["written"])})

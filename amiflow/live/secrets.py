@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
+from amiflow.ami.message import to_bytes
 from amiflow.live.problems import Trouble
 
 MASKED = "***"
@@ -80,13 +81,20 @@ class Mask:
     """The secrets known so far, longest first, so that one within another leaves no rest."""
 
     _known: list[str] = field(default_factory=list)
+    _bytes: list[bytes] = field(default_factory=list)
 
     def add(self, secret: str) -> None:
         """Keep this out of all that goes through the mask from now on, as it is and as JSON, a traceback or a URL would
         write it; an empty text hides nothing."""
-        in_url = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+        raw = to_bytes(secret)
+        in_url = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
         forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], *in_url} - {""}
         self._known = sorted(forms.union(self._known), key=len, reverse=True)
+        self._bytes = [to_bytes(form) for form in self._known]
+
+    def finds(self, data: bytes) -> bool:
+        """Whether a secret is in it; told at once of much that is not text yet."""
+        return any(secret in data for secret in self._bytes)
 
     def __call__(self, text: str) -> str:
         """The text with every known secret masked."""

@@ -76,7 +76,7 @@ BOUNDS = (
     # --- log, journal, files
     Bound("lines of the log that wait for its reader", 10_000, "dropped, their number is written in their place"),
     Bound("characters of those lines", 64 << 20, "dropped, their number is written in their place"),
-    Bound("handovers that wait for the journal", 100_000, "lost, counted in the journal and the log"),
+    Bound("bytes of entries that wait for the journal", 64 << 20, "lost, counted in the journal and the log"),
     Bound("characters of a text in the journal", 16_384, "cut off"),
     Bound("values in the configuration, aliases counted", 50_000, "refused"),
     Bound("bytes of a table's file", 64 << 20, "refused"),

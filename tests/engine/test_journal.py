@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from amiflow.engine import effects as fx
-from amiflow.engine.journal import Row, Scribe
+from amiflow.engine.page import Row
 from amiflow.plan.model import Policy
 from amiflow.report.source import Source, Span
+from support.journal import RowScribe
 from support.machines import START, Bench, event
 from support.plans import act, chain, eq, flow, log, on, stop, wait
 
@@ -24,7 +25,7 @@ class Written(Bench):
 
     def __init__(self, *flows: object, **options: object) -> None:
         self.rows: list[Row] = []
-        self.scribe = Scribe([[Source("test.flow", TEXT)]], ["pbx"], START)
+        self.scribe = RowScribe([[Source("test.flow", TEXT)]], ["pbx"], START)
         super().__init__(*flows, steps=True, **options)  # type: ignore[arg-type]
 
     def give(self, item: fx.Input) -> list[fx.Effect]:
@@ -140,16 +141,16 @@ def test_a_gap_is_as_long_as_it_was_though_the_wall_clock_was_set_back() -> None
 def test_a_gap_that_is_open_at_the_end_began_no_later_than_it_ends() -> None:
     bench = Written(flow("f", on("A"), stop()))
     bench.lose()
-    (last,) = bench.scribe.last(START - 3600)
+    (last,) = bench.scribe.rest(START - 3600)
     assert last.text == "no events were seen for 0.000 s"
 
 
 def test_a_gap_that_is_open_at_the_end_is_written() -> None:
     bench = Written(flow("f", on("A"), stop()))
     bench.lose()
-    (last,) = bench.scribe.last(START + 7)
+    (last,) = bench.scribe.rest(START + 7)
     assert (last.kind, last.server, last.at) == ("gap", "pbx", START + 7)
-    assert not list(bench.scribe.last(START + 8))
+    assert not bench.scribe.rest(START + 8)
 
 
 def test_what_a_run_leaves_open_when_it_is_cut_short_is_closed() -> None:
@@ -157,7 +158,7 @@ def test_what_a_run_leaves_open_when_it_is_cut_short_is_closed() -> None:
     bench.event("A", N="1")
     bench.on_wire()
     bench.event("A", N="2")
-    rows = list(bench.scribe.last(START + 7))
+    rows = bench.scribe.rest(START + 7)
     assert [(row.kind, row.text, row.instance) for row in rows] == [
         ("unanswered", "Hangup: unknown: amiflow ended before the answer came", 1),
         ("unanswered", "Hangup: unsent: amiflow ended before it could be sent", 2),
@@ -165,7 +166,7 @@ def test_what_a_run_leaves_open_when_it_is_cut_short_is_closed() -> None:
         ("flow-ended", "failed: amiflow ended before it did", 2),
     ]
     assert {row.flow for row in rows} == {"f"} and all(row.line for row in rows)
-    assert not list(bench.scribe.last(START + 8))
+    assert not bench.scribe.rest(START + 8)
 
 
 def test_a_run_of_a_flow_that_is_remembered_is_left_to_the_next_run_of_amiflow() -> None:
@@ -174,8 +175,8 @@ def test_a_run_of_a_flow_that_is_remembered_is_left_to_the_next_run_of_amiflow()
         bench.event("A", N=number)
     for instance, states in ((1, ({},)), (2, ({}, None))):
         for state in states:
-            list(bench.scribe.rows(START, 0, None, [fx.Remember("t", instance, "pbx", state)]))
-    assert [(row.kind, row.level, row.instance) for row in bench.scribe.last(START + 7)] == [
+            bench.scribe.rows(START, 0, None, [fx.Remember("t", instance, "pbx", state)])
+    assert [(row.kind, row.level, row.instance) for row in bench.scribe.rest(START + 7)] == [
         ("put-away", "warn", 1),
         ("flow-ended", "error", 2),
         ("flow-ended", "error", 3),
@@ -232,14 +233,14 @@ def test_an_actions_rows_are_counted() -> None:
 
 
 def test_an_answer_to_nothing_of_ours_is_written_without_an_owner() -> None:
-    scribe = Scribe([[]], [], START)
+    scribe = RowScribe([[]], [], START)
     (row,) = scribe.rows(START, 0, fx.Answered("x-1", event("A"), ()), ())
     assert (row.kind, row.action, row.instance, row.flow) == ("answer", "x-1", None, None)
 
 
 def test_a_source_that_is_not_there_leaves_the_line_out() -> None:
     said = fx.Said("info", "hello", "f", 1, Span("other.flow", 0, 1))
-    (row,) = Scribe([[]], [], START).rows(START, 0, None, [said])
+    (row,) = RowScribe([[]], [], START).rows(START, 0, None, [said])
     assert (row.file, row.line) == ("other.flow", None)
 
 
@@ -250,7 +251,7 @@ POST = fx.HttpRequest("post", "https://crm.example/calls?key=1", (("Accept", "*/
 
 def written(*steps: fx.Input | fx.Effect) -> list[Row]:
     """The rows of inputs and effects of one machine."""
-    scribe, rows = Scribe([[Source("test.flow", TEXT)]], ["pbx"], START), list[Row]()
+    scribe, rows = RowScribe([[Source("test.flow", TEXT)]], ["pbx"], START), list[Row]()
     for step in steps:
         is_input = isinstance(step, fx.ErrandDone | fx.Signalled)
         item, effects = (step, []) if is_input else (None, [step])
@@ -331,7 +332,7 @@ def test_the_documentation_names_each_kind_of_entry() -> None:
 
 
 def test_a_run_that_was_taken_up_in_a_queue_and_never_began_is_not_open_at_the_end() -> None:
-    scribe = Scribe([[Source("test.flow", TEXT)]], ["pbx"], START)
+    scribe = RowScribe([[Source("test.flow", TEXT)]], ["pbx"], START)
     notes = [fx.Noted(kind, "info", "", "f", 1, Span("test.flow", 0, 1), {}) for kind in ("resumed", "suppressed")]
-    rows = list(scribe.rows(START, 0, None, notes))
-    assert [row.kind for row in (*rows, *scribe.last(START))] == ["resumed", "suppressed", "gap"]
+    rows = scribe.rows(START, 0, None, notes)
+    assert [row.kind for row in (*rows, *scribe.rest(START))] == ["resumed", "suppressed", "gap"]

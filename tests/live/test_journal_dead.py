@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ import pytest
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
-from amiflow.engine.journal import Scribe
 from amiflow.engine.machine import Machine
 from amiflow.live import journal_dead
 from amiflow.live.clock import SystemClock
@@ -31,6 +30,7 @@ from amiflow.live.secrets import Mask
 from amiflow.plan.model import Plan
 from amiflow.report.source import Source, Span
 from support.amiflow_process import ROOT, clean_environment
+from support.journal import RowScribe
 from support.machines import START
 from support.runs import compiled
 from support.scripted_ami import Action, Connection, scripted
@@ -115,6 +115,15 @@ def test_it_is_closed_once(dead: Path) -> None:
     begin(dead, "run2").close(20)
     begin(dead, "run3").close(20)
     assert len(told(dead)) == 4
+
+
+def test_a_file_that_holds_what_a_dead_run_never_wrote_is_set_aside(dead: Path) -> None:
+    with closing(sqlite3.connect(dead)) as db, db:
+        db.execute("UPDATE page SET entries = x'00'")
+    second = begin(dead, "run2")
+    second.close(20)
+    assert "was damaged" in second.complaints()[0] and second.lost == 0
+    assert [one.kind for one in entries(dead)] == ["run-started", "gap", "run-ended"]
 
 
 def test_a_run_that_lives_is_left_alone(tmp_path: Path) -> None:
@@ -259,6 +268,6 @@ def test_killed_at_every_write_each_action_and_flow_has_an_end(tmp_path: Path) -
 def test_a_run_that_was_taken_up_in_a_queue_and_never_began_is_not_left_open() -> None:
     left = Left()
     notes = [fx.Noted(kind, "info", "", "f", 1, SPAN, {}) for kind in ("resumed", "suppressed")]
-    for row in Scribe([[Source("recipe.flow", "x")]], ["pbx"], START).rows(START, 0, None, notes):
+    for row in RowScribe([[Source("recipe.flow", "x")]], ["pbx"], START).rows(START, 0, None, notes):
         left.add(row)
     assert list(left.closing(START, lambda _: False)) == []

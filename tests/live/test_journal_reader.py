@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
+from amiflow.engine.page import Row, pages_of, unpack
 from amiflow.live.clock import SystemClock
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import Journal
@@ -204,75 +207,119 @@ def test_a_damaged_file_gives_trouble_or_entries(path: Path, tmp_path: Path, dat
     read_all(damaged)
 
 
-def change(path: Path, at: Callable[[list[Any]], None], **columns: object) -> None:
-    """Alter each page of a journal: what it holds, and the columns beside that."""
-    db = sqlite3.connect(path, isolation_level=None)
-    for number, entries in db.execute("SELECT id, entries FROM page").fetchall():
-        page = json.loads(entries)
-        at(page)
-        db.execute("UPDATE page SET entries = ? WHERE id = ?", (json.dumps(page), number))
-        for column, value in columns.items():
-            db.execute(f"UPDATE OR IGNORE page SET {column} = ifnull(?, {column}) WHERE id = ?", (value, number))
-    db.close()
+def spoilt(path: Path, folder: Path, spoil: Callable[[bytes], object], **columns: object) -> Path:
+    """A copy of a journal in which each page is altered: what it holds, and the columns beside that."""
+    changed = folder / "changed.sqlite"
+    changed.write_bytes(path.read_bytes())
+    with closing(sqlite3.connect(changed, isolation_level=None)) as db:
+        for number, entries in db.execute("SELECT id, entries FROM page").fetchall():
+            db.execute("UPDATE page SET entries = ? WHERE id = ?", (spoil(entries), number))
+            for column, value in columns.items():
+                db.execute(f"UPDATE OR IGNORE page SET {column} = ifnull(?, {column}) WHERE id = ?", (value, number))
+    return changed
 
 
-_VALUES = st.one_of(
-    st.none(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=20),
-    st.lists(st.integers(), max_size=2),
-    st.dictionaries(st.text(max_size=2), st.none()),
-)
-_SQL_VALUES = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=20))
+_SQL_VALUES = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=20), st.text())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 7), st.integers(-1, 6), _VALUES, st.sampled_from(["run", "first", "entries"]), _SQL_VALUES)
-def test_any_value_anywhere_gives_trouble_or_entries(
-    path: Path, tmp_path: Path, part: int, place: int, value: object, column: str, stored: object
+@given(
+    st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8), st.sampled_from(["alter", "insert", "cut"])
+)
+def test_any_bytes_anywhere_in_a_page_give_trouble_or_entries(
+    path: Path, tmp_path: Path, place: float, other: bytes, way: str
 ) -> None:
-    changed = tmp_path / "changed.sqlite"
-    changed.write_bytes(path.read_bytes())
+    def spoil(page: bytes) -> bytes:
+        at = int(place * len(page))
+        after = {"alter": at + len(other), "insert": at, "cut": len(page)}[way]
+        return page[:at] + other + page[after:]
 
-    def spoil(page: list[Any]) -> None:
-        if place < 0:
-            page[part] = value
-        elif part == 0:
-            page[0][0][place] = value
-        else:
-            page[part] = [value, *page[part][1:]]
+    read_all(spoilt(path, tmp_path, spoil))
 
-    change(changed, spoil, **({column: stored} if part == 7 else {}))
-    db = sqlite3.connect(changed, isolation_level=None)
-    db.execute("UPDATE run SET sources = ?", (value if isinstance(value, str) and "\0" not in value else '{"r": 7}',))
-    db.close()
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["run", "first", "entries"]), _SQL_VALUES, st.text(max_size=20))
+def test_any_value_in_any_column_gives_trouble_or_entries(
+    path: Path, tmp_path: Path, column: str, stored: object, sources: str
+) -> None:
+    changed = spoilt(path, tmp_path, lambda page: page, **{column: stored})
+    with closing(sqlite3.connect(changed, isolation_level=None)) as db:
+        db.execute("UPDATE run SET sources = ?", (sources if "\0" not in sources else '{"r": 7}',))
     read_all(changed)
 
 
-def columns(page: list[Any], number: int, value: object) -> None:
-    page[number] = [value] * len(page[number])
+_COMMON: dict[str, Any] = {"machine": 0, "kind": "x", "level": "info", "server": None, "flow": "f", "file": None}
 
 
-def test_a_page_that_amiflow_never_wrote_is_trouble(path: Path, tmp_path: Path) -> None:
-    damages: list[Callable[[list[Any]], None]] = [
-        lambda page: columns(page, 1, 1e40),
-        lambda page: columns(page, 1, "1"),
-        lambda page: columns(page, 2, 999),
-        lambda page: columns(page, 3, "one"),
-        lambda page: columns(page, 5, None),
-        lambda page: columns(page, 5, "\ud800"),
-        lambda page: columns(page, 6, "[1]"),
-        lambda page: columns(page, 6, "{"),
-        lambda page: columns(page, 7, "\ud800"),
-        lambda page: page.pop(),
-        lambda page: page[1].pop(),
-        lambda page: columns(page, 0, []),
-        lambda page: columns(page, 0, [None, *page[0][0][1:]]),
-    ]
-    for damage in damages:
-        changed = tmp_path / "changed.sqlite"
-        changed.write_bytes(path.read_bytes())
-        change(changed, damage)
-        with pytest.raises(Trouble, match="cannot be read"), reading(str(changed)) as reader:
-            list(reader.entries(Choice()))
+def made(number: int = 0, lengths: Sequence[int] = (-1, 1, -1, -1), *, at: float = START, **common: Any) -> bytes:
+    """A page of one entry that says `x`."""
+    known = json.dumps([[*(_COMMON | {"line": 1} | common).values()]]).encode()
+    record = struct.pack("<dHqiiii", at, number, 1, *lengths)
+    return struct.pack("<II", len(known), 1) + known + record + b"x"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        made(at=1e40),
+        made(at=-1.0),
+        made(at=float("nan")),
+        made(number=1),
+        made(lengths=(-1, -1, -1, 1)),
+        made(lengths=(-1, 2, -1, -1)),
+        made(lengths=(-1, 2**31 - 1, -1, -1)),
+        made(lengths=(-1, 0, -1, -1)),
+        made(machine=None),
+        made(machine=-1),
+        made(machine=1 << 64),
+        made(machine="0"),
+        made(kind=None),
+        made(level=7),
+        made(server="\ud800"),
+        made(more=1),
+        made().replace(b"[[", b"{{"),
+        made().replace(b"[[", b"[7"),
+        made()[:-1],
+        made() + b"y",
+        made()[:-1] + b"\xff",
+        made(lengths=(-1, 0, 1, -1)),
+        b"",
+        struct.pack("<II", 2, 1 << 31) + b"[]",
+        struct.pack("<II", 1 << 31, 0) + b"[]",
+        struct.pack("<II", 200_000, 0) + b"[" * 200_000,
+        made().decode("latin-1"),
+        7,
+        None,
+    ],
+)
+def test_a_page_that_amiflow_never_wrote_is_trouble(path: Path, tmp_path: Path, page: object) -> None:
+    assert [row.text for row in unpack(made())] == ["x"]
+    changed = spoilt(path, tmp_path, lambda _: page if page is not None else b"\0")
+    with pytest.raises(Trouble, match="cannot be read"), reading(str(changed)) as reader:
+        list(reader.entries(Choice()))
+
+
+@given(
+    st.lists(
+        st.builds(
+            Row,
+            st.floats(0, 1e10),
+            st.integers(0, 9),
+            st.none() | st.integers(0, 1 << 40),
+            st.sampled_from(["step", "flow-ended"]),
+            st.sampled_from(["info", "error"]),
+            st.none() | st.text(max_size=5),
+            st.none() | st.text(max_size=5),
+            st.none() | st.text(max_size=5),
+            st.none() | st.integers(0, 9),
+            st.none() | st.just("a-1"),
+            st.text(max_size=9),
+            st.none() | st.just('{"x": 1}'),
+            st.none() | st.binary(max_size=9),
+        ),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_entries_are_read_as_they_were_written(rows: list[Row]) -> None:
+    assert [row for page in pages_of(rows) for row in unpack(page.packed())] == rows

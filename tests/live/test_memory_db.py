@@ -177,6 +177,7 @@ def test_what_comes_too_fast_for_the_journal_is_remembered_still(path: Path, mon
     first = Run(path, "run1")
     first.take(remember("t1"), remember("t2"))
     monkeypatch.setattr(journal_file, "MOST_WAITING", 0)
+    first.journal._behind = True
     over = fx.FlowEnded("f", 1, "done", None, None, None)
     first.take(over, fx.Remember("t1", 1, "pbx", None))
     first.take(over)

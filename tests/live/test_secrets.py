@@ -36,3 +36,11 @@ def test_the_mask_hides_a_secret_in_every_form() -> None:
     assert mask("hunter2 hunter x") == "*** *** x"
     assert mask(json.dumps({"k": 'a"b\\c'})) == '{"k": "***"}'
     assert mask(repr('a"b\\c')) == "'***'"
+
+
+def test_a_secret_that_is_no_utf8_is_hidden_too(tmp_path: Path) -> None:
+    (tmp_path / "s").write_bytes(b"gr\xfcn\n")
+    mask = Mask()
+    mask.add(SecretSource.parse("file:s", str(tmp_path)).read("x", {}))
+    assert mask("gr\udcfcn gr%FCn") == "*** ***"
+    assert mask.finds(b"so gr\xfcn") and not mask.finds(b"so gr\xc3\xbcn")

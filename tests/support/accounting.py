@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 from typing import TypeAlias
 
-from amiflow.engine.journal import Row
+from amiflow.engine.page import Row
 from support.faults import END, Line
 
 Headers: TypeAlias = dict[str, str]

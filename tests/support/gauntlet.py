@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from amiflow.ami import catalog
-from amiflow.engine.journal import Row
+from amiflow.engine.page import Row
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.simulator import Simulator
 from support.accounting import Account, Books, told

@@ -1,16 +1,41 @@
-"""The journal's entries as rows of a table, for tests that ask for them in SQL; and a disk that stands still."""
+"""The journal's entries as rows, of a scribe or, for tests that ask for them in SQL, of a table; and a disk that stands
+still."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from amiflow.engine.journal import Row
+from amiflow.engine.effects import Effect, Input
+from amiflow.engine.journal import Batch, Scribe
+from amiflow.engine.page import Row, unpack
 from amiflow.live.journal_db import Book
 from amiflow.live.journal_page import read
+
+
+class RowScribe(Scribe):
+    """A scribe that gives what it writes at once."""
+
+    def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> list[Row]:
+        """What an input was and what came of it."""
+        batch = Batch()
+        self.take(batch, at, machine, item, effects)
+        return rows_of(batch)
+
+    def rest(self, at: float) -> list[Row]:
+        """The end of the run."""
+        batch = Batch()
+        self.last(batch, at)
+        return rows_of(batch)
+
+
+def rows_of(batch: Batch) -> list[Row]:
+    """The entries of a batch."""
+    return [row for page in batch.pages for row in unpack(page.packed())]
 
 
 def query(path: Path, text: str) -> list[tuple[object, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from amiflow.engine.effects import Effect, Input
-from amiflow.engine.journal import Row
+from amiflow.engine.page import Row
 from amiflow.live.journal_db import About, Keep
 from amiflow.live.journal_file import Journal
 from amiflow.live.memory_db import Memory
@@ -43,18 +43,18 @@ class StepByStep(Journal):
         self.moments: list[float] = []
         self._late = late
         self._fatal = fatal
-        self._take(began=True)
+        self._take_all()
         self._found.put(self._claim())
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
         super().add(at, machine, item, effects)
         if not self._late:
-            self._take()
+            self._take_all()
         self._count()
 
     def promise(self, action_id: str) -> None:
         super().promise(action_id)
-        self._take()
+        self._take_all()
         self._count()
 
     def _count(self) -> None:
@@ -67,7 +67,8 @@ class StepByStep(Journal):
 
     def close(self, patience: float) -> None:
         if len(self.moments) != self._fatal:
-            self._take(ended=True)
+            self._end_batch()
+            self._take_all()
             self._book.end()
 
 

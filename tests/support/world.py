@@ -21,7 +21,8 @@ from unittest import mock
 
 from amiflow.ami import catalog
 from amiflow.engine.effects import Effect, Input, Restored
-from amiflow.engine.journal import Row, Scribe, of_run
+from amiflow.engine.journal import of_run
+from amiflow.engine.page import Row
 from amiflow.live import run as running
 from amiflow.live.config import Server, Timeouts
 from amiflow.live.journal_db import About, Keep
@@ -36,6 +37,7 @@ from amiflow.plan.model import Plan
 from amiflow.tools.pbx.service import Service
 from amiflow.tools.scenario import Scenario
 from support.faults import Fault, Line
+from support.journal import RowScribe
 
 START = 1_800_000_000.0  # the epoch at which a world begins
 TIMES = Timeouts(connect=5.0, login=5.0, keepalive=10.0, answer=5.0)
@@ -167,7 +169,7 @@ class MemoryJournal:
         self.rows: list[tuple[float, Row]] = []
         self.lost = 0
         self._clock = clock
-        self._scribe: Scribe | None = None
+        self._scribe: RowScribe | None = None
         self._promised: list[str] = []
         self._poke: Callable[[], None] = lambda: None
 
@@ -177,7 +179,7 @@ class MemoryJournal:
         if self.rows:
             self._write([of_run(at, "gap", "info", None, "nothing is written of these servers", {"to": at})])
         self._write([of_run(at, "run-started", "info", None, "the run begins", {})])
-        self._scribe = Scribe(about.sources, about.servers, at)
+        self._scribe = RowScribe(about.sources, about.servers, at)
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
         assert self._scribe is not None
@@ -188,7 +190,7 @@ class MemoryJournal:
 
     def close(self, patience: float) -> None:
         assert self._scribe is not None
-        self._write(self._scribe.last(self._clock.wall()))
+        self._write(self._scribe.rest(self._clock.wall()))
 
     def _write(self, rows: Iterable[Row]) -> None:
         self.rows += [(self._clock.at, row) for row in rows]
