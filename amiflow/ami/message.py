@@ -9,6 +9,7 @@ AMI declares no charset, so bytes that are no UTF-8 travel as surrogate escapes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -16,6 +17,9 @@ from typing import Literal, TypeAlias
 Kind: TypeAlias = Literal["event", "response", "other"]
 
 _FIRST: dict[bytes, Kind] = {b"event": "event", b"response": "response"}
+
+HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters, which JSON can write and which stand for no bytes."""
 
 
 def to_bytes(text: str) -> bytes:
@@ -94,7 +98,7 @@ class Message:
 def _sought(header: str) -> tuple[int, bytes, bytes, bytes]:
     """How long the name is, the name in lower case, how its line begins where it is spelt as asked, and how in any case
     (empty where lower-case bytes do not tell)."""
-    name = to_bytes(header)
+    name = to_bytes(HALVES.sub("\ufffd", header))
     lower = name.lower()
     return len(name), lower, b"\r\n" + name + b": ", b"\r\n" + lower + b":" if header and header.isascii() else b""
 

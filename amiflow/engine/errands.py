@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from amiflow.ami.message import to_bytes
+from amiflow.ami.message import HALVES, to_bytes
 from amiflow.engine.core import Core
 from amiflow.engine.effects import (
     AppendRequest,
@@ -105,6 +105,8 @@ class Errands:
         value = self._core.value
         url = to_text(value(call.url, frame))
         written = self._texts(call.headers, frame)
+        if call.headers is not None and any(set(text) & {"\r", "\n", "\0"} for text in written.values()):
+            raise EvaluationError("a value holds a line break", call.headers.span)
         if call.json is not None:
             kind, body = "application/json", _json(value(call.json, frame))
         elif call.form is not None:
@@ -119,8 +121,8 @@ class Errands:
     def _texts(self, record: Expr | None, frame: Frame) -> dict[str, str]:
         fields: Mapping[str, Value] = self._core.value(record, frame) if record is not None else {}
         texts = {name: to_text(text) for name, text in fields.items() if text is not None}
-        if record is not None and any(set(text) & {"\r", "\n", "\0"} for text in texts.values()):
-            raise EvaluationError("a value holds a line break", record.span)
+        if record is not None and any(map(HALVES.search, texts.values())):
+            raise EvaluationError("a value holds half a character", record.span)
         return texts
 
     def _signal(self, instance: Instance, step: model.Errand, call: SignalCall) -> None:

@@ -81,6 +81,19 @@ def test_a_line_break_in_a_header_fails_the_step() -> None:
     assert bench.failures == ["a value holds a line break"] and not errands(bench)
 
 
+def test_a_line_break_in_a_form_is_written_as_any_sign_is() -> None:
+    bench = ran(errand(http("post", form=record(text="a\nb"))))
+    (asked,) = errands(bench)
+    assert isinstance(asked.request, HttpRequest) and asked.request.body == "text=a%0Ab"
+
+
+@pytest.mark.parametrize("part", ["form", "headers"])
+def test_half_a_character_fails_the_step(part: str) -> None:
+    """JSON that somebody sends can write such a thing: `\\ud800`."""
+    bench = ran(errand(http("post", **{part: record(Key="a\ud800")})))
+    assert bench.failures == ["a value holds half a character"] and not errands(bench)
+
+
 def test_a_status_of_400_is_an_error_and_is_tried_again() -> None:
     bench = ran(errand(http("post"), retry=1, handler=m.Handler(2, "e")), log("good"), log(field("e", "kind")))
     done(bench, HttpResult(503, "busy"))
