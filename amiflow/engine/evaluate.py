@@ -19,7 +19,7 @@ from amiflow.ami.message import Message
 from amiflow.engine.functions import LONGEST, PURE, WORLDLY, Trouble, World, matches
 from amiflow.engine.picture import Picture
 from amiflow.engine.stores import HeldCounter, HeldMap, HeldSeries
-from amiflow.engine.values import BadText, Call, Failure, Reply, Value, read, to_text
+from amiflow.engine.values import BadText, Call, Failure, Reply, Value, finite, read, to_text
 from amiflow.plan import expressions as ir
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
@@ -57,14 +57,14 @@ def _bounded(value: Value) -> Value:
         raise Trouble(f"the result is longer than {LONGEST}")
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise OverflowError
-    return value
+    return finite(value) if isinstance(value, float) else value
 
 
 _ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
     "+": lambda x, y: _bounded(x + y),
-    "-": operator.sub,
+    "-": lambda x, y: _bounded(x - y),
     "*": lambda x, y: _bounded(x * y),
-    "/": operator.truediv,
+    "/": lambda x, y: _bounded(x / y),
     "%": operator.mod,
 }
 _ORDER: dict[str, Callable[[Value, Value], Value]] = {

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import re2
 
 from amiflow.ami.message import Message, to_bytes
-from amiflow.engine.values import Value, at, read_bool, to_text
+from amiflow.engine.values import Value, at, finite, read_bool, to_text
 
 LONGEST = 1 << 20  # characters of a text, items of a list: so that a loop cannot double one until memory is gone
 
@@ -69,7 +70,8 @@ def _int(x: Value) -> int | None:
 
 def _number(x: Value) -> float | int | None:
     if isinstance(x, str):
-        return float(x) if re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*", x, re.ASCII) else None
+        found = float(x) if re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*", x, re.ASCII) else inf
+        return found if abs(found) < inf else None
     return x if isinstance(x, int | float) and not isinstance(x, bool) else None
 
 
@@ -190,9 +192,13 @@ def _chanvar(e: Value, name: str) -> str | None:
 def parsed_json(x: str) -> Value:
     """The value of a JSON text; none where it is no JSON."""
     try:
-        return _frozen(json.loads(x))
-    except (ValueError, RecursionError):
+        return _frozen(json.loads(x, parse_float=_float, parse_constant=_float))
+    except (ValueError, OverflowError, RecursionError):
         return None
+
+
+def _float(x: str) -> float:
+    return finite(float(x))
 
 
 def _frozen(data: Value) -> Value:

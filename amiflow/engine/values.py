@@ -116,13 +116,20 @@ def _decode(text: str, coding: Coding) -> Value:
             case "int":
                 return int(text)
             case "number":
-                return float(text)
+                return finite(float(text))
             case "duration":
                 return _read_duration(text, coding.unit or "s")
             case _:
                 return _read_time(text, coding.unit or "epoch")
     except (ValueError, OverflowError):
         return None
+
+
+def finite(number: float) -> float:
+    """The number. Raises OverflowError where it is none that JSON can write (`nan`, `1e999`)."""
+    if not math.isfinite(number):
+        raise OverflowError
+    return number
 
 
 def _read_duration(text: str, unit: str) -> timedelta | None:

@@ -85,3 +85,13 @@ def test_a_wrong_regular_expression_is_trouble() -> None:
 def test_json_is_frozen() -> None:
     assert PURE["json"]('{"a": [1, {"b": null}]}') == {"a": (1, {"b": None})}
     assert PURE["json"]("[" * 100_000) is None
+
+
+@pytest.mark.parametrize("text", ["NaN", "[-Infinity]", '{"a": 1e999}', "1" * 5000])
+def test_numbers_that_json_cannot_write_are_none(text: str) -> None:
+    assert PURE["json"](text) is None
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "-" + "9" * 400, "nan", "inf"])
+def test_a_number_is_finite(text: str) -> None:
+    assert PURE["number"](text) is None

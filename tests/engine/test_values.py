@@ -46,6 +46,8 @@ def test_optional_headers_read_as_none(text: str | None, coding: Coding) -> None
         ("x", Coding("int")),
         ("maybe", Coding("bool")),
         ("1e999", S),
+        ("1e999", Coding("number")),
+        ("nan", Coding("number")),
         ("noon", Coding("time", "iso")),
     ],
 )
