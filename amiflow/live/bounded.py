@@ -9,6 +9,7 @@ import time
 
 LARGEST = 1 << 20  # bytes of an answer or of a program's output
 OVER = "the time is over"
+NO_URL = "this is no URL of http or https"
 
 
 class Failed(Exception):

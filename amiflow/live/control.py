@@ -102,8 +102,8 @@ class Control:
         if request is None:
             return Answer(None, "this is no question to a run", "wrong")
         patience = asked.get("patience")
-        bound = min(patience, _PATIENCE) if isinstance(patience, int | float) else _PATIENCE
-        answer = self._mailbox.ask(request, bound)
+        said = isinstance(patience, int | float) and patience >= 0  # which what is no number is not
+        answer = self._mailbox.ask(request, min(patience, _PATIENCE) if said else _PATIENCE)
         if isinstance(answer.value, dict) and isinstance(request, TellStatus):
             return Answer({"version": amiflow_version(), **answer.value})
         return answer

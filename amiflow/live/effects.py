@@ -28,7 +28,7 @@ from amiflow.engine.effects import (
     HttpResult,
     Request,
 )
-from amiflow.live.bounded import LARGEST, OVER, Failed, left
+from amiflow.live.bounded import LARGEST, NO_URL, OVER, Failed, left
 from amiflow.plan.errands import host_of
 from amiflow.report.data import dataclass
 
@@ -140,6 +140,8 @@ class Workshop:
         """Do it now, within so many seconds; nothing is raised that an errand could cause."""
         end = time.monotonic() + patience
         request = errand.request
+        if isinstance(request, HttpRequest) and host_of(request.url) is None:
+            return ErrandDone(errand.errand_id, None, NO_URL, begun=False)
         if not self._allowed.allows(request):
             text = f"this run does not allow it: start it with --allow {needed(request)}"
             return ErrandDone(errand.errand_id, None, text, begun=False)

@@ -13,7 +13,7 @@ import ssl
 import threading
 
 from amiflow.engine.effects import HttpRequest, HttpResult
-from amiflow.live.bounded import LARGEST, Failed, left
+from amiflow.live.bounded import LARGEST, NO_URL, Failed, left
 from amiflow.plan.errands import URL
 
 _OWN = frozenset(("host", "connection", "content-length", "transfer-encoding"))
@@ -26,7 +26,7 @@ def fetch(request: HttpRequest, end: float) -> HttpResult:
     Failed, OSError, ValueError."""
     found = URL.fullmatch(request.url)
     if found is None:
-        raise Failed("this is no URL of http or https", begun=False)
+        raise Failed(NO_URL, begun=False)
     own = next((name for name, _ in request.headers if name.casefold() in _OWN), None)
     if own is not None:
         raise Failed(f"the header {own} is not the recipe's to say", begun=False)

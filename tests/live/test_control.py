@@ -124,6 +124,23 @@ def test_rubbish_is_refused(tmp_path: Path, line: bytes) -> None:
         listening.close()
 
 
+@pytest.mark.parametrize("patience", ["NaN", "-1", "1e999", '"x"', "null"])
+def test_an_odd_patience_is_none(tmp_path: Path, patience: str) -> None:
+    def answer() -> None:
+        for ticket in mailbox.take():
+            ticket.answer(Answer({"n": 1}))
+
+    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
+    listening = Control(path, mailbox)
+    try:
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.connect(path)
+            asker.sendall(f'{{"signal": "click", "patience": {patience}}}\n'.encode())
+            assert asker.recv(4096) == b'{"reply": {"n": 1}}'
+    finally:
+        listening.close()
+
+
 def test_a_caller_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "c.sock")
     listening = Control(path, Mailbox(lambda: None))

@@ -176,6 +176,11 @@ def test_what_is_not_allowed_is_not_done(request_: Request) -> None:
     assert done.failure == f"this run does not allow it: start it with --allow {needed(request_)}" and not done.begun
 
 
+def test_what_is_no_url_is_said_to_be_none() -> None:
+    done = do(HttpRequest("get", "http://user@crm.example/", (), None), "http:crm.example")
+    assert (done.failure, done.begun) == ("this is no URL of http or https", False)
+
+
 def test_a_program_runs_without_a_shell_and_without_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_OURS", "x")
     assert do(ExecRequest(("/bin/echo", "$HOME;ls")), "exec:/bin/echo").result == ExecResult(0, "$HOME;ls\n")
