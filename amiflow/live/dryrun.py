@@ -11,8 +11,10 @@ answered with no rows. The recorder's own responses and event lists are left out
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import assert_never
 
 from amiflow.ami.codec import Banner, Decoder, Malformed
@@ -78,17 +80,13 @@ def _wake_nobody() -> None:
 
 
 def _play(runners: Sequence[Runner], capture: Capture, clock: VirtualClock, journal: Journal | None) -> None:
+    player = _Player(runners, clock, journal)
     for at, item in _inputs(capture):
-        for runner in runners:
-            _until(runner, at, clock, journal)
+        player.let_fall_due(at)
         clock.at = at
-        if journal and not isinstance(item, effects.Received):
-            journal.add(clock.wall(), None, item, ())
-        for runner in runners:
-            _hand(runner, item, clock, journal)
-    for runner in runners:
-        _hand(runner, effects.SourceEnded(), clock, journal)
-        _until(runner, None, clock, journal)
+        player.give(item)
+    player.give(effects.SourceEnded())
+    player.let_fall_due(None)
 
 
 def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
@@ -144,24 +142,42 @@ def _is_answer(message: Message, lists: set[str]) -> bool:
     return True
 
 
-def _until(runner: Runner, limit: float | None, clock: VirtualClock, journal: Journal | None) -> None:
-    """Let fall due what is due before the limit, in its order."""
-    while runner.status is None:
-        deadline = runner.machine.deadline()
-        if deadline is None or (limit is not None and deadline >= limit):
-            return
-        clock.at = max(clock.at, deadline)
-        _hand(runner, effects.Tick(), clock, journal)
+@dataclass(slots=True)
+class _Player:
+    """Gives inputs to the machines, and what they bring about to whom it concerns, in the order of time."""
 
+    runners: Sequence[Runner]
+    clock: VirtualClock
+    journal: Journal | None
+    inputs: deque[tuple[Runner | None, Input]] = field(default_factory=deque)
 
-def _hand(runner: Runner, item: Input, clock: VirtualClock, journal: Journal | None) -> None:
-    inputs = [item]
-    while inputs and runner.status is None:
-        item = inputs.pop(0)
-        brought = runner.machine.handle(item, clock.at, clock.wall())
-        if journal:
-            own = item if isinstance(item, effects.Sent | effects.Answered) else None
-            journal.add(clock.wall(), runner.number, own, brought)
+    def let_fall_due(self, limit: float | None) -> None:
+        """What is due before the limit, whichever machine's it is."""
+        while (due := self._next()) is not None and (limit is None or due[0] < limit):
+            self.clock.at = max(self.clock.at, due[0])
+            self.give(effects.Tick(), due[1])
+
+    def _next(self) -> tuple[float, Runner] | None:
+        going = [one for one in self.runners if one.status is None]
+        dues = [(due, one) for one in going if (due := one.machine.deadline()) is not None]
+        return min(dues, key=itemgetter(0), default=None)
+
+    def give(self, item: Input, owner: Runner | None = None) -> None:
+        """To this machine, or to all of them, until nothing more follows at this instant."""
+        self.inputs.append((owner, item))
+        while self.inputs:
+            owner, item = self.inputs.popleft()
+            if self.journal and owner is None and not isinstance(item, effects.Received):
+                self.journal.add(self.clock.wall(), None, item, ())
+            for runner in self.runners if owner is None else (owner,):
+                if runner.status is None:
+                    self._hand(runner, item)
+
+    def _hand(self, runner: Runner, item: Input) -> None:
+        brought = runner.machine.handle(item, self.clock.at, self.clock.wall())
+        if self.journal:
+            own = item if isinstance(item, effects.Sent | effects.Answered | effects.ErrandDone) else None
+            self.journal.add(self.clock.wall(), runner.number, own, brought)
         for effect in brought:
             match effect:
                 case Said() | Noted() | FlowEnded():
@@ -171,14 +187,17 @@ def _hand(runner: Runner, item: Input, clock: VirtualClock, journal: Journal | N
                 case Send(action_id=action_id):
                     runner.narrator.handed(effect)
                     response = Message.build((("Response", "Success"), ("ActionID", action_id)))
-                    inputs += [effects.Sent(action_id), effects.Answered(action_id, response, ())]
+                    self.inputs += [
+                        (runner, effects.Sent(action_id)),
+                        (runner, effects.Answered(action_id, response, ())),
+                    ]
                     runner.narrator.sent(action_id)
                 case Errand():
                     runner.narrator.does(effect)
-                    inputs.append(imagined(effect))
-                case Signal(name=name, fields=fields):
+                    self.inputs.append((runner, imagined(effect)))
+                case Signal(name=name, fields=fields, line=line):
                     runner.narrator.does(effect)
-                    inputs.append(effects.Signalled(name, fields))
+                    self.inputs.append((None, effects.Signalled(name, fields, line=line)))
                 case Withdraw() | Recall() | SignalReply() | Remember() | StoreChanged():
                     continue
                 case _:

@@ -73,7 +73,7 @@ class Log:
         self._colour = colour
         self._prefixed = prefixed
         self._sources = {source.path: source for source in sources}
-        self._second = (0, "")
+        self._second = (-1, "")
         self._counted, self._room, self._left_out = 0, MOST, 0
         self._places: dict[int, tuple[Span, str]] = {}
 

@@ -66,7 +66,7 @@ class Asking:
 
     def answered(self, answered: Answered) -> bool:
         """Whether this answers a question of ours. Raises Trouble where the account lacks what the plans need, at the
-        first login."""
+        first attempt: a server that comes later does not end what flows do on others."""
         if answered.action_id in self._privileges:
             self._weigh(*self._privileges.pop(answered.action_id), answered)
         elif answered.action_id in self._filtering:
@@ -95,7 +95,7 @@ class Asking:
 
     def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
         lacking = missing(self._needs, answered.response)
-        if lacking and peer.times_ready == 1:
+        if lacking and peer.attempts == 1:
             raise Trouble(f"{peer.name}: {complaint(peer.server.username, lacking)}", grant(lacking[0]))
         if lacking:
             self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))

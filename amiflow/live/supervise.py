@@ -82,8 +82,8 @@ class Backoff:
 
 class Peer:
     """A server: `phase` is `connecting` while a worker connects, `up` with a link, `waiting` between attempts, and
-    `over` when no further attempt will be made; `heard_at` is when it last said anything, `mask` which classes of
-    events it was asked for, at its login or since."""
+    `over` when no further attempt will be made; `attempts` counts these; `heard_at` is when it last said anything,
+    `mask` which classes of events it was asked for, at its login or since."""
 
     def __init__(self, server: Server, options: SessionOptions, wake: Wake[Link | None], jitter: Jitter) -> None:
         self.server = server
@@ -91,6 +91,7 @@ class Peer:
         self.phase: Literal["connecting", "up", "waiting", "over"] = "waiting"
         self.ready = False
         self.restarted = False
+        self.attempts = 0
         self.times_ready = 0
         self.heard_at = 0.0
         self._blind_since: float | None = None
@@ -111,6 +112,7 @@ class Peer:
     def begin(self) -> None:
         """Connect, beside the loop; `connected` is to be called with what the worker came to."""
         self.phase = "connecting"
+        self.attempts += 1
         self._wake.work(f"{CONNECTS}{self.name}", partial(connect, self.server))
 
     def connected(self, finished: Finished[Link | None], now: float) -> list[PeerEvent]:

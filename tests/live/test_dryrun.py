@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from amiflow.live.dryrun import VirtualClock, play
@@ -22,10 +24,16 @@ def event(name: str, **headers: str) -> bytes:
 
 def played(recipe: str, *pieces: tuple[float, bytes], begun: float | None = 1000.0) -> tuple[int, list[str], float]:
     """The status, the log's lines, and the virtual time at the end."""
-    plan, lines, clock = compiled(recipe), list[str](), VirtualClock(begun or 0.0)
-    log = Log(lines.append, clock.wall, Mask(), "text", "info", sources=plan.sources)
+    return played_to([recipe], *pieces, begun=begun)
+
+
+def played_to(
+    recipes: Sequence[str], *pieces: tuple[float, bytes], begun: float | None = 1000.0
+) -> tuple[int, list[str], float]:
+    plans, lines, clock = [compiled(recipe) for recipe in recipes], list[str](), VirtualClock(begun or 0.0)
+    log = Log(lines.append, clock.wall, Mask(), "text", "info", sources=plans[0].sources)
     capture = Capture("pbx", begun, tuple(Piece(at, data) for at, data in pieces))
-    status = play([Job(plan, {}, {})], capture, log, clock)
+    status = play([Job(plan, {}, {}) for plan in plans], capture, log, clock)
     return status, lines, clock.at
 
 
@@ -78,6 +86,33 @@ def test_what_is_no_recording_is_trouble(data: bytes) -> None:
 
 def test_a_failed_start_flow_is_status_1() -> None:
     assert played('flow f on start { fail "no" }', (0.0, BANNER))[0] == 1
+
+
+@pytest.mark.parametrize("until", [0.0, 600.0])
+def test_time_is_one_for_all_recipes(until: float) -> None:
+    slow = 'flow slow on start { wait 5m log "slow" }'
+    fast = 'flow fast on start { wait 5s log "one" wait 5s log "two" }'
+    later = event("FullyBooted")
+    lines = played_to([slow, fast], (0.0, BANNER), (until, later), begun=0.0)[1]
+    said = [(line.split()[1][3:], line.split()[-1]) for line in lines if "(recipe.flow:1)" in line]
+    assert [one for one in said if one[1] in ("slow", "one", "two")] == [
+        ("00:05.000", "one"),
+        ("00:10.000", "two"),
+        ("05:00.000", "slow"),
+    ]
+
+
+def test_a_signal_goes_to_all_recipes() -> None:
+    sends = 'flow sends on start { signal go { n: "7" } }'
+    hears = 'flow hears on signal go(n: text) as s { log "heard ${s.n}" }'
+    for recipes in ([sends, hears], [hears, sends]):
+        assert [line for line in played_to(recipes, (0.0, BANNER))[1] if "heard 7" in line]
+
+
+def test_flows_that_signal_each_other_without_end_are_stopped() -> None:
+    ping = "flow ping on signal ping() as s { signal pong {} }\nflow starts on start { signal ping {} }"
+    pong = "flow pong on signal pong() as s { signal ping {} }"
+    assert [line for line in played_to([ping, pong], (0.0, BANNER))[1] if "ping > pong > ping" in line]
 
 
 CALLS = """\

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 import ssl
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from amiflow.live import link, supervise
 from amiflow.live.clock import SystemClock
-from amiflow.live.config import Timeouts, Tls
+from amiflow.live.config import Server, Timeouts, Tls
 from amiflow.live.journal_db import Keep
 from amiflow.live.journal_reader import Choice, reading
+from amiflow.live.link import Link
 from amiflow.live.log import Log
 from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, RELOAD, SOURCE, SWITCH
 from amiflow.live.problems import Refused, Trouble
@@ -303,6 +306,30 @@ def test_a_server_that_comes_late_is_waited_for_where_another_one_is_there() -> 
         go(recipe, [(absent, "hunter2"), (server_of(ami), "hunter2")], ran)
     assert ran.status == 0
     assert ran.said(f"absent no connection to 127.0.0.1:{absent.port}: connection refused; next attempt in 0.")
+
+
+def test_a_server_that_comes_late_and_denies_what_is_needed_ends_no_run_on_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+
+    def connect(server: Server) -> Link:
+        tried.append(server.name)
+        if tried.count("late") == 1 and server.name == "late":
+            raise ConnectionRefusedError
+        return link.connect(server)
+
+    def wait(connection: Connection, action: Action) -> None:
+        while not ran.said("late the account `robot` may not send Getvar"):
+            time.sleep(0.01)
+        value(connection, action)
+
+    monkeypatch.setattr(supervise, "connect", connect)
+    ran = Ran()
+    with scripted(answering(Getvar=wait)) as ami, scripted(answering(Getvar=refuse), commands=("Ping",)) as late:
+        recipe = ON_START.replace(" }\n", " } within 20s\n")
+        go(recipe, [(server_of(late, "late"), "hunter2"), (server_of(ami), "hunter2")], ran)
+    assert ran.said("the room is 680") and ran.said("flows: 1 done, 1 failed")
 
 
 def test_an_answer_to_what_a_recipe_that_is_over_has_left_on_the_wire_is_told(tmp_path: Path) -> None:
