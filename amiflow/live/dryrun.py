@@ -92,10 +92,13 @@ def _play(runners: Sequence[Runner], capture: Capture, clock: VirtualClock, jour
 def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
     decoder, lists, greeted = Decoder(), set[str](), False
     stamps = _Stamps(capture.begun is None)
+    heard = 0.0
     for piece in capture.pieces:
         if greeted and piece.data.startswith(b"Asterisk Call Manager"):
-            yield piece.at, effects.ServerLost(capture.server, "the recorder lost the connection")
+            # Since the last bytes nothing was seen: what does not come in that time is not known to be absent.
+            yield heard, effects.ServerLost(capture.server, "the recorder lost the connection")
             decoder, lists, greeted = Decoder(), set(), False
+        heard = piece.at
         for item in decoder.feed(piece.data):
             if isinstance(item, Malformed):
                 raise Trouble(f"the recording cannot be read: {item.reason}")

@@ -78,6 +78,13 @@ def test_a_new_connection_within_a_recording_is_a_gap() -> None:
     assert [line for line in lines if "pbx is back" in line]
 
 
+def test_what_does_not_come_while_the_recorder_was_not_connected_is_not_absent() -> None:
+    recipe = 'flow f on DialBegin as d without DialEnd within 3s { log "no end" }'
+    begin = event("DialBegin", DestChannel="PJSIP/b-1", DestUniqueid="2.1", DialString="b")
+    lines = played(recipe, (0.0, BANNER + begin), (60.0, BANNER), (120.0, event("FullyBooted")))[1]
+    assert not [line for line in lines if "no end" in line]
+
+
 @pytest.mark.parametrize("data", [b"SSH-2.0-OpenSSH_9.6\r\n", b""])
 def test_what_is_no_recording_is_trouble(data: bytes) -> None:
     with pytest.raises(Trouble, match="the recording"):
