@@ -22,7 +22,7 @@ class Elsewhere(Protocol):
 
     def taken(self, pool: str) -> int: ...
 
-    def given_back(self, pool: str) -> None: ...
+    def serve(self, pool: str) -> None: ...
 
 
 class Pools:
@@ -78,8 +78,6 @@ class Pools:
             instance.slots, pool = tuple(kept), slot.pool
             self._taken[pool] -= 1
             self.serve(pool)
-            if self.kin is not None:
-                self.kin.given_back(pool)
 
     def serve_all(self) -> None:
         """Some had slots before a restart, and are no more."""
@@ -91,21 +89,34 @@ class Pools:
         return self._taken.get(pool, 0)
 
     def serve(self, pool: str) -> None:
-        """Give free slots to those who wait; none as long as it cannot be said how many there are."""
-        waiting = self._waiting.get(pool, {})
-        while waiting:
-            instance = next(iter(waiting))
-            try:
-                if not self._has_free(pool):
-                    return
-            except EvaluationError as error:
-                self._core.complain(error, instance.program.flow.name, None)
-                return
-            assert isinstance(instance.block, Queueing)
-            step = instance.block.step
-            self.leave(instance, instance.block)
-            self._give(instance, step)
-            self._core.resume(instance)
+        """Give free slots to those who wait, in whatever machine; none as long as it cannot be said how many there
+        are."""
+        if self.kin is not None:
+            self.kin.serve(pool)
+            return
+        while self.serve_first(pool):
+            pass
+
+    def waits_since(self, pool: str) -> float | None:
+        """Since when the first of those waits who wait here; none where nobody does."""
+        return next(map(_since, self._waiting.get(pool, ())), None)
+
+    def serve_first(self, pool: str) -> bool:
+        """Whether the first of those who wait here has a slot now."""
+        instance = next(iter(self._waiting.get(pool, ())), None)
+        if instance is None or not isinstance(instance.block, Queueing):
+            return False
+        try:
+            if not self._has_free(pool):
+                return False
+        except EvaluationError as error:
+            self._core.complain(error, instance.program.flow.name, None)
+            return False
+        step = instance.block.step
+        self.leave(instance, instance.block)
+        self._give(instance, step)
+        self._core.resume(instance)
+        return True
 
     def _has_free(self, pool: str) -> bool:
         """Raises EvaluationError."""
@@ -120,5 +131,5 @@ class Pools:
 
 
 def _since(instance: Instance) -> float:
-    """When it began to wait."""
-    return instance.block.timer.when - instance.block.within if isinstance(instance.block, Queueing) else 0.0
+    """When it began to wait; who did at the same time did so to the microsecond."""
+    return round(instance.block.timer.when - instance.block.within, 6) if isinstance(instance.block, Queueing) else 0.0

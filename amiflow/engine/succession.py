@@ -148,14 +148,28 @@ class Kin:
 
     def taken(self, pool: str) -> int:
         """The slots that runs of other machines have."""
-        return sum(kin.pools.taken(pool) for kin in (*self._earlier(), *self._later()))
+        return sum(kin.pools.taken(pool) for kin in self._all() if kin is not self)
 
-    def given_back(self, pool: str) -> None:
-        """A slot is free: whoever waits for one in another machine is served."""
-        for kin in (*self._earlier(), *self._later()):
-            kin.core.now = max(kin.core.now, self.core.now)
-            kin.pools.serve(pool)
-            kin.core.stirred = True
+    def serve(self, pool: str) -> None:
+        """Give free slots to those who wait, in whatever machine; who has waited longest is first."""
+        while any(kin._serve_first(pool, self) for kin in self._waiting(pool)):
+            pass
+
+    def _waiting(self, pool: str) -> list[Kin]:
+        waits = [(since, kin) for kin in self._all() if (since := kin.pools.waits_since(pool)) is not None]
+        return [kin for _, kin in sorted(waits, key=_by_time)]
+
+    def _serve_first(self, pool: str, giver: Kin) -> bool:
+        self.core.now = max(self.core.now, giver.core.now)
+        served = self.pools.serve_first(pool)
+        self.core.stirred = self.core.stirred or (served and self is not giver)
+        return served
+
+    def _all(self) -> Iterator[Kin]:
+        """All of the chain, the oldest first."""
+        yield from reversed(list(self._earlier()))
+        yield self
+        yield from self._later()
 
     def _earlier(self) -> Iterator[Kin]:
         """Those before it, the nearest first; there may be a thousand, each with a run that goes on."""
@@ -181,3 +195,7 @@ def same_triggers(before: Plan, now: Plan) -> frozenset[str]:
 
 def _beginning(flow: Flow) -> tuple[object, ...]:
     return flow.trigger, flow.per, flow.server
+
+
+def _by_time(pair: tuple[float, Kin]) -> float:
+    return pair[0]

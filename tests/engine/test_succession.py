@@ -487,6 +487,18 @@ def test_slots_that_old_runs_have_are_taken() -> None:
     assert run.said == ["old 1", "new 2"]
 
 
+def test_who_waited_longest_for_a_slot_has_it_in_whatever_machine() -> None:
+    later = 'flow later on DialBegin {{ wait 5s with lines within 1m {{ log "{word} later" wait 10s }} }}\n'
+    run = Run((POOLED + later).format(word="old"))
+    run.event("DialBegin", DestChannel="PJSIP/a-1")
+    run.reload((POOLED + later).format(word="new"))
+    run.go(n="1")
+    run.advance(6)
+    run.go(n="2")
+    run.advance(30)
+    assert run.said == ["new 1", "old later", "new 2"]
+
+
 def test_what_old_runs_sent_counts_in_a_limit() -> None:
     limited = """
 limit Getvar 1 per 10s
