@@ -42,7 +42,9 @@ class Elsewhere(Protocol):
 
     def stop(self, instance: Instance) -> None: ...
 
-    def freed(self, flow: str, at: KeyAt, instance: Instance) -> None: ...
+    def outdo(self, flow: str, at: KeyAt) -> None: ...
+
+    def freed(self, instance: Instance) -> None: ...
 
 
 @dataclass(slots=True)
@@ -172,10 +174,11 @@ class Admission:
             return None
         if self._loops.most:
             line = self._loops.line(flow.name, server.name, cause, line)
-        replaced = turn.waiting.pop() if turn is not None and policy == "replace" and turn.waiting else None
-        if replaced is not None:
-            self._discard(replaced, "a newer one takes its place")
         replaces = turn is not None and policy == "replace"
+        if replaces and key is not None:
+            self.outdo(flow.name, (server.name, key))
+            if self.kin is not None:
+                self.kin.outdo(flow.name, (server.name, key))
         if not replaces and not self._core.options.uncapped and not self._has_room(program, names, server, cause):
             return None
         instance = self._new(program, server, names, key, cause)
@@ -193,6 +196,16 @@ class Admission:
         if replaces and not self.stop(turn.active) and self.kin is not None:
             self.kin.stop(turn.active)
         return instance
+
+    def outdo(self, flow: str, at: KeyAt) -> bool:
+        """A newer run waits for the key: who waits here does so no longer. Whether anybody did."""
+        admitted = self._by_name.get(flow)
+        turn = admitted.turns.get(at) if admitted is not None else None
+        if turn is None or not turn.waiting:
+            return False
+        while turn.waiting:
+            self._discard(turn.waiting.popleft(), "a newer one takes its place")
+        return True
 
     def _turn(self, program: Program, at: KeyAt) -> _Turn | None:
         """Who has the key: a run of this machine, or of one whose place it took."""
@@ -403,7 +416,7 @@ class Admission:
             return
         self._pass_on(admitted, at, turn)
         if self.kin is not None:
-            self.kin.freed(instance.program.flow.name, at, instance)
+            self.kin.freed(instance)
 
     def _pass_on(self, admitted: _Admitted, at: KeyAt, turn: _Turn) -> None:
         while turn.waiting:
@@ -424,17 +437,20 @@ class Admission:
         own = turn is not None and self._core.instances.get(turn.active.id) is turn.active
         return turn.active if turn is not None and own else None
 
-    def inherit(self, flow: str, at: KeyAt, instance: Instance, next_one: Instance | None) -> None:
-        """A run of another machine has ended; `next_one` is who has its key there now, if anybody."""
-        admitted = self._by_name.get(flow)
+    def inherit(self, instance: Instance) -> None:
+        """A run of an earlier machine is over: who waits here for its key is next, unless another one there has it."""
+        flow, admitted = instance.program.flow.name, self._by_name.get(instance.program.flow.name)
+        if instance.key is None or self.kin is None:
+            return
+        at = (instance.server.name, instance.key)
         turn = admitted.turns.get(at) if admitted is not None else None
-        if admitted is None or turn is None or turn.active is not instance:
-            return
-        if next_one is not None:
-            turn.active = next_one
-            return
-        self._pass_on(admitted, at, turn)
-        self._core.stirred = True
+        if admitted is not None and turn is not None and turn.active is instance:
+            next_one = self.kin.holder(flow, at)
+            if next_one is not None:
+                turn.active = next_one
+            else:
+                self._pass_on(admitted, at, turn)
+        self.kin.freed(instance)
 
     def go_on_from(self, before: Admission, same: Collection[str], dropped: str) -> None:
         """Take over the pauses, and the cooldowns of these flows; what waits for the end of another's is dropped."""

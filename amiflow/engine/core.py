@@ -95,6 +95,7 @@ class Core:
         self.ready: deque[Instance] = deque()
         self.yielded: list[Instance] = []
         self.over: deque[Instance] = deque()
+        self.freed: deque[Instance] = deque()  # runs of an earlier machine that are over
         self.touched: set[tuple[str, str]] = set()
         self.stirred = False  # by another machine: something here can go on
         self.relatives: list[Core] = []  # of machines with which this one may share stores

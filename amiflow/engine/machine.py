@@ -138,6 +138,8 @@ class Machine:
         if core.timers.next <= now:
             self._fire(now, inclusive=False)
         self._takes[type(item)](item)
+        if core.freed:
+            self._inherit()
         if core.ready or core.over or core.touched:
             self._drain()
         if core.timers.next <= now and isinstance(item, Tick):  # others may have come before the end of a time as well
@@ -255,6 +257,8 @@ class Machine:
             of_runs += one.role in OF_RUNS
         if of_runs:
             self._offer_to_runs(listeners, message)
+        if self._core.freed:
+            self._inherit()
         if self._ending is None and of_runs < len(listeners):
             self._matching.event(server, listeners, message)
 
@@ -386,6 +390,12 @@ class Machine:
                 instance.block = None
                 self._core.ready.append(instance)
         self._drain()
+
+    def _inherit(self) -> None:
+        """Runs of earlier machines are over: who waits here for their keys is next."""
+        while self._core.freed:
+            self._admission.inherit(self._core.freed.popleft())
+            self._drain()
 
     def _drain(self) -> None:
         """Let run what can run, until everything waits."""

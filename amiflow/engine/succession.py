@@ -22,7 +22,6 @@ from collections.abc import Collection, Iterator
 from amiflow.engine.admission import Admission, KeyAt
 from amiflow.engine.core import Core
 from amiflow.engine.durable import Durable
-from amiflow.engine.effects import ServerReady, StopAsked, StopRuns
 from amiflow.engine.instance import Instance
 from amiflow.engine.limits import Limits
 from amiflow.engine.matching import Matching
@@ -33,9 +32,6 @@ from amiflow.engine.stores import Held
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Flow, Plan
 
-NEWEST_FIRST = (StopAsked, StopRuns, ServerReady)
-"""What may end many runs at once, and is to be told to the last machine first: who waits there for a run of one before
-it would else begin, only to be ended."""
 DROPPED = "the recipe was read again, and this flow's trigger is another"
 
 
@@ -58,6 +54,7 @@ class Kin:
         self.pools = pools
         self.before: Kin | None = None
         self.after: Kin | None = None
+        self.is_over = False
         self._matching = matching
         self._moments = moments
         self._limits = limits
@@ -120,6 +117,7 @@ class Kin:
 
     def end(self) -> None:
         """The machine has come to its end, for which a later one may wait (`is_last`)."""
+        self.is_over = True
         for kin in self._later():
             kin.core.stirred = True
 
@@ -136,13 +134,19 @@ class Kin:
             if kin.admission.stop(instance):
                 return
 
-    def freed(self, flow: str, at: KeyAt, instance: Instance) -> None:
-        """A run of this machine, or an earlier one, has ended: who waits for its key in a later one is next."""
-        next_one = self.admission.holder(flow, at) or self.holder(flow, at)
-        for kin in self._later():
-            kin.core.now = max(kin.core.now, self.core.now)
-            kin.admission.inherit(flow, at, instance, next_one)
-            next_one = kin.admission.holder(flow, at) or next_one
+    def outdo(self, flow: str, at: KeyAt) -> None:
+        """A newer run waits for the key: who waits for it in an earlier machine does so no longer."""
+        for kin in self._earlier():
+            kin.core.stirred = kin.admission.outdo(flow, at) or kin.core.stirred
+
+    def freed(self, instance: Instance) -> None:
+        """A run of this machine, or an earlier one, has ended: the next one is to see who waits for its key. It does so
+        when it has had the same input, which may end who waits, too, or be what it will wait for."""
+        later = next((kin for kin in self._later() if not kin.is_over), None)
+        if later is not None:
+            later.core.now = max(later.core.now, self.core.now)
+            later.core.freed.append(instance)
+            later.core.stirred = True
 
     # --- pools --------------------------------------------------------------------------------------------------------
 

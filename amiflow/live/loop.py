@@ -32,7 +32,6 @@ from amiflow.engine.effects import (
     StoreChanged,
     Withdraw,
 )
-from amiflow.engine.succession import NEWEST_FIRST
 from amiflow.live.clock import Clock
 from amiflow.live.company import Company
 from amiflow.live.desk import Desk
@@ -374,7 +373,7 @@ class Loop:
                     self._desk.goes_out(item)
                     if self._journal:
                         self._journal.add(self._clock.wall(), None, item, ())
-                for runner in reversed(self.runners) if isinstance(item, NEWEST_FIRST) else self.runners:
+                for runner in self.runners:
                     self._hand(runner, item)
             self._write()  # before what follows from it: whoever waits for an action waits for nothing else
 

@@ -14,7 +14,7 @@ import pytest
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.machine import Machine
-from amiflow.engine.succession import NEWEST_FIRST, same_triggers
+from amiflow.engine.succession import same_triggers
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Plan
 from support.machines import START, event
@@ -65,7 +65,7 @@ class Run:
             machine.let_go()
 
     def give(self, item: fx.Input) -> None:
-        for machine in self.machines[::-1] if isinstance(item, NEWEST_FIRST) else list(self.machines):
+        for machine in list(self.machines):
             self._hand(machine, item)
         self.advance(0.0)
 
@@ -568,17 +568,46 @@ def test_on_stop_waits_for_the_finally_of_runs_of_before() -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [fx.StopAsked("SIGTERM"), fx.StopRuns("f"), fx.ServerReady("pbx", "11.0.0", restarted=True)]
+    "end",
+    [
+        fx.StopAsked("SIGTERM"),
+        fx.StopRuns("f"),
+        fx.ServerReady("pbx", "11.0.0", restarted=True),
+        fx.Received("pbx", event("Shutdown")),
+    ],
 )
 def test_who_waits_for_a_run_of_before_does_not_begin_as_all_are_ended(end: fx.Input) -> None:
     """It would do what its finally says, and nothing else."""
-    recipe = 'flow f on Hangup as h per "k" queued { log "in" wait 10m } finally { log "over" }\n'
+    recipe = 'flow f on Hangup as h per "k" queued until Shutdown { log "in" wait 10m } finally { log "over" }\n'
     run = Run(recipe)
     run.event("Hangup", Channel="a", Uniqueid="1")
     run.reload(recipe)
     run.event("Hangup", Channel="b", Uniqueid="2")
     run.give(end)
     assert run.said == ["in", "over"]
+
+
+def test_of_several_during_one_finally_the_newest_runs_of_whatever_machine() -> None:
+    recipe = """
+flow f on Hangup as h per "k" replace { log "${h.Channel} in" wait 10m } finally { wait 5s log "${h.Channel} over" }
+"""
+    run = Run(recipe)
+    for channel in "abcd":
+        run.event("Hangup", Channel=channel)
+        run.reload(recipe)
+    run.advance(5)
+    assert run.said == ["a in", "a over", "d in"]
+    assert run.notes("suppressed") == ["a newer one takes its place"] * 2
+
+
+def test_what_ends_a_run_of_before_is_seen_by_who_waits_for_it() -> None:
+    recipe = 'flow f on Hangup as h per "k" queued { wait Shutdown within 1m log "${h.Channel} goes" }\n'
+    run = Run(recipe)
+    run.event("Hangup", Channel="a")
+    run.reload(recipe)
+    run.event("Hangup", Channel="b")
+    run.event("Shutdown")
+    assert run.said == ["a goes", "b goes"]
 
 
 def test_likeness_minds_what_is_said_and_not_where() -> None:
