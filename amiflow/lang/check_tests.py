@@ -25,6 +25,7 @@ from amiflow.lang.check_steps import Steps
 from amiflow.lang.crontab import is_zone
 from amiflow.plan.types import TEXT, UNKNOWN, ListOf, MessageOf, StoreOf
 
+_YEARS = range(1970, 9000)  # within what calendars can count, whatever the zone, and however far a test goes on
 _EXPECTATIONS = (
     nodes.ExpectAction
     | nodes.ExpectLog
@@ -164,10 +165,11 @@ class _Test:
 
     def _now(self, step: nodes.GivenNow) -> None:
         try:
-            naive = datetime.fromisoformat(step.time.value).tzinfo is None
+            moment = datetime.fromisoformat(step.time.value)
+            good = moment.tzinfo is None and moment.year in _YEARS
         except ValueError:
-            naive = False
-        if not naive:
+            good = False
+        if not good:
             self.say(problems_flows.bad_moment(step.time))
         if step.zone is not None and not is_zone(step.zone.value):
             self.say(problems_flows.unknown_zone(step.zone, sorted(available_timezones())))

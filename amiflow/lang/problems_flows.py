@@ -277,7 +277,7 @@ def bad_moment(time: nodes.PlainText) -> Diagnostic:
         f"`{time.value}` is no date and time",
         time.span,
         "cannot be read",
-        help='write it as `"2026-03-02 07:59"`',
+        help='write it as `"2026-03-02 07:59"`, with a year from 1970 to 8999',
     )
 
 

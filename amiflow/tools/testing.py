@@ -420,7 +420,9 @@ class _Run:
             Returned if isinstance(step, tm.ExpectReturn) else Did, lambda item: meets(item, step, self._value)
         )
         if found is None:
-            raise Unmet(step.span, f"expected {wanted(step, self._value)}", "did not come", self._left())
+            replies = [str(one) for one in self._items if isinstance(one, Returned) and not one.used]
+            came = (replies if isinstance(step, tm.ExpectReturn) else []) or self._left()
+            raise Unmet(step.span, f"expected {wanted(step, self._value)}", "did not come", came)
 
     def _fields(self, fields: Iterable[tuple[str, Expr]]) -> dict[str, Value]:
         return {name: self._value(value) for name, value in fields}

@@ -71,3 +71,10 @@ def test_met(steps: str) -> None:
 @pytest.mark.parametrize(("steps", "headline"), BAD.values(), ids=BAD)
 def test_unmet(steps: str, headline: str) -> None:
     assert (unmet(steps) or "").startswith(headline)
+
+
+def test_what_came_in_place_of_a_reply_is_shown() -> None:
+    result = compile_text(f'{FLOWS}\ntest "t" {{ signal click {{ agent: "" }} expect return {{answer: "ok"}} }}\n')
+    assert result.plan is not None, result.diagnostics
+    (found,) = run_tests(result.plan, result.tests)
+    assert found.unmet is not None and found.unmet.came == ("no reply: no flow was started by it",)
