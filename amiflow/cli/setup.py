@@ -124,8 +124,9 @@ def servers(where: Where, configured: Config, mask: Mask) -> list[tuple[Server, 
     for server in chosen:
         _check_authority(server.name, server.tls)
     read = [(server, server.secret.read(f"the secret of {server.name}", os.environ)) for server in chosen]
-    for _, secret in read:
+    for server, secret in read:
         mask.add(secret)
+        _check_account(server, secret)
     return read
 
 
@@ -150,6 +151,16 @@ def _check_authority(name: str, tls: Tls | None) -> None:
         tls_context(tls)
     except OSError as error:
         raise Trouble(f"the authority of {name}: cannot read {tls.ca}: {reason_of(error)}") from None
+
+
+def _check_account(server: Server, secret: str) -> None:
+    """Raises Trouble where user name or secret could not be sent as it is: no login would ever be possible."""
+    # Commands that log in nowhere start faster without it.
+    from amiflow.live.login import unsendable
+
+    why = unsendable(server, secret)
+    if why is not None:
+        raise Trouble(f"{server.name}: {why}", "each is one line; of `env:NAME` all of the value counts")
 
 
 def _named(name: str, configured: Config) -> Server:

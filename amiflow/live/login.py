@@ -1,7 +1,7 @@
 """What is asked of a server between its login and the moment from which the flows may use it.
 
-Belongs here: which actions the account may send, and the filter of its events. Never here: the login itself
-(`ami.session`), what a lack means in words (`privileges`), the filter's text (`pushdown`).
+Belongs here: which actions the account may send, the filter of its events, and whether it could log in at all. Never
+here: the login itself (`ami.session`), what a lack means in words (`privileges`), the filter's text (`pushdown`).
 
 The questions are the runner's own actions: no machine sees them or their answers.
 """
@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from amiflow.ami.codec import header_line
+from amiflow.ami.errors import LocalError
 from amiflow.ami.reports import Answered, Ready
 from amiflow.ami.versions import at_least
 from amiflow.live import pushdown
 from amiflow.live.clock import Clock
+from amiflow.live.config import Server
 from amiflow.live.log import Log
 from amiflow.live.privileges import complaint, grant, missing
 from amiflow.live.problems import Trouble
@@ -23,6 +26,16 @@ from amiflow.plan.model import ActionNeed
 
 _PATIENCE = 5.0
 UNBOOTED = "FullyBooted has not come: the server is still starting, or the account's `read =` lacks the class system"
+
+
+def unsendable(server: Server, secret: str) -> str | None:
+    """Why nobody could log in with this user name and secret, where no line of AMI can carry one of them."""
+    try:
+        header_line("Username", server.username)
+        header_line("Secret", secret)
+    except LocalError as error:
+        return str(error)
+    return None
 
 
 class Asking:

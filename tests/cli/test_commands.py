@@ -151,6 +151,21 @@ def test_a_file_of_authorities_that_cannot_be_used_is_told_before_anything_is_co
         assert f"the authority of pbx: cannot read authority.pem: {words}" in result.err
 
 
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [("hunter2\n", "the value of `Secret` holds a CR, LF or NUL"), ("x" * 2000, "the line of `Secret` has 2008 bytes")],
+)
+@pytest.mark.parametrize("command", [("run", "right.flow", "--no-journal"), ("check", "--config", "amiflow.yaml")])
+def test_a_secret_that_cannot_be_sent_is_told_before_anything_is_connected(
+    amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], secret: str, words: str
+) -> None:
+    monkeypatch.setenv("AMI_SECRET", secret)
+    Path("amiflow.yaml").write_text("servers: {pbx: {host: h, username: u, secret: env:AMI_SECRET}}\n")
+    Path("amiflow.yaml").chmod(0o600)
+    result = amiflow(*command, *(("right.flow",) if command[0] == "check" else ()))
+    assert result.status == 2 and f"error: pbx: {words}" in result.err and secret not in result.err
+
+
 def test_a_dry_run_without_servers_takes_those_that_flows_name_for_given(amiflow: Amiflow) -> None:
     Path("named.flow").write_text('flow f every 1m server "pbx" { log "x" }')
     assert amiflow("run", "named.flow", "--dry-run").status == 0
