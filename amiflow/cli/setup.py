@@ -7,6 +7,7 @@ here: what is then run.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -133,6 +134,9 @@ def servers(where: Where, configured: Config, mask: Mask) -> list[tuple[Server, 
 def http_token(settings: HttpPort, mask: Mask) -> str:
     """The token of the HTTP port, which is masked from now on. Raises Trouble."""
     token = settings.token.read("`token` of `http`", os.environ)
+    if re.search(r"[^!-~]", token):
+        text = "`token` of `http` has a blank, a line end or a letter beyond ASCII, as no caller could send it"
+        raise Trouble(text, "`openssl rand -hex 32` makes one")
     if len(token) < _SHORTEST_TOKEN:
         text = f"`token` of `http` is shorter than {_SHORTEST_TOKEN} characters, and could be guessed"
         raise Trouble(text, "`openssl rand -hex 32` makes one")

@@ -111,6 +111,10 @@ def test_whether_a_run_could_begin(amiflow: Amiflow, monkeypatch: pytest.MonkeyP
     assert status == 0 and "amiflow.yaml: the recipes can be run with it on pbx" in err
     Path("ready.flow").write_text("flow f on strt { }\n")
     assert checked()[0] == 1
+    Path("ready.flow").write_text('param n = 0\nlet share = 1 / n\nflow f on start { log "${share}" }\n')
+    assert checked()[0] == 2 and "division by zero" in checked()[1]
+    config.write_text(SERVERS + "params: {n: 2}\njournal: {file: ready.flow}\n")
+    assert checked()[0] == 2 and "ready.flow is a text, and no journal" in checked()[1]
 
 
 def test_an_empty_configuration_is_told_what_it_lacks(amiflow: Amiflow) -> None:

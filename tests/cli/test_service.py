@@ -120,6 +120,17 @@ def test_a_token_that_could_be_guessed_is_refused(amiflow: Amiflow, monkeypatch:
     assert result.status == 2 and "shorter than 16 characters" in result.err
 
 
+@pytest.mark.parametrize("token", [TOKEN + "\n", TOKEN + " x", "ü" * 16])
+def test_a_token_that_nobody_could_send_is_refused(
+    amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    Path("amiflow.yaml").write_text("http: {token: env:HTTP_TOKEN}\n")
+    Path("service.flow").write_text(RECIPE)
+    monkeypatch.setenv("HTTP_TOKEN", token)
+    result = amiflow("run", "service.flow", "--simulate")
+    assert result.status == 2 and "as no caller could send it" in result.err and token not in result.err
+
+
 CHANGED = RECIPE.replace("{ok: true}", "{ok: false}")
 
 
