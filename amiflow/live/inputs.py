@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import isfinite, nan
 from typing import Any
 
 from amiflow.live.config import Setting
@@ -133,12 +134,12 @@ def _scalar(text: str, name: str) -> Any:
             return _checked(int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else None, "no whole number")
         case "number":
             number = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
-            return _checked(float(text) if re.fullmatch(number, text) else None, "no number")
+            value = float(text) if re.fullmatch(number, text) else nan
+            return _checked(value if isfinite(value) else None, "no number")
         case "bool":
             return _checked(boolean(text), "neither `true` nor `false`")
         case "duration":
-            length = seconds(text) if not text.isdigit() else None
-            return _checked(timedelta(seconds=length) if length is not None else None, "no duration, such as `1h30m`")
+            return _checked(_length(text) if not text.isdigit() else None, "no duration, such as `1h30m`")
         case "time":
             return _checked(_moment(text), "no time, such as `2026-03-02T07:59:00Z`")
     raise NotOfType(f"a {name} cannot be given")
@@ -150,12 +151,20 @@ def _checked(value: Any, otherwise: str) -> Any:
     return value
 
 
+def _length(text: str) -> timedelta | None:
+    length = seconds(text)
+    try:
+        return timedelta(seconds=length) if length is not None else None
+    except OverflowError:  # longer than can be counted
+        return None
+
+
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for the first and last hours that there are
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _record(raw: Raw, fields: Mapping[str, Type]) -> dict[str, Any]:
