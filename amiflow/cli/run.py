@@ -31,7 +31,7 @@ from amiflow.live.caller import default_path
 from amiflow.live.clock import Clock, SystemClock
 from amiflow.live.config import LOG_FORMATS, Config, LogFormat
 from amiflow.live.doors import Outside
-from amiflow.live.dryrun import VirtualClock, play
+from amiflow.live.dryrun import VirtualClock, beginning, play
 from amiflow.live.herald import Herald
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
@@ -219,6 +219,6 @@ def _dry_run(
     capture = record.read(asked.events)
     if len(where.names) == 1:
         capture = replace(capture, server=where.names[0])
-    clock = VirtualClock(capture.begun or 0.0)
+    clock = VirtualClock(beginning(capture))
     with _log(asked, configured, mask, clock, loaded) as log:
         return play(ready, capture, log, clock, asked.keep(configured, mask, wanted=False))

@@ -44,6 +44,8 @@ from amiflow.live.record import Capture
 from amiflow.live.run import Job, check_servers, machines, new_run_id, summarize
 from amiflow.live.runner import Runner
 
+_STAMP = re.compile(rb"(?<=\r\nTimestamp: )(\d{1,12}(?:\.\d{1,9})?)(?=\r\n)", re.IGNORECASE)
+
 
 class VirtualClock:
     """A clock that stands still until it is set."""
@@ -70,6 +72,14 @@ def play(jobs: Sequence[Job], capture: Capture, log: Log, clock: VirtualClock, k
         _play(runners, capture, clock, journal)
     summarize(runners, log, clock.at)
     return max((runner.status or 0 for runner in runners), default=0)
+
+
+def beginning(capture: Capture) -> float:
+    """The wall clock at its beginning: that of the recorder, else of the first `Timestamp`; 1970 where nobody knows."""
+    if capture.begun is not None:
+        return capture.begun
+    found = next((found for piece in capture.pieces if (found := _STAMP.search(piece.data))), None)
+    return float(found[1]) if found is not None else 0.0
 
 
 _HELP = "choose with `--server NAME` which server of the configuration the recording is played as"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from amiflow.live.dryrun import VirtualClock, play
+from amiflow.live.dryrun import VirtualClock, beginning, play
 from amiflow.live.log import Log
 from amiflow.live.problems import Trouble
 from amiflow.live.record import Capture, Piece
@@ -63,6 +63,13 @@ def test_raw_bytes_take_their_times_from_timestamps() -> None:
     gone = event("Hangup", Timestamp="1700000002.5", Channel="PJSIP/a-1", Uniqueid="1.1", Linkedid="1.1")
     first = event("FullyBooted", Timestamp="1700000000.0")
     assert played(HANGUP, (0.0, BANNER + first + gone), begun=None)[2] == 7.5
+
+
+def test_raw_bytes_have_the_time_of_day_of_their_first_timestamp() -> None:
+    gone = event("Hangup", Channel="PJSIP/a-1", Timestamp="1700000002.5")
+    assert beginning(Capture("pbx", None, (Piece(0.0, BANNER + event("FullyBooted") + gone),))) == 1700000002.5
+    assert beginning(Capture("pbx", 5.0, (Piece(0.0, BANNER + gone),))) == 5.0
+    assert beginning(Capture("pbx", None, (Piece(0.0, BANNER),))) == 0.0
 
 
 def test_responses_and_rows_of_the_recorder_start_nothing() -> None:
