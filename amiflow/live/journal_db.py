@@ -34,6 +34,8 @@ _BUSY = 5.0  # seconds to wait for another process that writes to the same file
 _WAL = 16 << 20  # bytes to which the file of pending changes is cut back
 _CACHE = 256  # KiB of pages kept in memory: what is written is not read again
 _ID = 68  # offset of the application's id in the header of a SQLite database
+# Where min(id) and max(id) are asked for in one SELECT, all pages are looked through.
+_ENDS = "SELECT id, run, last, (SELECT max(id) FROM page) FROM page ORDER BY id LIMIT 1"
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _SCHEMA = (
@@ -108,6 +110,7 @@ class Book:
         self._stored = False  # whether all of that is in the file
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._size = self._page_size = 0  # bytes of the file, and of a page of it
         self._run_number = 0
         self._anew = True
         self._sure = False  # whether the last transaction is known to be in the file
@@ -137,7 +140,7 @@ class Book:
             self._memory.committed()
         if self._life is not None:
             self._life.trust()
-        if _pragma(db, "page_count") * _pragma(db, "page_size") > self._keep.max_size:
+        if self._size > self._keep.max_size:
             with suppress(sqlite3.Error):  # what matters is committed
                 db.executescript(f"PRAGMA incremental_vacuum({_RETURNED})")  # `execute` would give back one page only
 
@@ -200,6 +203,7 @@ class Book:
         db.execute(f"PRAGMA journal_size_limit = {_WAL}").fetchall()
         db.execute(f"PRAGMA cache_size = -{_CACHE}")
         self._make_ours(db)
+        self._page_size = _pragma(db, "page_size")
         self._inode = _inode(path)
         return db
 
@@ -278,10 +282,10 @@ class Book:
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
         """Let the oldest make room, some at a time; what was freed is used again."""
-        oldest, newest = db.execute("SELECT min(id), max(id) FROM page").fetchone()
-        if oldest is None:
+        ends = db.execute(_ENDS).fetchone()
+        if ends is None:
             return  # a new file, in which something is remembered before anything is told
-        number, since = db.execute("SELECT run, last FROM page WHERE id = ?", (oldest,)).fetchone()
+        oldest, number, since, newest = ends
         some = max(1, min(_PRUNED, (newest - oldest) // 10))
         if since < now - self._keep.max_age:
             db.execute("DELETE FROM page WHERE id < ? AND last < ?", (oldest + _PRUNED, now - self._keep.max_age))
@@ -296,7 +300,8 @@ class Book:
             db.execute("DELETE FROM source WHERE hash NOT IN (SELECT value FROM run, json_each(run.sources))")
 
     def _used(self, db: sqlite3.Connection) -> int:
-        return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
+        self._size = _pragma(db, "page_count") * self._page_size
+        return self._size - _pragma(db, "freelist_count") * self._page_size
 
 
 def _inode(path: str) -> tuple[int, int] | None:

@@ -3,12 +3,12 @@
 Belongs here: the thread, promises, and what becomes of a full disk or a damaged file. Never here: what an entry says
 (`engine.journal`), the database (`journal_db`), reading it again (`journal_reader`).
 
-The loop makes the entries; the thread joins, masks and commits those of some 50 ms in one transaction (WAL,
-`synchronous=NORMAL`: what is committed outlives the process, even `kill -9`, without an fsync; a power cut may take the
-commits since the last checkpoint). It does next to nothing itself, as for every thousand steps of its own the loop
-would wait for the interpreter, and nearly all that it asks of SQLite is done without the interpreter. So nobody waits,
-with one exception: an action whose flow may be taken up again after a restart. Its intention is committed first, and in
-the same transaction how the flow stands (`memory_db`), and only then is it sent; else it could be sent twice. `promise`
+The loop makes the entries, once what they tell of is on the wire; the thread joins, masks and commits those of some
+50 ms in one transaction (WAL, `synchronous=NORMAL`: what is committed outlives the process, even `kill -9`, without an
+fsync; a power cut may take the commits since the last checkpoint). It does next to nothing itself, as whenever it does
+the loop waits for the interpreter; and what it asks of SQLite is done without the interpreter. So nobody waits, with
+one exception: an action whose flow may be taken up again after a restart. Its intention is committed first, and in the
+same transaction how the flow stands (`memory_db`), and only then is it sent; else it could be sent twice. `promise`
 asks for that, and `kept` says when it is so.
 
 What gathers is a batch. It belongs to who has taken it out of the queue: the loop takes the last one, to add to it, and
@@ -41,6 +41,7 @@ from amiflow.report.source import Source
 MOST_WAITING = 64 << 20  # bytes of entries that may wait for the thread
 
 _MOST_AT_ONCE = 1 << 20  # bytes of them in one batch
+_MOST_ADDED = 100  # inputs of which the entries are not made yet
 _PAUSE = 0.05  # seconds over which entries are gathered into one transaction
 _PATIENCE = 10.0  # seconds that the end of a run waits for the disk
 _RETRY = 10.0  # seconds between attempts to write to a file that could not be written
@@ -116,6 +117,7 @@ class Journal:
         self._began = clock.wall()
         self._scribe = Scribe(about.sources, about.servers, self._began)
         self._queue: deque[_Gathered] = deque()
+        self._added: list[tuple[float, int | None, Input | None, Sequence[Effect]]] = []
         self._stir, self._hurry = threading.Event(), threading.Event()
         self._asleep = self._behind = self._ended = False
         self._kept: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -133,17 +135,27 @@ class Journal:
     # --- for the loop -------------------------------------------------------------------------------------------------
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
-        """Have this written, see `Scribe.take`; returns at once. When the thread is far behind, it is counted only, but
-        for what is to be remembered: a run of a flow that is over would be taken up else."""
+        """Have this written, see `Scribe.take`: by `flush`, as there is more to do at once. Nobody may change it."""
+        self._added.append((at, machine, item, effects))
+        if len(self._added) >= _MOST_ADDED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added; returns at once. When the thread is far behind, it is counted only, but for what is to
+        be remembered: a run of a flow that is over would be taken up else."""
+        if not self._added:
+            return
+        added, self._added = self._added, []
         batch = self._own()
         if self._behind:
             self._behind = self._is_behind()
         into: Batch = Batch() if self._behind else batch
-        try:
-            self._scribe.take(into, at, machine, item, effects)
-        except Exception as error:  # whatever is wrong with the journal, it ends no run
-            batch.mistaken += 1
-            self._complain(f"a mistake of amiflow's own, {type(error).__name__}: {error}")
+        for one in added:
+            try:
+                self._scribe.take(into, *one)
+            except Exception as error:  # whatever is wrong with the journal, it ends no run
+                batch.mistaken += 1
+                self._complain(f"a mistake of amiflow's own, {type(error).__name__}: {error}")
         if into is not batch:
             batch.refused += into.count
             batch.remembered += into.remembered
@@ -151,6 +163,7 @@ class Journal:
 
     def introduce(self, recipe: str, sources: Iterable[Source]) -> None:
         """One more machine, the next by number: what its recipe is known by, and the sources of its plan."""
+        self.flush()
         batch, given = self._own(), tuple(sources)
         self._scribe.introduce(given)
         batch.introduced.append((recipe, given))
@@ -159,6 +172,7 @@ class Journal:
     def promise(self, action_id: str) -> None:
         """Commit all that was added; then the id is among those of `kept`, and `poke` is called. It comes there too
         where the journal cannot be written: the run goes on."""
+        self.flush()
         batch = self._own()
         batch.promises.append(action_id)
         self._put(batch)
@@ -218,6 +232,7 @@ class Journal:
             self._complaints.put(f"the journal {self._keep.path} could not be ended within {patience:g} s")
 
     def _end_batch(self) -> None:
+        self.flush()
         batch, at = self._own(), self._clock.wall()
         self._scribe.last(batch, at)
         self._scribe.of_run(batch, at, "run-ended", "info", "the run is over")

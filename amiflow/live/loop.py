@@ -376,6 +376,8 @@ class Loop:
                 for runner in self.runners:
                     self._hand(runner, item)
             self._write()  # before what follows from it: whoever waits for an action waits for nothing else
+        if self._journal:
+            self._journal.flush()
 
     def _hand(self, runner: Runner, item: Input) -> None:
         if runner.status is not None:

@@ -15,10 +15,11 @@ import pytest
 
 from amiflow.ami.message import Message
 from amiflow.engine import effects as fx
-from amiflow.engine.page import MOST_TEXT
+from amiflow.engine.journal import of_run
+from amiflow.engine.page import MOST_TEXT, pages_of
 from amiflow.live import journal_file
 from amiflow.live.clock import Clock
-from amiflow.live.journal_db import About, Keep, check
+from amiflow.live.journal_db import About, Book, Keep, check
 from amiflow.live.journal_file import Journal, default_path, writing
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.log import Log
@@ -241,6 +242,24 @@ def test_what_is_too_old_goes_and_with_it_its_run_and_sources(desk: Desk) -> Non
     assert desk.texts() == ["new"]
     assert desk.query("SELECT name FROM run") == [("run2",)]
     assert desk.query("SELECT count(*) FROM source") == [(1,)]
+
+
+def test_to_write_costs_no_more_however_much_was_written_before(desk: Desk) -> None:
+    def steps(name: str) -> int:
+        """Of SQLite's, for a second transaction."""
+        book, count = Book(Keep(str(desk.path), 1 << 30, 1e6, desk.mask), About(name, (), ()), START), [0]
+        book.write(START, [], 0, False)
+        assert book._db is not None
+        book._db.set_progress_handler(lambda: count.__setitem__(0, count[0] + 1), 1)
+        book.write(START, [*pages_of([of_run(START, "x", "info", None, "", {})])], 0, True)
+        book.end()
+        return count[0]
+
+    before = steps("run1")
+    with closing(sqlite3.connect(desk.path)) as db, db:
+        for _ in range(10):
+            db.execute("INSERT INTO page SELECT NULL, run, first, last, failed, entries FROM page")
+    assert steps("run2") < before + 50
 
 
 def test_entries_that_come_much_too_fast_are_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

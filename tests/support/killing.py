@@ -48,6 +48,7 @@ class StepByStep(Journal):
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
         super().add(at, machine, item, effects)
+        self.flush()
         if not self._late:
             self._take_all()
         self._count()

@@ -185,6 +185,9 @@ class MemoryJournal:
         assert self._scribe is not None
         self._write(self._scribe.rows(at, machine, item, effects))
 
+    def flush(self) -> None:
+        """Nothing is put off here."""
+
     def left(self, patience: float) -> list[Restored]:
         return []
 
