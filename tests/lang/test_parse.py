@@ -15,7 +15,7 @@ from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.render import render
 from amiflow.report.source import Source
 from support.programs import Program, programs
-from support.properties import examples
+from support.properties import ANY, examples
 
 HERE = Path(__file__).parent
 VALID = programs(HERE / "programs" / "valid.flow")
@@ -170,7 +170,7 @@ WORDS = st.sampled_from([*sorted(build().words), *SIGNS])
 
 
 @examples(15)
-@given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=25).map(" ".join)))
+@given(st.one_of(st.text(ANY, max_size=60), st.lists(WORDS, max_size=25).map(" ".join)))
 def test_any_text_gives_a_file_and_diagnostics_that_can_be_shown(text: str) -> None:
     source = Source("r", text)
     file, problems = parse(source)

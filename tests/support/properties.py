@@ -1,15 +1,19 @@
-"""How hard a property is searched: in every run of the tests a little, in `make properties` a lot.
+"""How hard a property is searched: in every run of the tests a little, in `make properties` a lot; and any text at all.
 
-Belongs here: the two efforts. Never here: the properties.
+Belongs here: the two efforts, and what properties of several files are searched with. Never here: the properties.
 """
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import settings, strategies
 
 DEEP = "deep"
 TIMES = 40
 """How many times as many examples the deep run tries."""
+
+ANY = strategies.characters(exclude_categories=["Cs"])
+"""The characters of `strategies.text()`, which would ask a codec for each of a million, for a second where no run was
+before."""
 
 
 def register() -> None:

@@ -19,6 +19,7 @@ from amiflow.tools.scenario import (
     pattern,
     read_scenario,
 )
+from support.properties import ANY
 
 ROOT = Path(__file__).parents[2]
 FULL = """
@@ -172,11 +173,11 @@ def test_patterns_are_asterisks(text: str, fits: tuple[str, ...], fits_not: tupl
     assert not any(pattern(text).fullmatch(one) for one in fits_not)
 
 
-_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(ANY, max_size=8)
 _KEYS = st.sampled_from(["calls", "endpoints", "extensions", "queues", "accounts", "ends", "default", "PJSIP/x", "at"])
 _TREES = st.recursive(
     _SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS | st.text(max_size=5), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS | st.text(ANY, max_size=5), inner, max_size=4),
     max_leaves=12,
 )
 
