@@ -9,12 +9,6 @@ from __future__ import annotations
 
 import re
 
-_EARLY, _FIRST, _LAST = ("1.4", "1.6", "1.8"), 10, 23
-_SERIES = (*_EARLY, *map(str, range(_FIRST, _LAST + 1)))
-
-KNOWN = f"{', '.join(_EARLY)} and {_FIRST} to {_LAST}"
-"""The Asterisk versions of which is known what they have, in words."""
-
 _OLDEST = (
     ((1, 0), (1, 4)),
     ((1, 1), (1, 6)),
@@ -41,12 +35,6 @@ _OLDEST = (
     ((12, 0), (23, 0)),
     ((13, 0), (24, 0)),
 )
-
-
-def is_known(asterisk: str) -> bool:
-    """Whether it is a version ("16", "18.26.0") of which is known what it has."""
-    shaped = re.fullmatch(r"\d{1,3}(\.\d{1,4}){0,3}", asterisk, re.ASCII)
-    return shaped is not None and f"{asterisk}.".startswith(tuple(f"{one}." for one in _SERIES))
 
 
 def oldest_asterisk(ami_version: str) -> tuple[int, int]:

@@ -12,10 +12,10 @@ from functools import cache
 import click
 
 from amiflow.ami import catalog
-from amiflow.ami.versions import KNOWN, is_known
 from amiflow.cli.files import read_recipe
 from amiflow.lang.compile import Compiled, compile_recipe
 from amiflow.lang.grammar import Grammar, build
+from amiflow.lang.versions import KNOWN, is_known
 from amiflow.report.source import Source
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
-from amiflow.live.problems import Trouble
+from amiflow.live.problems import Trouble, unreadable
 
 SUFFIX = ".flow"
 STORED = ".json"  # a stored plan
@@ -41,11 +41,10 @@ def read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
-    except UnicodeDecodeError as error:
-        raise Trouble(f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from None
-    except OSError as error:
-        help = f"`amiflow check {path}` checks all recipes of a folder" if os.path.isdir(path) else None
-        raise Trouble(f"cannot read {path}: {error.strerror}", help) from None
+    except (OSError, UnicodeDecodeError) as error:
+        trouble = unreadable(path, error)
+        trouble.help = f"`amiflow check {path}` checks all recipes of a folder" if os.path.isdir(path) else None
+        raise trouble from None
 
 
 def read_recipe(path: str) -> str:

@@ -39,4 +39,8 @@ def command(mask: Mask, /, config_path: str | None, output: str, **where: object
     except OSError as error:
         raise Trouble(f"cannot write {output}: {error.strerror}") from None
     with os.fdopen(descriptor, "wb") as file, logging_to_stdout(configured, mask, clock, None, False) as log:
-        return record(server, secret, Writer.begin(file, server.name, clock.now(), clock.wall()), log, clock)
+        try:
+            return record(server, secret, Writer.begin(file, server.name, clock.now(), clock.wall()), log, clock)
+        except Trouble:
+            os.unlink(output)  # nothing was seen, and the next attempt may take the same name
+            raise

@@ -159,7 +159,7 @@ def command(
     load = Rereading(paths, asked.values(), config_path, configured, mask)
     if asked.simulate:
         return _simulate(loaded, ready, asked, configured, mask, load)
-    chosen = servers(where, configured, mask)
+    chosen = servers(where, configured, mask, "; `--simulate` needs neither")
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
         outside, pushdown = asked.outside(configured, mask), not asked.no_pushdown

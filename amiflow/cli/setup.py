@@ -22,7 +22,7 @@ from amiflow.cli.recipes import Tell
 from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
-from amiflow.live.config import PORT, TLS_PORT, Config, HttpPort, LogFormat, Server, Tls
+from amiflow.live.config import PORT, TLS_PORT, Config, HttpPort, LogFormat, Server, Tls, holds_port
 from amiflow.live.journal_db import Keep, check
 from amiflow.live.journal_file import default_path
 from amiflow.live.log import Log, goes_to_journal
@@ -37,7 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _SHORTEST_TOKEN = 16
 _PATIENCE = 2.0
 """Seconds that the end of a run waits for a slow reader of its log."""
-_HELP = "write `--host`, `--username` and `--secret-file`, or `servers:` in amiflow.yaml; `--simulate` needs neither"
+_HELP = "write `--host`, `--username` and `--secret-file`, or `servers:` in amiflow.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,20 @@ class Where:
         return self.tls or any(one is not None for one in (self.host, self.port, self.username, self.secret_file))
 
 
+def _host(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None and (not text or holds_port(text)):
+        raise click.BadParameter(f"'{text}' is no name or address; a port is given by --port.")
+    return text
+
+
 def server_options(command: Command) -> Command:
     """The options that `Where` is made of."""
     for option in reversed(
         (
             click.option("--server", "names", metavar="NAME", multiple=True, help="A server of the configuration."),
-            click.option("--host", help="The server's name or address, in place of the configured one."),
+            click.option(
+                "--host", callback=_host, help="The server's name or address, in place of the configured one."
+            ),
             click.option("--port", type=click.IntRange(1, 65535), help=f"Default {PORT}, with TLS {TLS_PORT}."),
             click.option("--username", help="The account in manager.conf."),
             click.option(
@@ -111,17 +119,18 @@ def configuration(path: str | None, mask: Mask, tell: Tell | None = None) -> Con
     return result
 
 
-def servers(where: Where, configured: Config, mask: Mask) -> list[tuple[Server, str]]:
-    """The servers of the run, each with its secret, which is masked from now on. Raises Trouble."""
+def servers(where: Where, configured: Config, mask: Mask, instead: str = "") -> list[tuple[Server, str]]:
+    """The servers of the run, each with its secret, which is masked from now on; `instead` is what else there is to do
+    where there is none. Raises Trouble."""
     chosen = [_named(name, configured) for name in dict.fromkeys(where.names)] or list(configured.servers.values())
     if where.changes and where.host and not where.names:
         chosen = [_from_command_line(where)]
-    elif where.changes and len(chosen) != 1:
+    elif where.changes and len(chosen) > 1:
         raise Trouble("the options for a server fit one server, not several", "choose it with `--server`")
     elif where.changes:
-        chosen = [_changed(chosen[0], where)]
+        chosen = [_changed(one, where) for one in chosen]
     if not chosen:
-        raise Trouble("no server to connect to", _HELP)
+        raise Trouble("no server to connect to", _HELP + instead)
     for server in chosen:
         _check_authority(server.name, server.tls)
     read = [(server, server.secret.read(f"the secret of {server.name}", os.environ)) for server in chosen]

@@ -15,7 +15,7 @@ from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
 from amiflow.report.printable import clean
 
-_HELP = "`amiflow log` shows ids, such as transfer#12.3: `amiflow trace 12.3`"
+_HELP = "`amiflow log` shows ids, such as transfer#12.3"
 
 
 @click.command()

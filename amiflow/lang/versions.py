@@ -1,11 +1,12 @@
 """What of a recipe a certain Asterisk does not have: events, actions and headers.
 
-Belongs here: finding them, for `amiflow check --asterisk 16`. Never here: a server that is connected, whose version
-only a run knows.
+Belongs here: finding them, for `amiflow check --asterisk 16`, and for which versions that can be done. Never here: a
+server that is connected, whose version only a run knows.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from amiflow.ami.catalog import Action, Event, Header, exists
@@ -15,6 +16,18 @@ from amiflow.lang.vocabulary import Vocabulary
 from amiflow.lang.walk import Whole
 from amiflow.plan.types import MessageOf
 from amiflow.report.diagnostic import Diagnostic
+
+_EARLY, _FIRST, _LAST = ("1.4", "1.6", "1.8"), 10, 23
+_SERIES = (*_EARLY, *map(str, range(_FIRST, _LAST + 1)))
+
+KNOWN = f"{', '.join(_EARLY)} and {_FIRST} to {_LAST}"
+"""The Asterisk versions of which is known what they have, in words."""
+
+
+def is_known(asterisk: str) -> bool:
+    """Whether it is a version ("16", "18.26.0") of which is known what it has."""
+    shaped = re.fullmatch(r"\d{1,3}(\.\d{1,4}){0,3}", asterisk, re.ASCII)
+    return shaped is not None and f"{asterisk}.".startswith(tuple(f"{one}." for one in _SERIES))
 
 
 def not_in_version(whole: Whole, checked: Checked, vocabulary: Vocabulary, asterisk: str) -> list[Diagnostic]:

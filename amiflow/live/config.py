@@ -19,7 +19,7 @@ import yaml
 
 from amiflow.engine.emergency import Numbers
 from amiflow.live.document import Raw, Reader
-from amiflow.live.problems import Trouble, nearest, problem
+from amiflow.live.problems import Trouble, nearest, problem, unreadable
 from amiflow.live.secrets import SecretSource, can_be_written_by_others, readable_by_all
 from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.errands import is_allowance
@@ -154,10 +154,8 @@ def load(path: str) -> tuple[Config, list[Diagnostic]]:
     """The configuration in a file. Raises Trouble where it cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise Trouble(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise Trouble(f"cannot read {path}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from None
     return parse(Source(path, text), readable_by_all(path))
 
 
@@ -205,7 +203,7 @@ def load_settings(path: str) -> tuple[dict[str, Setting], Source, list[Diagnosti
     try:
         source = Source(path, Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise Trouble(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        raise unreadable(path, error) from None
     reader = Reader(source)
     return settings(reader, reader.root()), source, reader.found
 
@@ -244,6 +242,8 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
     tls = _tls(reader, keys.get("tls"), what)
     secret = _secret(reader, keys["secret"], f"`secret` of {what}", readable) if "secret" in keys else None
     host = reader.text(keys.get("host"), f"`host` of {what}")
+    if host and holds_port(host):
+        reader.bad(reader.span(keys["host"]), f"`host` of {what} is a name or an address", "a port", "write `port:`")
     username = reader.text(keys.get("username"), f"`username` of {what}")
     port = reader.integer(keys.get("port"), f"`port` of {what}", 1, 65535, TLS_PORT if tls else PORT)
     auth = reader.choice(keys.get("auth"), f"`auth` of {what}", AUTHS, "auto")
@@ -252,6 +252,11 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
     if not host or username is None or secret is None:
         return None
     return Server(name, host, port, username, secret, tls, auth, outstanding, timeouts)
+
+
+def holds_port(host: str) -> bool:
+    """Whether it is no host but host and port, which an address of the newer family is not."""
+    return host.count(":") == 1
 
 
 def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:

@@ -24,7 +24,7 @@ from amiflow.live.journal_page import Numbered, read, read_back
 from amiflow.live.problems import Trouble
 from amiflow.report.data import dataclass
 
-_ID = re.compile(r"(\d{1,15})\.(\d{1,15})(?:\.(\d{1,6}))?")
+_ID = re.compile(r"(?:\w{0,200}#)?(\d{1,15})\.(\d{1,15})(?:\.(\d{1,6}))?")
 _NAMED = re.compile(r"(\w{1,200})#(\d{1,15})")
 
 
@@ -84,6 +84,8 @@ def reading(path: str) -> Iterator[Reader]:
     """The journal, open for reading. Raises Trouble where there is none, and where it cannot be read on."""
     if not os.path.exists(path):
         raise Trouble(f"there is no journal {path}", "`amiflow run` writes one; `--journal FILE` names another")
+    if os.path.isdir(path):
+        raise Trouble(f"the journal {path} is a folder", "name a file")
     db: sqlite3.Connection | None = None
     try:
         db = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=5.0)
@@ -147,8 +149,9 @@ class Reader:
         return [entry for entry in found if entry.story is not None or entry.server in (None, server)]
 
     def find(self, word: str) -> Story | None:
-        """The story that is meant by an id such as `12.3`, or by a flow's name and number as the log shows them, such
-        as `transfer#3`: the latest of them. None where the word is neither, or nothing has it."""
+        """The story that is meant by an id such as `12.3`, also behind a flow's name (`transfer#12.3`), or by name and
+        number as the log shows them, such as `transfer#3`: the latest of them. None where the word is neither, or
+        nothing has it."""
         if found := _ID.fullmatch(word):
             return Story(int(found[1]), int(found[3] or 0), int(found[2]))
         if found := _NAMED.fullmatch(word):

@@ -21,7 +21,7 @@ from amiflow.live.document import Reader
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
-from amiflow.live.problems import Refused, Trouble, problem
+from amiflow.live.problems import Refused, Trouble, problem, unreadable
 from amiflow.live.reload import Told
 from amiflow.live.run import BRAKES, Brakes, Events, Job, Load, run
 from amiflow.live.secrets import SecretSource
@@ -53,7 +53,7 @@ def load_scenario(path: str | None) -> Scenario:
     try:
         source = Source(path, Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise Trouble(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        raise unreadable(path, error) from None
     reader = Reader(source)
     root = reader.root()
     data = reader.raw(root) if root is not None else {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amiflow.ami.versions import at_least, escapes, is_known, marks_lists, oldest_asterisk
+from amiflow.ami.versions import at_least, escapes, marks_lists, oldest_asterisk
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,6 @@ from amiflow.ami.versions import at_least, escapes, is_known, marks_lists, oldes
 )
 def test_the_oldest_asterisk_of_a_number(ami: str, asterisk: tuple[int, int]) -> None:
     assert oldest_asterisk(ami) == asterisk
-
-
-@pytest.mark.parametrize("text", ["1.4", "1.4.42", "1.6.2.24", "1.8", "10", "16", "18.26.0", "23.1"])
-def test_versions_of_which_is_known_what_they_have(text: str) -> None:
-    assert is_known(text)
-
-
-@pytest.mark.parametrize("text", ["", "1", "1.2", "1.5", "1.40", "5", "9", "24", "99", "16.", "16.x", "new", "१६"])
-def test_others_are_not_known(text: str) -> None:
-    assert not is_known(text)
 
 
 def test_features_are_claimed_for_sure_or_not_at_all() -> None:

@@ -95,6 +95,11 @@ def test_a_dry_run_prints_the_plan_and_connects_to_nothing(amiflow: Amiflow) -> 
         (("--config", "bad.yaml"), "the configuration has no key `server`"),
         (("--server", "pbx"), "the configuration has no server `pbx`"),
         (("--host", "192.0.2.1"), "with --host, --username and --secret-file must be given too"),
+        (("--host", ""), "'' is no name or address"),
+        (("--host", "pbx:5038"), "'pbx:5038' is no name or address; a port is given by --port"),
+        (("--username", "robot"), "no server to connect to"),
+        (("--params", "latin1.yaml"), "latin1.yaml is not UTF-8 text: byte 2 is 0xe9"),
+        (("--config", "latin1.yaml"), "latin1.yaml is not UTF-8 text: byte 2 is 0xe9"),
         (("--events", "absent.ami"), "cannot read absent.ami"),
         (("--simulate",), "--dry-run and --simulate exclude each other"),
         (("--scenario", "x"), "--scenario belongs to --simulate"),
@@ -105,9 +110,17 @@ def test_a_dry_run_prints_the_plan_and_connects_to_nothing(amiflow: Amiflow) -> 
 def test_what_is_wrong_with_the_usage_is_said(amiflow: Amiflow, args: tuple[str, ...], words: str) -> None:
     Path("p.yaml").write_text("rooms: 5\n")
     Path("bad.yaml").write_text("server: {}\n")
+    Path("latin1.yaml").write_bytes(b"# \xe9\n")
     result = amiflow("run", "right.flow", "--dry-run", *args)
     assert result.status == 2
     assert words in result.err
+
+
+def test_a_secret_that_is_no_text_is_sent_as_it_is(amiflow: Amiflow) -> None:
+    Path("secret").write_bytes(b"caf\xe9\n")
+    where = ("--host", "127.0.0.1", "--port", "1", "--username", "robot", "--secret-file", "secret")
+    result = amiflow("run", "right.flow", "--no-journal", *where)
+    assert result.status == 2 and "connection refused" in result.err
 
 
 SERVERS = """\
@@ -293,6 +306,12 @@ def test_a_recording_is_written_once_and_can_be_played(amiflow: Amiflow) -> None
         again = amiflow("record", *where, "-o", "capture.ami")
     assert (again.status, again.err.strip()) == (2, "error: cannot write capture.ami: File exists")
     assert Path("capture.ami").stat().st_mode & 0o777 == 0o600
+    Path("wrong").write_text("hunter3\n")
+    with scripted(answering()) as ami:
+        where = ("--host", "127.0.0.1", "--port", str(ami.port), "--username", "robot", "--secret-file", "wrong")
+        refused = amiflow("record", *where, "-o", "again.ami")
+    assert refused.status == 2 and "login as `robot` refused" in refused.err and not Path("again.ami").exists()
+    assert "`--simulate`" not in amiflow("record", "-o", "again.ami").err
     result = amiflow("run", "hangs.flow", "--dry-run", "--events", "capture.ami")
     assert result.status == 0 and "gone: PJSIP/a-1" in result.out
 

@@ -70,7 +70,7 @@ def test_run_writes_a_journal_that_log_and_trace_read(amiflow: Amiflow, where: t
     assert 'asks.flow:3 |   let r = Getvar { Variable: "ROOM" }' in trace.out
     assert "answer         Getvar: Success" in trace.out and "Value=680" in trace.out
     assert "log            the room is 680" in trace.out
-    assert amiflow("trace", "1.1").out == trace.out
+    assert amiflow("trace", "1.1").out == amiflow("trace", "asks#1.1").out == trace.out
 
 
 def test_no_secret_is_in_the_journal(amiflow: Amiflow, where: tuple[str, ...]) -> None:
@@ -171,6 +171,7 @@ def test_a_recording_played_with_a_journal(amiflow: Amiflow) -> None:
     [
         (("log",), "there is no journal"),
         (("trace", "1.1"), "there is no journal"),
+        (("log", "--journal", "."), "the journal . is a folder"),
         (("log", "--since", "yesterday"), "`yesterday` is neither a length of time such as 1h30m nor a moment"),
         (("log", "--since", "7"), "`7` is neither"),
         (("run", "right.flow", "--journal", "x", "--no-journal"), "exclude each other"),
