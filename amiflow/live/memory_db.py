@@ -126,8 +126,9 @@ class Memory:
             case "remove" | "set":
                 db.execute(f"DELETE FROM store_entry WHERE {_OF_STORE} AND key = ?", (*whose, key))
             case "evict":
-                oldest = f"SELECT min(id) FROM store_entry WHERE {_OF_STORE}"
-                db.execute(f"DELETE FROM store_entry WHERE id = ({oldest})", whose)
+                # Those whose time was over by then had gone before.
+                oldest = f"SELECT min(id) FROM store_entry WHERE {_OF_STORE} AND at + lasting > ?"
+                db.execute(f"DELETE FROM store_entry WHERE id = ({oldest})", (*whose, entry.at))
         if changed.change in ("set", "add"):
             row = (*whose, entry.declared, key, _json(entry.value), entry.at, entry.lasting)
             columns = "run, recipe, store, declared, key, value, at, lasting"

@@ -36,7 +36,10 @@ class Memory:
         if effect.change == "clear":
             entries[:] = [one for one in entries if one[0].store != entry.store]
         if effect.change == "evict":
-            entries.remove(next(one for one in entries if one[0].store == entry.store))
+            # Those whose time was over by then had gone before.
+            held = (one for one in entries if one[0].store == entry.store and one[0].at + one[0].lasting > entry.at)
+            if (oldest := next(held, None)) is not None:
+                entries.remove(oldest)
         if effect.change in ("set", "add"):
             entries.append((entry, json.dumps(entry.value)))
 

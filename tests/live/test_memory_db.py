@@ -258,6 +258,26 @@ def test_stores_come_back_as_from_the_memory_that_recipe_tests_have(path: Path, 
     second.end()
 
 
+def test_the_oldest_that_makes_room_is_none_whose_time_was_over(path: Path) -> None:
+    now, other = SystemClock().wall(), plain.Memory()
+    first = Run(path, "run1")
+    changes = [
+        fx.StoreChanged("evict" if key == "evict" else "add", fx.Entry("x", "counter", key, None, at, 60.0))
+        for key, at in (("over", now - 100), ("oldest", now - 50), ("evict", now), ("new", now))
+    ]
+    for change in changes:
+        other.take(change, now)
+    first.take(*changes, at=now)
+    first.end()
+    second = Run(path, "run2")
+    assert [entry.key for entry in second.left[0].entries] == ["new"]
+    assert [entry.key for entry in other.restored(()).entries] == [
+        "over",
+        "new",
+    ]  # the former is over as it is put back
+    second.end()
+
+
 def test_entries_whose_time_is_over_are_gone(path: Path) -> None:
     now = SystemClock().wall()
     first = Run(path, "run1")
