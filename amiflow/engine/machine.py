@@ -279,7 +279,6 @@ class Machine:
         for listener in listeners:
             if listener.role == "until" and isinstance(listener.owner, Instance):
                 self._admission.until(listener.owner, message)
-        self._drain()
         self._offer_to_waits(listeners, message)
         self._drain()
 

@@ -587,6 +587,19 @@ def test_who_waits_for_a_run_of_before_does_not_begin_as_all_are_ended(end: fx.I
     assert run.said == ["in", "over"]
 
 
+def test_what_frees_a_slot_in_another_machine_is_seen_by_who_has_it_next() -> None:
+    """It has waited for that since it began, and is to see what came since."""
+    waits = (
+        "pool lines max 1\nflow f on Hangup as h { with lines within 1m { wait Shutdown within 1m log h.Channel } }\n"
+    )
+    run = Run(waits)
+    run.event("Hangup", Channel="a")
+    run.reload(waits)
+    run.event("Hangup", Channel="b")
+    run.event("Shutdown")
+    assert run.said == ["a", "b"]
+
+
 def test_of_several_during_one_finally_the_newest_runs_of_whatever_machine() -> None:
     recipe = """
 flow f on Hangup as h per "k" replace { log "${h.Channel} in" wait 10m } finally { wait 5s log "${h.Channel} over" }

@@ -7,6 +7,7 @@ from amiflow.plan.model import Handler
 from amiflow.plan.triggers import OnSignal
 from support.machines import Bench
 from support.plans import act, eq, field, flow, jump, let, local, log, ne, on, pause, span, start, stop, unless, wait
+from support.runs import compiled
 
 
 def test_a_wait_takes_the_first_event_that_fits() -> None:
@@ -401,3 +402,17 @@ def test_nothing_is_left_in_the_index_when_all_is_over() -> None:
     bench.event("U", X="2")
     assert repr(bench.machine._core.servers["pbx"].index._shelves.keys()) == before
     assert bench.machine.deadline() is None
+
+
+def test_what_ends_one_run_is_seen_by_another_that_goes_on_for_it() -> None:
+    """Who had the slot is ended by an event that the next in line has waited for since before it came."""
+    bench = Bench(
+        compiled("""
+            pool lines max 1
+            flow ends on Hangup until Shutdown { with lines within 1m { wait 1h } }
+            flow waits on Hangup as h { with lines within 1m { wait Shutdown within 1m log "saw it" } }
+        """)
+    )
+    bench.event("Hangup", Channel="a")
+    bench.event("Shutdown")
+    assert bench.said == ["saw it"]
