@@ -123,5 +123,8 @@ def ask(path: str, question: Mapping[str, object], patience: float) -> Mapping[s
             answer = b""
         except OSError as error:
             raise Trouble(f"no run listens at {path}: {error.strerror or error}") from None
-    given = json.loads(answer) if answer else {"error": "the run has ended, or refuses this user"}
-    return given if isinstance(given, dict) else {"error": "this is no run"}
+    try:
+        given = json.loads(answer) if answer else {"error": "the run has ended, or refuses this user"}
+    except ValueError:  # it was killed while it answered, or it is no run
+        given = None
+    return given if isinstance(given, dict) else {"error": "what answers there is no run, or one that has ended"}

@@ -73,7 +73,7 @@ class Status:
 
     def health(self) -> dict[str, object]:
         """Little enough to be told to strangers: whether all is as it should be."""
-        ready = sum(peer.ready for peer in self._peers.values())
+        ready = sum(map(self._is_ready, self._peers.values()))
         off = self._switch is None or not self._switch.on
         return {"alive": True, "ready": off and ready == len(self._peers), "servers": len(self._peers), "up": ready}
 
@@ -82,7 +82,11 @@ class Status:
         return ", ".join(f"{name} {self._state(peer)}" for name, peer in self._peers.items())
 
     def _state(self, peer: Peer) -> str:
-        return "ready" if peer.ready else _STATES[peer.phase]
+        return "ready" if self._is_ready(peer) else _STATES[peer.phase]
+
+    def _is_ready(self, peer: Peer) -> bool:
+        """Whether flows can use it: it is logged in to, and nothing is left to be asked of it."""
+        return peer.ready and self._ledger.lines[peer.name].ready
 
     def _current(self) -> list[Runner]:
         return [runner for runner in self._runners if runner.status is None and not runner.retired]

@@ -208,6 +208,25 @@ def test_nobody_listens(tmp_path: Path) -> None:
         ask(str(tmp_path / "c.sock"), CLICK, 1.0)
 
 
+@pytest.mark.parametrize("answer", [b'{"reply": [1, 2', b"SSH-2.0-OpenSSH_9.6\r\n", b"[]"])
+def test_an_answer_that_is_cut_off_or_none_of_a_run_is_told(tmp_path: Path, answer: bytes) -> None:
+    path = str(tmp_path / "c.sock")
+
+    def serve() -> None:
+        caller, _ = listener.accept()
+        with caller:
+            caller.recv(4096)
+            caller.sendall(answer)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        serving = threading.Thread(target=serve)
+        serving.start()
+        assert ask(path, CLICK, 10.0) == {"error": "what answers there is no run, or one that has ended"}
+        serving.join(10)
+
+
 def test_the_one_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run's default socket is its own; what a killed one left there is cleared away."""
     monkeypatch.setattr(caller, "_places", lambda environ: [caller.folder(environ)])
