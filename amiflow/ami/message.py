@@ -10,7 +10,7 @@ AMI declares no charset, so bytes that are no UTF-8 travel as surrogate escapes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -92,6 +92,23 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
+
+
+def finder(header: str) -> Callable[[Message], str | None]:
+    """`Message.get` for one header, for who asks for it again and again."""
+    length, _, key, _ = _sought(header)
+    width = len(key)
+
+    def find(message: Message) -> str | None:
+        raw = message.raw
+        start = raw.find(key)
+        if start < 0 or raw.startswith(b":", length):  # it is spelt otherwise, or perhaps the first line
+            return message.get(header)
+        start += width
+        end = raw.find(b"\r\n", start)
+        return (raw[start:] if end < 0 else raw[start:end]).decode("utf-8", "surrogateescape")
+
+    return find
 
 
 @lru_cache(maxsize=1024)  # the headers are those that recipes name, again and again

@@ -239,7 +239,8 @@ class Actions:
             acting.phase = "called"
             self._open[item.action_id] = holder
         else:
-            self._finish(holder, acting, self._given(acting, response, item.rows))
+            value = self._given(acting, response, item.rows) if acting.step.into is not None else None
+            self._finish(holder, acting, value)
         return True
 
     def called(self, message: Message) -> None:
@@ -356,18 +357,17 @@ class Actions:
         return kept_back
 
     def _given(self, acting: Acting, response: Message, rows: tuple[Message, ...]) -> Value:
-        """What the step's name is bound to, where it has one."""
-        if acting.step.into is None:
-            return None
+        """What the step's name is bound to."""
         is_call = is_originate(acting.step.action)
         return Call(None, acting.channel_id, response) if is_call else Reply(response, rows)
 
     def _finish(self, instance: Instance, acting: Acting, value: Value) -> None:
-        self._core.timers.cancel(acting.timer)
+        core = self._core
+        core.timers.cancel(acting.timer)
         if acting.channel_id:
             self._calls.pop(acting.channel_id, None)
         self._succeed(instance, acting.step, value)
-        self._core.resume(instance)
+        core.resume(instance)
 
     def _succeed(self, instance: Instance, step: Act, value: Value) -> None:
         if step.into is not None:

@@ -307,7 +307,7 @@ class Admission:
         core, admitted = self._core, self._flows[program.number]
         number = core.number("instance")
         instance = Instance(number, program, server, key, names, server.seen, cause, started=core.now)
-        core.instances[instance.id] = instance
+        core.instances[number] = instance
         admitted.count += 1
         if program.flow.cooldown is not None:
             self._cool(program, admitted.starts, (server.name, key))

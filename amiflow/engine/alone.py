@@ -14,7 +14,6 @@ from amiflow.engine.durable import Durable
 from amiflow.engine.effects import Said
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.instance import BEGAN, Instance, Pausing
-from amiflow.engine.tape import Tape
 from amiflow.engine.values import Failure, Value, to_text
 from amiflow.plan.durations import duration_text
 from amiflow.plan.expressions import Expr
@@ -52,9 +51,8 @@ class Trace:
 class Alone:
     """Each does one instruction; false where the flow now waits. They raise EvaluationError."""
 
-    def __init__(self, core: Core, tape: Tape, durable: Durable) -> None:
+    def __init__(self, core: Core, durable: Durable) -> None:
         self._core = core
-        self._tape = tape
         self._durable = durable
         self.trace = Trace(core)
 
@@ -159,7 +157,7 @@ class Alone:
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _pause(self, instance: Instance, step: Pause) -> bool:
-        pause = self._core.seconds(step.duration, self._core.frame(instance.names, instance.server))
+        pause = self._core.spell(step.duration, instance)
         instance.position += 1
         if self.trace.on:
             self.trace.note(instance, step.span, f"waits for {duration_text(timedelta(seconds=pause))}")
@@ -167,7 +165,6 @@ class Alone:
 
     def _sleep(self, instance: Instance, until: float) -> bool:
         instance.block = Pausing(self._core.timers.set(until, "block", instance))
-        self._tape.arm(instance, entered=False)
         return False
 
     # --- stores -------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Conditions:
     def begin(self, instance: Instance, step: WaitUntil) -> bool:
         """Begin a wait. True where the condition holds at once."""
         core = self._core
-        within = core.seconds(step.within, core.frame(instance.names, instance.server))
+        within = core.spell(step.within, instance)
         if self._holds(instance, step):
             instance.position += 1
             return True

@@ -191,6 +191,11 @@ class Core:
                 self._spells[id(expr)] = spell
         return spell
 
+    def spell(self, expr: Expr, instance: Instance) -> float:
+        """A duration in seconds, as a run of a flow sees it. Raises EvaluationError."""
+        spell = self._spells.get(id(expr))
+        return spell if spell is not None else self.seconds(expr, self.frame(instance.names, instance.server))
+
     def count(self, expr: Expr, frame: Frame) -> int:
         """A number of times. Raises EvaluationError where it is no int."""
         value = self.value(expr, frame)

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr
-from amiflow.engine.values import BadText, Value, read
+from amiflow.engine.values import BadText, Value, reader
 from amiflow.plan.expressions import Both, Compare, Const, Expr, Global, Header, Local, conjuncts
 from amiflow.plan.triggers import Key
 from amiflow.plan.types import Coding
@@ -85,7 +85,43 @@ class Listener:
 
 
 _Place: TypeAlias = dict[Listener, None]  # a dict for its order and for leaving it at no cost
-_Slots: TypeAlias = dict[tuple[Value, ...], Listener | _Place]  # most values have one listener, which needs no dict
+
+
+class _Keyed:
+    """The listeners of one event name that compare the same headers, by the values that these are to have."""
+
+    __slots__ = ("_readers", "_slots")
+
+    def __init__(self, shape: Shape) -> None:
+        self._readers = [reader(header, coding) for header, coding in shape]
+        self._slots: dict[tuple[Value, ...], Listener | _Place] = {}  # most have one listener, which needs no dict
+
+    def __bool__(self) -> bool:
+        return bool(self._slots)
+
+    def find(self, message: Message, escapes: bool) -> Listener | _Place | None:
+        """Who wants the event. None where it lacks one of the headers, or has one that cannot be read: then no equality
+        holds."""
+        try:
+            return self._slots.get(tuple([read_header(message, escapes) for read_header in self._readers]))
+        except BadText:
+            return None
+
+    def put(self, values: tuple[Value, ...], listener: Listener) -> None:
+        place = self._slots.get(values)
+        if place is None:
+            self._slots[values] = listener
+        elif isinstance(place, Listener):
+            self._slots[values] = {place: None, listener: None}
+        else:
+            place[listener] = None
+
+    def take_out(self, values: tuple[Value, ...], listener: Listener) -> None:
+        place = self._slots[values]
+        if isinstance(place, dict):
+            del place[listener]
+        if not isinstance(place, dict) or not place:
+            del self._slots[values]
 
 
 class _Shelf:
@@ -95,7 +131,7 @@ class _Shelf:
 
     def __init__(self) -> None:
         self.plain: _Place = {}
-        self.keyed: dict[Shape, _Slots] = {}
+        self.keyed: dict[Shape, _Keyed] = {}
 
 
 class Index:
@@ -119,7 +155,10 @@ class Index:
             if listener.values is None:
                 shelf.plain[listener] = None
             else:
-                _put_in(shelf.keyed.setdefault(listener.watch.shape, {}), listener.values, listener)
+                keyed = shelf.keyed.get(listener.watch.shape)
+                if keyed is None:
+                    keyed = shelf.keyed[listener.watch.shape] = _Keyed(listener.watch.shape)
+                keyed.put(listener.values, listener)
 
     def remove(self, listener: Listener) -> None:
         """The listener is not among the candidates any more. It must have been added."""
@@ -129,7 +168,10 @@ class Index:
             if listener.values is None:
                 del shelf.plain[listener]
             else:
-                _take_out(shelf.keyed, listener.watch.shape, listener.values, listener)
+                keyed = shelf.keyed[listener.watch.shape]
+                keyed.take_out(listener.values, listener)
+                if not keyed:
+                    del shelf.keyed[listener.watch.shape]
             if not shelf.plain and not shelf.keyed:
                 del self._shelves[name]
 
@@ -139,9 +181,8 @@ class Index:
         if shelf is None:
             return ()
         found = list(shelf.plain)
-        for shape, slots in shelf.keyed.items():
-            values = _carried(message, shape, escapes)
-            place = slots.get(values) if values is not None else None
+        for keyed in shelf.keyed.values():
+            place = keyed.find(message, escapes)
             if isinstance(place, Listener):
                 found.append(place)
             elif place is not None:
@@ -161,32 +202,3 @@ def _wanted(watch: Watch, frame: Frame) -> tuple[Value, ...] | None:
     except (EvaluationError, TypeError):
         return None
     return values
-
-
-def _carried(message: Message, shape: Shape, escapes: bool) -> tuple[Value, ...] | None:
-    """None where the message lacks one of the headers, or has one that cannot be read: then no equality holds."""
-    try:
-        return tuple([read(message.get(header), coding, escapes) for header, coding in shape])
-    except BadText:
-        return None
-
-
-def _put_in(slots: _Slots, values: tuple[Value, ...], listener: Listener) -> None:
-    place = slots.get(values)
-    if place is None:
-        slots[values] = listener
-    elif isinstance(place, Listener):
-        slots[values] = {place: None, listener: None}
-    else:
-        place[listener] = None
-
-
-def _take_out(keyed: dict[Shape, _Slots], shape: Shape, values: tuple[Value, ...], listener: Listener) -> None:
-    slots = keyed[shape]
-    place = slots[values]
-    if isinstance(place, dict):
-        del place[listener]
-    if not isinstance(place, dict) or not place:
-        del slots[values]
-    if not slots:
-        del keyed[shape]

@@ -19,9 +19,8 @@ from amiflow.ami.message import Message
 from amiflow.engine.functions import LONGEST, PURE, WORLDLY, Trouble, World, matches
 from amiflow.engine.picture import Picture
 from amiflow.engine.stores import HeldCounter, HeldMap, HeldSeries
-from amiflow.engine.values import BadText, Call, Failure, Reply, Value, finite, read, to_text
+from amiflow.engine.values import BadText, Call, Failure, Reply, Value, finite, read, reader, to_text
 from amiflow.plan import expressions as ir
-from amiflow.plan.types import Coding
 from amiflow.report.source import Span
 
 
@@ -149,7 +148,7 @@ def _look(expr: ir.Look) -> Evaluator:
 
 def _header(expr: ir.Header) -> Evaluator:
     of, name, coding, span = compile_expr(expr.of), expr.name, expr.coding, expr.span
-    looked = isinstance(expr.of, ir.Look)
+    looked, read_header = isinstance(expr.of, ir.Look), reader(name, coding)
 
     def header(frame: Frame) -> Value:
         message = of(frame)
@@ -158,16 +157,13 @@ def _header(expr: ir.Header) -> Evaluator:
         if message is None:
             raise EvaluationError(f"there is no message to read `{name}` from", span)
         try:
+            if isinstance(message, Message):
+                return read_header(message, frame.escapes)
             return read(message.get(name), coding, frame.escapes)
         except BadText as error:
             raise EvaluationError(f"`{name}`: {error}", span) from error
 
-    def plain(frame: Frame) -> Value:
-        message = of(frame)
-        text = message.get(name) if message is not None else None
-        return text if text is not None else header(frame)
-
-    return plain if coding == Coding() else header
+    return header
 
 
 def _field(expr: ir.Field) -> Evaluator:

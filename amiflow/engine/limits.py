@@ -193,8 +193,12 @@ class Limits:
 
     def admits(self, action: str, instance: Instance) -> bool:
         """Whether the flow's action may go now; if not, the flow is in a queue."""
+        gates = self._gates.get(action)
+        if gates is None:
+            gates = self._before(action)
+        if not gates:
+            return True
         now, urgent = self._core.now, instance.program.flow.urgent
-        gates = self._before(action)
         for gate in gates:
             if not gate.lets(urgent, now):
                 self._queue(gate, instance, action)

@@ -95,11 +95,6 @@ class Matching:
             if one.role == "start":
                 self._start(one, server, message)
 
-    def _start(self, listener: Listener, server: Server, message: Message) -> None:
-        trigger = listener.owner
-        if isinstance(trigger, Trigger) and (listener.certain or self._begins(listener, trigger, server, message)):
-            self._begin(trigger, server, message)
-
     def _offer_to_matches(self, listeners: Sequence[Listener], message: Message) -> bool:
         """True where a pending match took the event."""
         matches = [(one.owner.id, one) for one in listeners if isinstance(one.owner, Match)]
@@ -123,7 +118,13 @@ class Matching:
         indexed = listener.values is not None
         return self._core.fits(listener.watch, message, {}, server, trigger.program.flow.name, indexed)
 
-    def _begin(self, trigger: Trigger, server: Server, message: Message) -> None:
+    def _start(self, listener: Listener, server: Server, message: Message) -> None:
+        """The event is the first that a trigger wants, if it meets its condition."""
+        trigger = listener.owner
+        if not isinstance(trigger, Trigger):
+            return
+        if not listener.certain and not self._begins(listener, trigger, server, message):
+            return
         program = trigger.program
         first = program.stages[0].watch.name
         names: dict[str, Value] = {first: message} if first is not None else {}

@@ -38,7 +38,7 @@ class Pools:
     def begin(self, instance: Instance, step: Take) -> bool:
         """Begin a `with`. True where there was a slot at once. Raises EvaluationError."""
         core = self._core
-        within = core.seconds(step.within, core.frame(instance.names, instance.server))
+        within = core.spell(step.within, instance)
         self.serve(step.pool)
         if not self._waiting[step.pool] and self._has_free(step.pool):
             self._give(instance, step)

@@ -57,22 +57,21 @@ class Steps:
         self._errands = errands
         self.pools = Pools(core)
         self._branches = Branches(core, tape)
-        self._alone = Alone(core, tape, durable)
+        self._alone = Alone(core, durable)
         self._does = self._instructions()
         self.leaving: set[Instance] = set()
 
     def _instructions(self) -> dict[type[Instruction], Callable[[Instance, Any], bool]]:
         """What does each instruction, by its class. False where the flow now waits, or has ended."""
-        begin, branches, pools = self._begin, self._branches, self.pools
         return {
             **self._alone.instructions(),
-            Act: lambda instance, step: begin(instance, self._actions.begin(instance, step)),
-            Await: lambda instance, step: begin(instance, self._tape.begin(instance, step)),
-            Errand: lambda instance, step: begin(instance, self._errands.begin(instance, step)),
-            WaitUntil: lambda instance, step: begin(instance, self._conditions.begin(instance, step)),
-            Fork: lambda instance, step: begin(instance, branches.begin(instance, step)),
-            ForkEach: lambda instance, step: begin(instance, branches.begin(instance, step)),
-            Take: lambda instance, step: begin(instance, pools.begin(instance, step)),
+            Act: self._actions.begin,
+            Await: self._tape.begin,
+            Errand: self._errands.begin,
+            WaitUntil: self._conditions.begin,
+            Fork: self._branches.begin,
+            ForkEach: self._branches.begin,
+            Take: self.pools.begin,
             Join: self._join,
             Stop: lambda instance, step: self._done(instance, None, step.span),
             Return: self._return,
@@ -93,7 +92,7 @@ class Steps:
             origin["after"] = "drop"
         core.tell(Noted("flow-started", "debug", flow.name, flow.name, instance.id, flow.span, origin, instance.cause))
         try:
-            lasting = core.seconds(flow.lasting, core.frame(instance.names, instance.server))
+            lasting = core.spell(flow.lasting, instance)
         except EvaluationError as error:
             self.end(instance, "failed", error.text, error.span)
             return
@@ -266,7 +265,8 @@ class Steps:
             return
         if instance.keepers:
             self._tape.disarm(instance)
-        self._alone.trace.begin(instance)
+        if self._alone.trace.on:
+            self._alone.trace.begin(instance)
         code = instance.instructions
         for _ in range(_SLICE):
             if instance.trouble is not None and not self._meet(instance, *instance.trouble):
@@ -281,10 +281,13 @@ class Steps:
                 return
             try:
                 if not self._does[type(step)](instance, step):
-                    return
+                    break
             except EvaluationError as error:
                 instance.trouble = (Failure("failed", error.text), error.span)
-        self._let_others_in(instance)
+        else:
+            self._let_others_in(instance)
+        if instance.block is not None and instance.program.lookback.waits:
+            self._tape.arm(instance, entered=not isinstance(instance.block, Pausing))
 
     def _meet(self, instance: Instance, failure: Failure, span: Span, *calls: Span) -> bool:
         """A step failed and its own `or` does not handle it: the one of the task's call may; else the flow has failed,
@@ -323,12 +326,6 @@ class Steps:
             return
         instance.block = Pausing(None)
         self._core.yielded.append(instance)
-        self._tape.arm(instance, entered=False)
-
-    def _begin(self, instance: Instance, goes_on: bool) -> bool:
-        if not goes_on:
-            self._tape.arm(instance, entered=True)
-        return goes_on
 
     def _join(self, branch: Instance, _: Join) -> bool:
         self._leave(branch)

@@ -29,7 +29,7 @@ class Tape:
     def begin(self, instance: Instance, step: Await) -> bool:
         """Begin a wait: first with the events kept, then with those to come. True where it is over at once."""
         core = self._core
-        within = core.seconds(step.within, core.frame(instance.names, instance.server))
+        within = core.spell(step.within, instance)
         instance.movable = True
         timer = core.timers.set(core.now + within, "block", instance)
         wait = Awaiting(step, within, core.now, timer, [], [None] * len(step.entries), instance.place)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from amiflow.ami.escape import unescape
-from amiflow.ami.message import Message
+from amiflow.ami.message import Message, finder
 from amiflow.plan.durations import duration_text
-from amiflow.plan.types import Coding
+from amiflow.plan.types import PLAIN, Coding
 
 FailureKind: TypeAlias = Literal[
     "error", "timeout", "gap", "lost", "disconnected", "unknown", "busy", "congestion", "no_answer", "failed"
@@ -77,6 +78,7 @@ _TRUE = frozenset(("1", "yes", "true", "y", "t", "on", "enabled"))
 _FALSE = frozenset(("0", "no", "false", "n", "f", "off", "disabled"))
 _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d)(?:\.(\d{1,6}))?")
+_SHORT = 20  # digits that are a whole number in any case
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,6 +108,19 @@ def read(text: str | None, coding: Coding, escapes: bool) -> Value:
     if value is None and not coding.optional:
         raise BadText(f"`{text}` is no {coding.type}")
     return value
+
+
+def reader(header: str, coding: Coding) -> Callable[[Message, bool], Value]:
+    """`read` of one header, for who reads it again and again: a plain text, or digits, is seen to be one at once."""
+    find, plain, whole = finder(header), coding == PLAIN, coding.type == "int"
+
+    def read_header(message: Message, escapes: bool) -> Value:
+        text = find(message)
+        if text is None or not (plain or (whole and len(text) < _SHORT and text.isdecimal())):
+            return read(text, coding, escapes)
+        return int(text) if whole else text
+
+    return read_header
 
 
 def _decode(text: str, coding: Coding) -> Value:

@@ -130,11 +130,12 @@ class Narrator:
         return self._of.pop(action_id, None)
 
     def _note(self, note: Noted) -> None:
-        level: Level = "info" if note.kind in _TOLD else note.level
-        if note.instance is not None:
-            if note.kind == "flow-started":
-                self._running[note.instance] = _Story(note.flow or "", note.message)
-            elif note.kind == "answer" and (story := self._running.get(note.instance)):
+        kind, instance = note.kind, note.instance
+        level: Level = "info" if kind in _TOLD else note.level
+        if instance is not None:
+            if kind == "flow-started":
+                self._running[instance] = _Story(note.flow or "", note.message)
+            elif kind == "answer" and (story := self._running.get(instance)):
                 story.send, story.answer = self._answered(note), note.message
         if self._log.takes(level):
             text = self._text(note)
@@ -161,7 +162,8 @@ class Narrator:
 
     def _answered(self, note: Noted) -> Send | None:
         """The action that an answer is to; others of the same run may have been sent since."""
-        return self._of.get(str(note.facts.get("action_id")))
+        action_id = note.facts.get("action_id")
+        return self._of.get(action_id) if isinstance(action_id, str) else None
 
     def _flow(self, instance: int) -> str | None:
         story = self._running.get(instance)
@@ -171,12 +173,12 @@ class Narrator:
 
     def _end(self, ended: FlowEnded) -> None:
         self.outcomes[ended.outcome] += 1
-        story = self._running.pop(ended.instance, None) or _Story(ended.flow, None)
+        story = self._running.pop(ended.instance, None)
         failed = ended.outcome == "failed"
         level: Level = "error" if failed else "info"
         if self._log.takes(level):
             text = f"{ended.outcome}: {ended.failure}" if ended.failure else ended.outcome
-            frame = self._frame(ended, ended.span, story) if failed and ended.span else None
+            frame = self._frame(ended, ended.span, story or _Story(ended.flow, None)) if failed and ended.span else None
             self._log.line(Line(level, "flow-ended", text, None, ended.flow, ended.instance, ended.span, frame=frame))
 
     def _frame(self, ended: FlowEnded, span: Span, story: _Story) -> Diagnostic:
