@@ -106,8 +106,10 @@ class Scribe:
 
     def __init__(self, sources: Sequence[Iterable[Source]], servers: Iterable[str], began: float) -> None:
         self._latest: dict[str, Source] = {}
-        self._sources: list[dict[str, Source]] = []
-        self._lines: list[dict[int, tuple[Span, int | None]]] = []
+        self._machines = 0
+        self._over: set[int] = set()
+        self._sources: dict[int, dict[str, Source]] = {}
+        self._lines: dict[int, dict[int, tuple[Span, int | None]]] = {}
         self._blind = dict.fromkeys(servers, began)
         self._new = set(self._blind)
         self._running: dict[tuple[int, int], Run] = {}
@@ -121,13 +123,14 @@ class Scribe:
 
     def introduce(self, sources: Iterable[Source]) -> None:
         """The plan of the next machine. Recipes may be read again every few minutes, mostly for their tables, for as
-        long as a run lasts: a text that is the same is kept once."""
+        long as a run lasts: a text that is the same is kept once, and nothing of machines at their end."""
         given = tuple(sources)
         for source in given:
             if self._latest.get(source.path) != source:
                 self._latest[source.path] = source
-        self._sources.append({source.path: self._latest[source.path] for source in given})
-        self._lines.append({})
+        self._sources[self._machines] = {source.path: self._latest[source.path] for source in given}
+        self._lines[self._machines] = {}
+        self._machines += 1
 
     def take(self, batch: Batch, at: float, machine: int | None, item: Input | None, effects: Iterable[Effect]) -> None:
         """Write into the batch what an input was and what came of it; a machine of none is for an input that all are
@@ -227,8 +230,17 @@ class Scribe:
         self._close(item.action_id)
 
     def _close(self, action_id: str) -> None:
-        self._open.pop(action_id, None)
+        doing = self._open.pop(action_id, None)
         self._on_wire.discard(action_id)
+        if doing is not None and doing[1] in self._over:
+            self._forget(doing[1])
+
+    def _forget(self, machine: int) -> None:
+        """It is at its end: nothing is told of it any more, but what becomes of what it has left on the wire."""
+        if all(of != machine for _, of, *_ in self._open.values()):
+            self._over.discard(machine)
+            self._sources.pop(machine, None)
+            self._lines.pop(machine, None)
 
     # --- effects ------------------------------------------------------------------------------------------------------
 
@@ -264,8 +276,8 @@ class Scribe:
             case StoreChanged():
                 self._batch.remembered.append((at, machine, effect))
             case Exit():
-                if machine < len(self._lines):
-                    self._lines[machine].clear()
+                self._over.add(machine)
+                self._forget(machine)
             case _:
                 assert_never(effect)
 
@@ -401,7 +413,7 @@ class Scribe:
 
     def _line(self, machine: int | None, span: Span) -> int | None:
         """The line of a span, kept by its identity: a plan has few, and they come again and again."""
-        if machine is None or machine >= len(self._sources):
+        if machine is None or machine not in self._sources:
             return None
         lines = self._lines[machine]
         kept = lines.get(id(span))

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from amiflow.engine import effects as fx
+from amiflow.engine.journal import Batch
 from amiflow.engine.page import Row
 from amiflow.plan.model import Policy
 from amiflow.report.source import Source, Span
 from support.journal import RowScribe
 from support.machines import START, Bench, event
 from support.plans import act, chain, eq, flow, log, on, stop, wait
+from support.sizes import sizes
+from support.soak import grown
 
 TEXT = "\n" * 100
 
@@ -336,3 +339,18 @@ def test_a_run_that_was_taken_up_in_a_queue_and_never_began_is_not_open_at_the_e
     notes = [fx.Noted(kind, "info", "", "f", 1, Span("test.flow", 0, 1), {}) for kind in ("resumed", "suppressed")]
     rows = scribe.rows(START, 0, None, notes)
     assert [row.kind for row in (*rows, *scribe.rest(START))] == ["resumed", "suppressed", "gap"]
+
+
+def test_of_recipes_that_are_read_again_and_again_nothing_is_kept_but_the_last() -> None:
+    """A run may last for years. What a machine at its end has left on the wire is told with its line still."""
+    scribe, span = RowScribe([[Source("test.flow", TEXT)]], ["pbx"], START), Span("test.flow", 5, 6)
+    held = []
+    for machine in range(50):
+        send = fx.Send("pbx", f"id-{machine}", (("Action", "Ping"),), None, True, 0.0, 1, span, False)
+        scribe.rows(START, machine, None, [send])
+        scribe.introduce([Source("test.flow", TEXT)])
+        scribe.rows(START, machine, None, [fx.Exit(0)])
+        (row,) = scribe.rows(START, machine, fx.Unanswered(f"id-{machine}", "unknown", ""), [])
+        assert (row.file, row.line) == ("test.flow", 6)
+        held.append(sizes(scribe, (Source, Span, Batch)))
+    assert grown(held[9], held[49], 0) == {}
