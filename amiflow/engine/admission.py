@@ -455,6 +455,7 @@ class Admission:
     def go_on_from(self, before: Admission, same: Collection[str], dropped: str) -> None:
         """Take over the pauses, and the cooldowns of these flows; what waits for the end of another's is dropped."""
         self._paused = dict(before._paused)
+        self._loops.go_on_from(before._loops)
         for program in self._core.programs:
             if program.flow.name in same:
                 old = before._by_name[program.flow.name]

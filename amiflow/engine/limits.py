@@ -253,6 +253,14 @@ class Limits:
             self._dialling.measure.taken += 1
             self._dials[action_id] = self._core.timers.set(self._core.now + within, "dial", Dial(action_id))
 
+    def take_dials(self, before: Limits) -> None:
+        """A machine is at its end, and calls that it dialled are not: they keep their places."""
+        if self._dialling is not None:
+            for action_id, timer in before._dials.items():
+                self._dials[action_id] = self._core.timers.set(timer.when, "dial", Dial(action_id))
+                before._core.timers.cancel(timer)
+            before._dials.clear()
+
     def dialled(self, action_id: str) -> None:
         """It is dialled no longer: an OriginateResponse, a refusal, or no word of it in its time."""
         timer = self._dials.pop(action_id, None)

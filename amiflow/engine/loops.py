@@ -31,6 +31,10 @@ class Loops:
         self.most = core.options.caps.loop_rounds if core.options.caps is not None else 0
         self._held: dict[str, float] = {}
 
+    def go_on_from(self, before: Loops) -> None:
+        """What another machine, whose place this one takes, holds is held on."""
+        self._held = before._held
+
     def line(self, flow: str, server: str, cause: Message | None, line: Line) -> Line:
         """The line that this start of the flow on that server ends, by the event or, where its `line` is given, by a
         signal; empty where nothing of it is this run's doing. Raises Loop."""

@@ -470,8 +470,8 @@ class Machine:
             self._close_when_over()
         elif self._ending in ("over", "last", "retired"):
             self._exited = True
-            self._actions.limits.lift()  # places of calls that it dialled are those of the other machines of the run
             self._kin.end()
+            self._actions.limits.lift()  # places of calls that it dialled are those of the other machines of the run
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:

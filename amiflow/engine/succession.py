@@ -118,6 +118,9 @@ class Kin:
     def end(self) -> None:
         """The machine has come to its end, for which a later one may wait (`is_last`)."""
         self.is_over = True
+        later = self._next()
+        if later is not None:
+            later._limits.take_dials(self._limits)
         for kin in self._later():
             kin.core.stirred = True
 
@@ -142,7 +145,7 @@ class Kin:
     def freed(self, instance: Instance) -> None:
         """A run of this machine, or an earlier one, has ended: the next one is to see who waits for its key. It does so
         when it has had the same input, which may end who waits, too, or be what it will wait for."""
-        later = next((kin for kin in self._later() if not kin.is_over), None)
+        later = self._next()
         if later is not None:
             later.core.now = max(later.core.now, self.core.now)
             later.core.freed.append(instance)
@@ -181,6 +184,9 @@ class Kin:
         while kin is not None:
             yield kin
             kin = kin.before
+
+    def _next(self) -> Kin | None:
+        return next((kin for kin in self._later() if not kin.is_over), None)
 
     def _later(self) -> Iterator[Kin]:
         kin = self.after

@@ -13,8 +13,10 @@ import pytest
 
 from amiflow.engine import effects as fx
 from amiflow.engine.core import Inputs, Options
+from amiflow.engine.limits import Shared
 from amiflow.engine.machine import Machine
 from amiflow.engine.succession import same_triggers
+from amiflow.plan.bounds import Caps
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Plan
 from support.machines import START, event
@@ -27,8 +29,9 @@ class Run:
     """Machines that follow one another, called as the loop calls them; `said` is what all of them say. One that is at
     its end is let go once its place is taken, or its recipe gone."""
 
-    def __init__(self, recipe: str, keeping: bool = False, servers: tuple[str, ...] = ("pbx",)) -> None:
-        self.options = Options("run", servers, keeping=keeping)
+    def __init__(self, recipe: str, servers: tuple[str, ...] = ("pbx",), **options: Any) -> None:
+        self.options = Options("run", servers, **options)
+        self.shared = Shared(self.options.caps)
         self.now, self.start = 0.0, START
         self.effects: list[fx.Effect] = []
         self.plans = [compiled(HEAD + recipe)]
@@ -38,7 +41,7 @@ class Run:
         self.give(fx.ServerReady("pbx", "11.0.0", False))
 
     def _machine(self, plan: Plan) -> Machine:
-        return Machine(plan, Inputs(), self.options)
+        return Machine(plan, Inputs(), self.options, self.shared)
 
     def reload(self, recipe: str, ready: bool = True) -> None:
         new_plan = compiled(HEAD + recipe)
@@ -515,6 +518,42 @@ flow f on UserEvent Go as u { Getvar { Variable: "x" } within 1m or ignore }
     assert sent() == 1
     run.advance(10)
     assert sent() == 2
+
+
+def test_a_flow_that_kept_starting_itself_is_held_by_the_next_machine_too() -> None:
+    again = 'flow f on signal go() { log "round" wait 1s signal go {} }\n'
+    run = Run(again, caps=Caps(loop_rounds=3))
+    for rounds in (3, 4, 5):
+        run.give(fx.Signalled("go", {}))
+        for _ in range(9):
+            run.advance(1)
+            if isinstance(last := run.effects[-1], fx.FlowEnded) and last.flow == "f":
+                (signal,) = [one for one in run.effects[-4:] if isinstance(one, fx.Signal)][-1:]
+                run.give(fx.Signalled("go", {}, line=signal.line))
+        assert run.said == ["round"] * rounds
+        run.reload(again)
+
+
+def test_a_call_that_is_being_dialled_has_its_place_though_its_machine_is_at_its_end() -> None:
+    dials = """
+flow f on UserEvent Go as u { Originate { Channel: "PJSIP/1" Application: "Echo" Async: true } or ignore log u.Key }
+"""
+    run = Run(dials, caps=Caps(calls_dialled_at_once=1))
+
+    def answer() -> str:
+        action_id = [effect for effect in run.effects if isinstance(effect, fx.Send)][-1].action_id
+        run.give(fx.Answered(action_id, event("Answer", Response="Success"), ()))
+        return action_id
+
+    run.go("a")
+    first = answer()
+    run.reload(dials)
+    assert run.said == ["a"] and len(run.machines) == 1
+    run.go("b")
+    assert sum(isinstance(effect, fx.Send) for effect in run.effects) == 1
+    run.event("OriginateResponse", ActionID=first, Response="Success", Channel="PJSIP/1-a")
+    answer()
+    assert run.said == ["a", "b"]
 
 
 def test_on_start_is_past() -> None:
