@@ -6,6 +6,7 @@ here: how many actions may go out in a time (`limits`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class Pools:
         self._taken = dict.fromkeys(self._most, 0)
         self._waiting: dict[str, dict[Instance, None]] = {name: {} for name in self._most}
         self.kin: Elsewhere | None = None
+        self.reserved: Callable[[str], int] = _none
 
     def begin(self, instance: Instance, step: Take) -> bool:
         """Begin a `with`. True where there was a slot at once. Raises EvaluationError."""
@@ -85,8 +87,8 @@ class Pools:
             self.serve(pool)
 
     def taken(self, pool: str) -> int:
-        """How many slots its runs have."""
-        return self._taken.get(pool, 0)
+        """How many slots its runs have, with those that are to come back after a restart."""
+        return self._taken.get(pool, 0) + self.reserved(pool)
 
     def serve(self, pool: str) -> None:
         """Give free slots to those who wait, in whatever machine; none as long as it cannot be said how many there
@@ -121,13 +123,17 @@ class Pools:
     def _has_free(self, pool: str) -> bool:
         """Raises EvaluationError."""
         core = self._core
-        taken = self._taken[pool] + (self.kin.taken(pool) if self.kin is not None else 0)
+        taken = self.taken(pool) + (self.kin.taken(pool) if self.kin is not None else 0)
         return taken < core.count(self._most[pool], Frame({}, core.world, False))
 
     def _give(self, instance: Instance, step: Take) -> None:
         self._taken[step.pool] += 1
         instance.position += 1
         instance.slots += (Slot(step.pool, instance.position, step.end),)
+
+
+def _none(_: str) -> int:
+    return 0
 
 
 def _since(instance: Instance) -> float:

@@ -9,6 +9,7 @@ which nobody listened. Until then they stay as they are written.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from amiflow.ami.message import Message
@@ -20,7 +21,7 @@ from amiflow.engine.instance import Instance
 from amiflow.engine.program import Program
 from amiflow.engine.rejoining import Rejoining
 from amiflow.engine.server import Server
-from amiflow.engine.standing import Clock, Reading
+from amiflow.engine.standing import Clock, Reading, slots
 from amiflow.engine.values import Call, Value
 from amiflow.engine.written import Unreadable
 
@@ -38,6 +39,7 @@ class Restarts:
         self._rejoining = rejoining
         self._admission = admission
         self._pasts: dict[str, list[Past]] = {}
+        rejoining.reserve(self.taken)
 
     def take(self, item: Restored) -> None:
         """What there is. Runs on a server that is none of this run are over."""
@@ -50,6 +52,20 @@ class Restarts:
                 self._pasts.setdefault(server, []).append(past)
             else:
                 self._give_up(past, f"no server of this run is called `{server}`")
+
+    def taken(self, pool: str) -> int:
+        """How many slots those have that wait for their server, and for whom it is not too late."""
+        return sum(
+            tuple(slots(past.state)).count(pool) for pasts in self._pasts.values() for past in self._going(pasts)
+        )
+
+    def _going(self, pasts: list[Past]) -> Iterator[Past]:
+        flows = {program.flow.name: program.identity for program in self._core.programs if program.resumes}
+        for past in pasts:
+            flow, lifetime = past.state.get("flow"), past.state.get("lifetime")
+            same = isinstance(flow, str) and flows.get(flow) == past.state.get("identity")
+            if same and isinstance(lifetime, float) and lifetime > self._core.world.wall:
+                yield past
 
     def go_on_from(self, before: Restarts) -> None:
         """What waits for its server to be used waits here now."""

@@ -10,7 +10,7 @@ to what a flow is in, it is not written: it is the one at the flow's position.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar, assert_never
 
 from amiflow.ami.message import Message
@@ -311,6 +311,14 @@ def _one_of(word: Any, words: tuple[_T, ...]) -> _T:
     if word not in words:
         raise Unreadable(f"{word!r:.20} is none of {words}")
     return words[words.index(word)]
+
+
+def slots(state: Mapping[str, Plain]) -> Iterator[str]:
+    """The pools of which a run has slots, as it is written down; none where that cannot be read."""
+    block, taken = state.get("block"), state.get("slots")
+    yield from (str(slot[0]) for slot in taken or () if isinstance(taken, list) and isinstance(slot, list) and slot)
+    for strand in block.get("running") or () if isinstance(block, dict) else ():
+        yield from slots(strand)
 
 
 def _read_span(data: Plain) -> Span | None:

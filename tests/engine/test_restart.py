@@ -13,7 +13,7 @@ from amiflow.engine.values import Call, Failure, Reply, Value
 from amiflow.engine.written import Pen
 from amiflow.plan.model import Again, Handler
 from support.lives import Lives
-from support.machines import event
+from support.machines import START, Bench, event
 from support.plans import act, const, eq, flow, jump, let, local, log, on, pause, plan, seconds, span, stop, wait
 from support.runs import compiled
 
@@ -236,6 +236,26 @@ def test_a_slot_is_put_away_with_the_run_that_has_it() -> None:
     assert lives.said == ["in 1"]
     lives.pass_time(60)
     assert lives.said == ["in 1", "in 2"]
+
+
+def test_a_slot_of_a_run_whose_server_is_not_there_yet_is_taken() -> None:
+    """Until its lifetime is over, which nobody sees then."""
+    made = compiled(f"{GO}pool p max 1\nflow f on UserEvent Go as u lasting 10m after restart resume {{ {WITHIN} }}")
+    servers = ("one", "two")
+    first = Bench(made, servers=servers, keeping=True)
+    first.event("UserEvent", server="two", UserEvent="Go", Key="k", N="1")
+    (remembered,) = [one for one in first.effects if isinstance(one, fx.Remember)]
+    assert remembered.state is not None
+    for later, said in ((1.0, []), (601.0, ["in 2"])):
+        second = Bench(made, servers=servers, keeping=True, ready=False)
+        second.now = later
+        second.give(fx.Restored((fx.Past("t", START, remembered.state),)))
+        second.ready("one")
+        second.event("UserEvent", server="one", UserEvent="Go", Key="k", N="2")
+        assert second.said == said
+        second.ready("two")
+        second.advance(60)
+        assert second.said == ["in 2"]
 
 
 def test_a_slot_of_a_run_that_is_no_more_is_for_who_waits() -> None:
