@@ -34,6 +34,7 @@ from amiflow.report.data import dataclass
 
 _AT_ONCE = 16  # errands in the works; the others wait for one of these to end
 MOST_ERRANDS = 500  # with those that wait: each has a thread of its own
+_GRACE = 0.5  # seconds beyond its time: the flow's own clock is to be the first to say that this is over
 _MODE = 0o600
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -138,7 +139,7 @@ class Workshop:
 
     def _do(self, errand: Errand, patience: float) -> ErrandDone:
         """Do it now, within so many seconds; nothing is raised that an errand could cause."""
-        end = time.monotonic() + patience
+        end = time.monotonic() + patience + _GRACE
         request = errand.request
         if isinstance(request, HttpRequest) and host_of(request.url) is None:
             return ErrandDone(errand.errand_id, None, NO_URL, begun=False)
