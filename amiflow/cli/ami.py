@@ -20,7 +20,8 @@ def command(name: str, asterisk: str | None) -> int:
     found: list[Event | Action] = [one for one in (known.event(name), known.action(name)) if one is not None]
     if not found:
         names = [*(one.name for one in known.events), *(one.name for one in known.actions)]
-        raise click.UsageError(f"Asterisk has no event or action '{name}'; {nearest(name, names)}")
+        help = nearest(name, names)
+        raise click.UsageError(f"Asterisk has no event or action '{name}'" + (f"; {help}" if help else ""))
     click.echo("\n".join(entry(one, asterisk) for one in found), nl=False)
     return 0
 

@@ -124,8 +124,19 @@ def main(args: Sequence[str]) -> int:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             complain(f"the system has no room for this: {error.strerror}")
             return ENVIRONMENT
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            complain("the folder that amiflow was started in is no longer there")
+            return ENVIRONMENT
         say(report(error, args, mask))
         return BUG
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _tell_of_thread(failed: threading.ExceptHookArgs, args: Sequence[str], mask: Mask) -> None:

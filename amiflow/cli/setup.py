@@ -22,7 +22,7 @@ from amiflow.cli.recipes import Tell
 from amiflow.cli.terminal import complain, in_colour, show
 from amiflow.live import config
 from amiflow.live.clock import Clock
-from amiflow.live.config import PORT, TLS_PORT, Config, HttpPort, LogFormat, Server, Tls, holds_port
+from amiflow.live.config import PORT, TLS_PORT, Config, HttpPort, LogFormat, Server, Tls, is_host
 from amiflow.live.journal_db import Keep, check
 from amiflow.live.journal_file import default_path
 from amiflow.live.log import Log, goes_to_journal
@@ -58,7 +58,7 @@ class Where:
 
 
 def _host(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    if text is not None and (not text or holds_port(text)):
+    if text is not None and not is_host(text):
         raise click.BadParameter(f"'{text}' is no name or address; a port is given by --port.")
     return text
 

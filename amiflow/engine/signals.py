@@ -7,6 +7,7 @@ Belongs here: the trigger `on signal`. Never here: how a signal comes in (`live.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from amiflow.engine.admission import Admission
@@ -94,8 +95,11 @@ def _record(trigger: OnSignal, fields: Mapping[str, str]) -> Value:
         raise BadText(f"the signal {trigger.signal} has no field `{strange[0]}`")
     record = {}
     for field in trigger.fields:
+        # What is left out, or left empty, may be none; what is there and of another type is a mistake of the sender's.
+        given = fields.get(field.name)
+        coding = replace(field.coding, optional=False) if given else field.coding
         try:
-            record[field.name] = read(fields.get(field.name), field.coding, False)
+            record[field.name] = read(given, coding, False)
         except BadText as error:
             missing = field.name not in fields
             raise BadText(f"`{field.name}` is missing" if missing else f"`{field.name}`: {error}") from error

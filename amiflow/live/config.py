@@ -242,8 +242,9 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
     tls = _tls(reader, keys.get("tls"), what)
     secret = _secret(reader, keys["secret"], f"`secret` of {what}", readable) if "secret" in keys else None
     host = reader.text(keys.get("host"), f"`host` of {what}")
-    if host and holds_port(host):
-        reader.bad(reader.span(keys["host"]), f"`host` of {what} is a name or an address", "a port", "write `port:`")
+    if host is not None and not is_host(host):
+        headline = f"`host` of {what} is a name or an address"
+        reader.bad(reader.span(keys["host"]), headline, "no host", "a port is given by `port:`")
     username = reader.text(keys.get("username"), f"`username` of {what}")
     port = reader.integer(keys.get("port"), f"`port` of {what}", 1, 65535, TLS_PORT if tls else PORT)
     auth = reader.choice(keys.get("auth"), f"`auth` of {what}", AUTHS, "auto")
@@ -254,9 +255,9 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
     return Server(name, host, port, username, secret, tls, auth, outstanding, timeouts)
 
 
-def holds_port(host: str) -> bool:
-    """Whether it is no host but host and port, which an address of the newer family is not."""
-    return host.count(":") == 1
+def is_host(text: str) -> bool:
+    """Whether it may be a name or an address, such as `::1`; host and port are none."""
+    return text != "" and text.count(":") != 1
 
 
 def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:

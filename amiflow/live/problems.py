@@ -12,6 +12,8 @@ from amiflow.report.diagnostic import Diagnostic, Label, Severity
 from amiflow.report.source import Source, Span
 from amiflow.report.suggest import near
 
+_FEW = 30
+
 
 class Trouble(Exception):
     """Something outside amiflow is not as it must be: a file, a server, an account. `help` is one thing to do."""
@@ -45,8 +47,10 @@ def problem(
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
-    """The help of an unknown word: what is near, else what there is."""
+    """The help of an unknown word: what is near, else what there is, if that is not too much to be read."""
     close = near(word, sorted(known))
     if close:
         return "did you mean " + " or ".join(f"`{one}`" for one in close) + "?"
-    return "there is " + ", ".join(f"`{one}`" for one in sorted(known)) if known else None
+    if not 0 < len(known) <= _FEW:
+        return None
+    return "there is " + ", ".join(f"`{one}`" for one in sorted(known))

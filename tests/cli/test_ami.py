@@ -38,6 +38,7 @@ def test_a_version_leaves_out_what_it_lacks(amiflow: Amiflow) -> None:
     ("words", "said"),
     [
         (("ami", "Hangupp"), "did you mean `Hangup`"),
+        (("ami", "xyzzy"), "Error: Asterisk has no event or action 'xyzzy'\n"),
         (("ami", "Hangup", "--asterisk", "new"), "'--asterisk': 'new' is no version such as 16 or 18.26.0"),
         (("ami", "Hangup", "--asterisk", "5"), "known are 1.4, 1.6, 1.8 and 10 to 23"),
         (("check", "right.flow", "--asterisk", "99"), "known are 1.4, 1.6, 1.8 and 10 to 23"),

@@ -44,6 +44,15 @@ def test_what_cannot_be_read_is_said(amiflow: Amiflow, path: str, words: str) ->
     assert (result.status, result.err.strip()) == (2, f"error: {words}")
 
 
+def test_a_folder_that_is_gone_is_said(amiflow: Amiflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = amiflow("check", "right.flow")
+    assert (result.status, result.err) == (2, "error: the folder that amiflow was started in is no longer there\n")
+    assert amiflow("explain", "syntax").status == 0
+
+
 def test_plan_of_a_folder_says_what_to_do(amiflow: Amiflow) -> None:
     result = amiflow("plan", ".")
     assert result.status == 2

@@ -167,12 +167,20 @@ def test_a_flow_replies_to_a_signal() -> None:
         ("other", {}, "no flow takes this signal"),
         ("click", {}, "`agent` is missing"),
         ("click", {"agent": "a", "x": "y"}, "the signal click has no field `x`"),
+        ("click", {"agent": "a", "n": "y"}, "`n`: `y` is no int"),
     ],
 )
 def test_a_signal_that_starts_nothing_is_told_so(name: str, fields: dict[str, str], reason: str) -> None:
     bench = clicks(log("started"))
     bench.give(Signalled(name, fields, "1"))
     assert bench.said == [] and [reply.failure for reply in replies(bench)] == [reason]
+
+
+@pytest.mark.parametrize("fields", [{}, {"n": ""}])
+def test_an_optional_field_may_be_left_out_or_empty(fields: dict[str, str]) -> None:
+    bench = clicks(m.Return(record(n=field("s", "n")), span()))
+    bench.give(Signalled("click", {"agent": "a", **fields}, "1"))
+    assert replies(bench) == [SignalReply("1", {"n": None})]
 
 
 def test_a_flow_that_fails_says_why() -> None:

@@ -146,6 +146,7 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
             "servers:\n a: {host: 'x:5038', username: u, secret: env:S}",
             "bad-value 2: `host` of server `a` is a name or",
         ),
+        ("servers:\n a: {host: '', username: u, secret: env:S}", "bad-value 2: `host` of server `a` is a name or"),
         ("servers:\n a: [host]\n", "bad-value 2: server `a` is a mapping"),
         ("servers:\n a: {host: x, host: y, username: u, secret: env:S}", "double-key 2: `host` is written twice"),
         ("log: {level: loud}\n", "bad-value 1: `level` is one of `debug`, `info`, `warn`, `error`"),
