@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 
 import click
 
@@ -16,21 +16,32 @@ from amiflow.cli.files import read_recipe
 from amiflow.lang.compile import Compiled, compile_recipe
 from amiflow.lang.grammar import Grammar, build
 from amiflow.lang.versions import KNOWN, is_known
+from amiflow.live.problems import Trouble
 from amiflow.report.source import Source
 
 
 def compile_file(path: str, asterisk: str | None = None) -> Compiled:
     """Compile one recipe, perhaps for one Asterisk version. Raises Trouble where it cannot be read."""
-    return compile_recipe(path, read_recipe, catalogue(), grammar(), asterisk)
+    return compile_recipe(path, partial(_read, path), catalogue(), grammar(), asterisk)
 
 
 def compile_source(source: Source, asterisk: str | None = None) -> Compiled:
     """Compile a text that is not, or not yet, in its file. Raises Trouble where what it imports cannot be read."""
 
     def given(path: str) -> str:
-        return source.text if path == source.path else read_recipe(path)
+        return source.text if path == source.path else _read(source.path, path)
 
     return compile_recipe(source.path, given, catalogue(), grammar(), asterisk)
+
+
+def _read(recipe: str, path: str) -> str:
+    """The recipe's text, or that of a file that it imports."""
+    try:
+        return read_recipe(path)
+    except Trouble as trouble:
+        if path != recipe:
+            trouble.help = f"it is imported by {recipe}, or by what that imports"
+        raise
 
 
 def asterisk_version(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:

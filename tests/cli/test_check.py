@@ -152,3 +152,11 @@ def test_a_stored_plan_does_not_go_with_its_own_recipe(amiflow: Amiflow, monkeyp
         for other in ("right.flow", "copy.json"):
             result = amiflow(*command, "plan.json", other)
             assert result.status == 2 and f"plan.json and {other} are both of" in result.err, (command, other)
+
+
+def test_an_import_that_is_not_there_is_told_with_who_wants_it(amiflow: Amiflow) -> None:
+    Path("r.flow").write_text('import "nope.flow" as n\nflow f on start { log "x" }\n')
+    for command in (("check",), ("check", "--fix"), ("plan",), ("run", "--dry-run")):
+        result = amiflow(*command, "r.flow")
+        assert result.status == 2 and "cannot read nope.flow: No such file or directory" in result.err, command
+        assert "= help: it is imported by r.flow, or by what that imports" in result.err, command
