@@ -7,7 +7,7 @@ Never here: what happens when; that is the business of `matching`, `admission`, 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -77,6 +77,10 @@ class Options:
     keeping: bool = False
 
 
+def _none(_: str) -> int:
+    return 0
+
+
 class Core:
     """The shared state of one machine."""
 
@@ -98,6 +102,7 @@ class Core:
         self.freed: deque[Instance] = deque()  # runs of an earlier machine that are over
         self.touched: set[tuple[str, str]] = set()
         self.stirred = False  # by another machine: something here can go on
+        self.reserved: Callable[[str], int] = _none  # slots of a pool, for runs that are to come back
         self.relatives: list[Core] = []  # of machines with which this one may share stores
         self.counters: Counter[tuple[str, str]] = Counter()
         self.cover = Cover() if options.cover else None

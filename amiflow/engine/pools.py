@@ -6,7 +6,6 @@ here: how many actions may go out in a time (`limits`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -35,7 +34,6 @@ class Pools:
         self._taken = dict.fromkeys(self._most, 0)
         self._waiting: dict[str, dict[Instance, None]] = {name: {} for name in self._most}
         self.kin: Elsewhere | None = None
-        self.reserved: Callable[[str], int] = _none
 
     def begin(self, instance: Instance, step: Take) -> bool:
         """Begin a `with`. True where there was a slot at once. Raises EvaluationError."""
@@ -88,7 +86,7 @@ class Pools:
 
     def taken(self, pool: str) -> int:
         """How many slots its runs have, with those that are to come back after a restart."""
-        return self._taken.get(pool, 0) + self.reserved(pool)
+        return self._taken.get(pool, 0) + self._core.reserved(pool)
 
     def serve(self, pool: str) -> None:
         """Give free slots to those who wait, in whatever machine; none as long as it cannot be said how many there
@@ -130,10 +128,6 @@ class Pools:
         self._taken[step.pool] += 1
         instance.position += 1
         instance.slots += (Slot(step.pool, instance.position, step.end),)
-
-
-def _none(_: str) -> int:
-    return 0
 
 
 def _since(instance: Instance) -> float:

@@ -7,8 +7,6 @@ the parts do with a run that stands in them again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from amiflow.engine.actions import Actions
 from amiflow.engine.conditions import Conditions
 from amiflow.engine.core import Core
@@ -66,10 +64,6 @@ class Rejoining:
         """The run has its slots of pools still."""
         for strand in instance.strands():
             self._pools.count(strand)
-
-    def reserve(self, taken: Callable[[str], int]) -> None:
-        """Slots of pools are taken by those that are not there yet, too."""
-        self._pools.reserved = taken
 
     def serve(self) -> None:
         """All are there again: who waits for a slot may have one that another had."""

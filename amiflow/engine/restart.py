@@ -39,7 +39,7 @@ class Restarts:
         self._rejoining = rejoining
         self._admission = admission
         self._pasts: dict[str, list[Past]] = {}
-        rejoining.reserve(self.taken)
+        core.reserved = self.taken
 
     def take(self, item: Restored) -> None:
         """What there is. Runs on a server that is none of this run are over."""
@@ -55,13 +55,11 @@ class Restarts:
 
     def taken(self, pool: str) -> int:
         """How many slots those have that wait for their server, and for whom it is not too late."""
-        return sum(
-            tuple(slots(past.state)).count(pool) for pasts in self._pasts.values() for past in self._going(pasts)
-        )
+        return sum(tuple(slots(past.state)).count(pool) for past in self._going_on()) if self._pasts else 0
 
-    def _going(self, pasts: list[Past]) -> Iterator[Past]:
+    def _going_on(self) -> Iterator[Past]:
         flows = {program.flow.name: program.identity for program in self._core.programs if program.resumes}
-        for past in pasts:
+        for past in (past for pasts in self._pasts.values() for past in pasts):
             flow, lifetime = past.state.get("flow"), past.state.get("lifetime")
             same = isinstance(flow, str) and flows.get(flow) == past.state.get("identity")
             if same and isinstance(lifetime, float) and lifetime > self._core.world.wall:
