@@ -167,6 +167,11 @@ class Machine:
         flows whose trigger and key are the same (`succession.same_triggers`); the times are as for `handle`."""
         self._kin.take_over(before._kin, same, now, wall)
 
+    def heed(self, other: Machine) -> None:
+        """Protect the calls that another machine of the run knows to be emergency calls, whatever recipe that runs."""
+        for name, server in self._core.servers.items():
+            server.heed(other._core.servers[name])
+
     def let_go(self) -> None:
         """Nothing is asked of the machine any more. Its parts refer to each other in circles, which a collector that is
         told to look seldom finds late."""

@@ -40,8 +40,16 @@ class Server:
         self.ready, self.begun, self.returned = before.ready, before.begun, before.returned
         self.escapes, self.seen, self.lost, self.back = before.escapes, before.seen, before.lost, before.back
         self.heard, self.doubted = before.heard, before.doubted
-        if self.guard is not None and before.guard is not None:
-            self.guard.go_on_from(before.guard)
+        self.heed(before)
+
+    def heed(self, other: Server) -> None:
+        """What another machine knows of emergency calls on it."""
+        if self.guard is not None and other.guard is not None:
+            self.guard.go_on_from(other.guard)
+
+    def forget_line(self) -> None:
+        """How the line is, and was, is not known."""
+        self.ready, self.lost, self.back = False, None, None
 
     def gap_since(self, when: float) -> bool:
         """Whether the line was down at any time from `when` on."""

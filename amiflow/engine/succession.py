@@ -67,6 +67,8 @@ class Kin:
         self.before, before.after = before, self
         self.core.go_on_from(before.core)
         self.core.now, self.core.world.wall = max(now, before.core.now), wall
+        for server in self.core.servers.values() if before.is_over else ():
+            server.forget_line()
         self._share_stores(before)
         self.core.relatives = [before.core, *before.core.relatives]
         for other in self.core.relatives:

@@ -221,7 +221,7 @@ class Renewal:
         if self._journal is not None:
             self._journal.add(self._clock.wall(), None, Retire(), ())
         old = self._current()
-        left = list(old)
+        left, alive = list(old), next((runner for runner in self._runners if runner.status is None), None)
         for runner in fresh:
             if self._journal is not None:
                 self._journal.introduce(recipe_of(runner.plan), runner.plan.sources)
@@ -229,6 +229,8 @@ class Renewal:
             if before is not None:
                 left.remove(before)
                 self._take_over(runner, before, same.get(recipe_of(runner.plan), ()))
+            if alive is not None:
+                runner.machine.heed(alive.machine)
             for pause in self._pauses() if before is None else ():
                 self._hand(runner, pause)
         self._made += len(fresh)

@@ -312,6 +312,18 @@ def test_until_the_picture_is_taken_no_call_is_hung_up_for_nobody_either() -> No
         assert hung_up(run) == expected
 
 
+def test_a_recipe_that_is_new_in_a_run_knows_of_the_calls_that_others_saw_dialled() -> None:
+    """The list of channels does not tell that one was dialled with such a number."""
+    first, second = protecting(), protecting(ready=False)
+    lists(first, ELSE)
+    first.event("DialBegin", DestChannel=OTHER[0], DestUniqueid=OTHER[1], DialString="112@trunk")
+    second.machine.heed(first.machine)
+    second.ready()
+    lists(second, ELSE)
+    second.event("UserEvent", Channel=OTHER[0])
+    assert hung_up(second) == []
+
+
 def test_the_plan_asks_for_what_is_needed() -> None:
     needs = guarded(plan(flow("f", on("A")))).needs
     assert {"Newchannel", "DialBegin", "BridgeEnter", "Hangup"} <= {need.name for need in needs.events}

@@ -576,6 +576,18 @@ def test_on_reconnect_runs_for_a_line_that_broke_before() -> None:
     assert run.said == ["back"]
 
 
+def test_what_befell_the_line_since_a_machine_was_over_is_not_of_now() -> None:
+    run = Run('flow f on start { wait 5s log "over" }\n')
+    run.give(fx.ServerLost("pbx", "gone"))
+    run.advance(5)
+    run.give(fx.ServerReady("pbx", "11.0.0", False))
+    run.reload('flow f on reconnect { log "back" }\n')
+    assert run.said == ["over"]
+    run.give(fx.ServerLost("pbx", "gone"))
+    run.give(fx.ServerReady("pbx", "11.0.0", False))
+    assert run.said == ["over", "back"]
+
+
 def test_a_pause_stays() -> None:
     run = Run(says("old"))
     run.give(fx.Pause("f", "is paused"))
