@@ -260,7 +260,8 @@ class Renewal:
 
     def _ask_for_more(self) -> None:
         """Runs of before go on: what they need is needed as long."""
-        self._needs = [one for one in self._needs if any(runner.status is None for runner in one[0])]
+        going_on = ((tuple(one for one in runners if one.status is None), needs) for runners, needs in self._needs)
+        self._needs = [(runners, needs) for runners, needs in going_on if runners]
         needs = reduce(Needs.also, (needs for _, needs in self._needs))
         self._asking.renew(needs.actions, needs.filter)
         for peer in self._peers.values():
