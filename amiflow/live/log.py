@@ -109,7 +109,8 @@ class Log:
         """Write a line, if its level is written at all."""
         if line.level not in self._shown:
             return
-        if self._left_out:
+        # What recipes log themselves is not counted either: told before each of it, that would double a storm's lines.
+        if self._left_out and (line.kind != "log" or int(self._wall()) != self._counted):
             left, self._left_out = self._left_out, 0
             text = f"{left} lines about flows are left out, at more than {MOST} in a second"
             self._put("info", self._text(Line("info", "left-out", text)))

@@ -100,6 +100,21 @@ def test_of_a_storm_so_many_lines_are_written_as_people_can_read_and_the_others_
     assert len(lines) == 2 * MOST + 3
 
 
+def test_what_recipes_log_in_a_storm_is_not_told_line_by_line_what_is_left_out() -> None:
+    lines, now = list[str](), [5.0]
+    log = Log(lines.append, lambda: now[0], Mask(), sources=[SOURCE])
+    for at in (5.0, 6.5):
+        now[0] = at
+        for number in range(MOST):
+            for _ in range(2):
+                if log.takes("info"):
+                    log.line(Line("info", "sent", "sends", flow="f", instance=number))
+            log.line(Line("info", "log", f"call {number}", flow="f", instance=number))
+    log.line(Line("info", "summary", "flows: 400 done"))
+    left_out = [at for at, one in enumerate(lines) if f"{MOST} lines about flows are left out" in one]
+    assert left_out == [2 * MOST, 4 * MOST + 1] and len(lines) == 4 * MOST + 3
+
+
 def test_machines_are_told_of_every_line() -> None:
     assert len(storm("json", (5.0, 6.5))) == 2 * (MOST + 3) + 1
 
