@@ -81,7 +81,7 @@ class Batch:
         return self.pages[-1]
 
 
-Doing: TypeAlias = tuple[str, int, int, str | None, str | None, Span]
+Doing: TypeAlias = tuple[str, int | None, int | None, str | None, str | None, Span | None]
 """An open action or errand: what it is, and whose: machine, instance, flow, server and span."""
 
 Run: TypeAlias = tuple[str | None, str | None, Span | None]
@@ -90,6 +90,8 @@ Run: TypeAlias = tuple[str | None, str | None, Span | None]
 _OF_RECORD = 200  # bytes of memory that an entry takes beside its pieces
 _OF_START = ("key", "of", "after")  # the facts of a beginning that are written as such
 _NOTHING: Mapping[str, object] = {}
+_SAID = {"action": "{}: is to be sent", "sent": "{} is on the wire"}  # of an action, where it is not `what: text`
+_NOTHING_OPEN: Doing = ("", None, None, None, None, None)
 _NOBODY: Run = (None, None, None)
 
 _LEAVES = frozenset(("put-away", "suppressed"))
@@ -175,7 +177,7 @@ class Scribe:
             case Sent(action_id=action_id):
                 if action_id in self._open:
                     self._on_wire.add(action_id)
-                    self._of_action(at, action_id, "sent", "info", "is on the wire")
+                    self._of_action(at, action_id, "sent", "info", None)
             case Answered():
                 self._answer(at, item)
             case Unanswered(action_id=action_id, kind=kind, reason=reason):
@@ -223,10 +225,8 @@ class Scribe:
         self._of_run(at, "gap", level, server, text, {"from": since, "to": at})
 
     def _answer(self, at: float, item: Answered) -> None:
-        words = item.response.get("Message")
-        text = f"{item.response.name}: {words}" if words else item.response.name
         facts = {"rows": len(item.rows)} if item.rows else None
-        self._of_action(at, item.action_id, "answer", "info", text, facts, item.response.raw)
+        self._of_action(at, item.action_id, "answer", "info", None, facts, item.response.raw)
         self._close(item.action_id)
 
     def _close(self, action_id: str) -> None:
@@ -286,8 +286,9 @@ class Scribe:
         flow, _, _ = self._running.get((machine, instance), _NOBODY)
         what = headers[0][1]
         self._open[action_id] = what, machine, instance, flow, server, span
-        text, sent = f"{what}: is to be sent", to_bytes("\r\n".join(map(": ".join, headers)))
-        self._put(at, machine, instance, "action", "info", server, flow, span, action_id, text, None, sent)
+        self._put(
+            at, machine, instance, "action", "info", server, flow, span, what, action_id, None, None, _on_wire(headers)
+        )
 
     def _errand(self, at: float, machine: int, errand: Errand) -> None:
         flow, server, _ = self._running.get((machine, errand.instance), _NOBODY)
@@ -336,7 +337,7 @@ class Scribe:
         text = f"{outcome}: {failure}" if failure else outcome
         facts = {"result": result} if result is not None else None
         _, server, declared = self._running.pop((machine, instance), _NOBODY)
-        self._put(at, machine, instance, "flow-ended", level, server, flow, span or declared, None, text, facts)
+        self._put(at, machine, instance, "flow-ended", level, server, flow, span or declared, "", None, text, facts)
 
     # --- entries ------------------------------------------------------------------------------------------------------
 
@@ -350,7 +351,7 @@ class Scribe:
         facts: Mapping[str, object] | None = None,
     ) -> None:
         """An entry that concerns the whole run, or one of its servers."""
-        self._put(at, None, None, kind, level, server, None, None, None, text, facts)
+        self._put(at, None, None, kind, level, server, None, None, "", None, text, facts)
 
     def _of_flow(
         self,
@@ -366,7 +367,7 @@ class Scribe:
         message: bytes | None = None,
     ) -> None:
         _, server, _ = self._running.get((machine, instance), _NOBODY) if instance is not None else _NOBODY
-        self._put(at, machine, instance, kind, level, server, flow, span, None, text, facts, message)
+        self._put(at, machine, instance, kind, level, server, flow, span, "", None, text, facts, message)
 
     def _of_action(
         self,
@@ -374,17 +375,12 @@ class Scribe:
         action_id: str,
         kind: str,
         level: Level,
-        text: str,
+        text: str | None,
         facts: Mapping[str, object] | None = None,
         message: bytes | None = None,
     ) -> None:
-        doing = self._open.get(action_id)
-        if doing is None:
-            self._put(at, None, None, kind, level, None, None, None, action_id, text, facts, message)
-            return
-        what, machine, instance, flow, server, span = doing
-        said = f"{what} {text}" if kind == "sent" else f"{what}: {text}"
-        self._put(at, machine, instance, kind, level, server, flow, span, action_id, said, facts, message)
+        what, machine, instance, flow, server, span = self._open.get(action_id, _NOTHING_OPEN)
+        self._put(at, machine, instance, kind, level, server, flow, span, what, action_id, text, facts, message)
 
     def _put(
         self,
@@ -396,17 +392,19 @@ class Scribe:
         server: str | None,
         flow: str | None,
         span: Span | None,
+        what: str,
         action: str | None,
-        text: str,
+        text: str | None,
         facts: Mapping[str, object] | None,
         message: bytes | None = None,
     ) -> None:
         page = self._page
-        key = (machine, kind, level, server, flow, id(span))
+        key = (machine, kind, level, server, flow, id(span), what)
         number = page.known.get(key)
         if number is None:
             file, line = (span.path, self._line(machine, span)) if span is not None else (None, None)
-            number = page.introduce(key, (machine, kind, level, server, flow, file, line), span)
+            said = _SAID.get(kind, "{}: ").format(what) if what else ""
+            number = page.introduce(key, (machine, kind, level, server, flow, file, line, said), span)
         page.add(at, number, instance, action, text, _json(facts) if facts else None, message)
         if page.full:
             self._page = self._batch.turn_page()

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import NamedTuple, TypeAlias, cast
 
+from amiflow.ami.message import Message
 from amiflow.engine.effects import Level
 
 MOST_ROWS = 250  # entries of a page
@@ -33,8 +34,8 @@ _RECORD = Struct(
 )  # time, number of what is in common, instance, lengths of the pieces; -1 where there is none
 _record = _RECORD.pack
 
-Common: TypeAlias = tuple[int | None, str, Level, str | None, str | None, str | None, int | None]
-"""Machine, kind, level, server, flow, file and line of an entry."""
+Common: TypeAlias = tuple[int | None, str, Level, str | None, str | None, str | None, int | None, str]
+"""Machine, kind, level, server, flow, file and line of an entry, and what its text begins with."""
 
 
 class Row(NamedTuple):
@@ -78,10 +79,10 @@ class Page:
     def introduce(self, key: object, common: Common, keep: object = None) -> int:
         """The number by which entries name what they have in common. A key may be made of the identity of something,
         which is kept then, so that nothing else gets it."""
-        machine, kind, level, server, flow, file, line = common
+        machine, kind, level, server, flow, file, line, said = common
         server, flow, file = (None if name is None else storable(name) for name in (server, flow, file))
         number = self.known[key] = len(self.common)
-        self.common.append((machine, kind, level, server, flow, file, line))
+        self.common.append((machine, kind, level, server, flow, file, line, storable(said)))
         self.failed |= kind == "flow-ended" and level == "error"
         self._kept.append(keep)
         return number
@@ -92,17 +93,20 @@ class Page:
         number: int,
         instance: int | None,
         action: str | None,
-        text: str,
+        text: str | None,
         facts: str | None = None,
         message: bytes | None = None,
     ) -> None:
-        """One more entry. What is no UTF-8 in its text is written out."""
-        said = text.encode("utf-8", "backslashreplace")
-        size, of_action, of_facts, of_message = len(said), -1, -1, -1
-        new = [said]
+        """One more entry. What is no UTF-8 in its text is written out; without one of its own it says no more than what
+        is in common, and an answer what stands in its message."""
+        new: list[bytes] = []
+        size, of_action, of_text, of_facts, of_message = 0, -1, -1, -1, -1
         if action is not None:
-            new = [action.encode(), said]
+            new.append(action.encode())
             of_action = len(new[0])
+        if text is not None:
+            new.append(text.encode("utf-8", "backslashreplace"))
+            size = of_text = len(new[-1])
         if facts is not None:
             new.append(facts.encode())
             of_facts = len(new[-1])
@@ -113,7 +117,7 @@ class Page:
             size += of_message
         whose = -1 if instance is None else instance
         records = self.records
-        records.append(_record(at, number, whose, of_action, len(said), of_facts, of_message))
+        records.append(_record(at, number, whose, of_action, of_text, of_facts, of_message))
         self.pieces += new
         self.size += size
         if size > MOST_TEXT:
@@ -124,7 +128,7 @@ class Page:
     def add_row(self, row: Row) -> None:
         """One more entry, that was made or read elsewhere."""
         at, machine, instance, kind, level, server, flow, file, line, action, text, facts, message = row
-        common = (machine, kind, level, server, flow, file, line)
+        common = (machine, kind, level, server, flow, file, line, "")
         number = self.known.get(common)
         if number is None:
             number = self.introduce(common, common)
@@ -186,10 +190,10 @@ def _rows(page: object) -> list[Row]:
 
 
 def _common(
-    machine: object, kind: object, level: object, server: object, flow: object, file: object, line: object
+    machine: object, kind: object, level: object, server: object, flow: object, file: object, line: object, said: object
 ) -> Common:
     names = _maybe(server), _maybe(flow), _maybe(file)
-    return _whole(machine), _text(kind), cast(Level, _text(level)), *names, _whole(line)
+    return _whole(machine), _text(kind), cast(Level, _text(level)), *names, _whole(line), _text(said)
 
 
 def _row(
@@ -201,12 +205,21 @@ def _row(
     facts: bytes | None,
     message: bytes | None,
 ) -> Row:
-    machine, kind, level, server, flow, file, line = common
+    machine, kind, level, server, flow, file, line, said = common
     whose = None if instance < 0 else instance
-    if not 0 <= at < _LATEST or text is None or (whose is not None and machine is None):
+    if not 0 <= at < _LATEST or (whose is not None and machine is None):
         raise ValueError
-    named, said, told = (None if piece is None else piece.decode() for piece in (action, text, facts))
-    return Row(at, machine, whose, kind, level, server, flow, file, line, named, said or "", told, message)
+    if text is not None:
+        said += text.decode()
+    elif kind == "answer" and message is not None:
+        said += _words(Message(message))
+    named, told = (None if piece is None else piece.decode() for piece in (action, facts))
+    return Row(at, machine, whose, kind, level, server, flow, file, line, named, said, told, message)
+
+
+def _words(answer: Message) -> str:
+    words = answer.get("Message")
+    return storable(f"{answer.name}: {words}" if words else answer.name)
 
 
 def _whole(value: object) -> int | None:

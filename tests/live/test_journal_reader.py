@@ -253,7 +253,7 @@ _COMMON: dict[str, Any] = {"machine": 0, "kind": "x", "level": "info", "server":
 
 def made(number: int = 0, lengths: Sequence[int] = (-1, 1, -1, -1), *, at: float = START, **common: Any) -> bytes:
     """A page of one entry that says `x`."""
-    known = json.dumps([[*(_COMMON | {"line": 1} | common).values()]]).encode()
+    known = json.dumps([[*(_COMMON | {"line": 1, "said": ""} | common).values()]]).encode()
     record = struct.pack("<dHqiiii", at, number, 1, *lengths)
     return struct.pack("<II", len(known), 1) + known + record + b"x"
 
@@ -265,7 +265,8 @@ def made(number: int = 0, lengths: Sequence[int] = (-1, 1, -1, -1), *, at: float
         made(at=-1.0),
         made(at=float("nan")),
         made(number=1),
-        made(lengths=(-1, -1, -1, 1)),
+        made(said=None),
+        made(said="\ud800"),
         made(lengths=(-1, 2, -1, -1)),
         made(lengths=(-1, 2**31 - 1, -1, -1)),
         made(lengths=(-1, 0, -1, -1)),
