@@ -171,6 +171,8 @@ def _make_room(place: Path, path: str) -> None:
             Path(left).unlink(missing_ok=True)
     if Path(path).is_socket():
         Path(path).unlink()
+    elif os.path.lexists(path):
+        raise Trouble(f"cannot listen at {path}: it is there, and no socket", "name another path with --control PATH")
 
 
 def _is_own(caller: socket.socket) -> bool:
