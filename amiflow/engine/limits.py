@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from amiflow.engine.core import Core
-from amiflow.engine.evaluate import Frame
+from amiflow.engine.evaluate import EvaluationError, Frame
 from amiflow.engine.instance import Instance
 from amiflow.engine.originate import is_originate
 from amiflow.engine.ours import Named
@@ -153,7 +153,10 @@ class Limits:
 
     def _gate(self, limit: Limit) -> Gate:
         frame = Frame({}, self._core.world, False)
-        most, per = max(self._core.count(limit.count, frame), 1), self._core.seconds(limit.per, frame)
+        most, per = self._core.count(limit.count, frame), self._core.seconds(limit.per, frame)
+        if most < 1 or not per:
+            where = limit.count if most < 1 else limit.per
+            raise EvaluationError(f"`limit {limit.action}` is to let one go at least, in some time", where.span)
         return Gate(Window(most, per), f"`limit {limit.action} {most} per {duration_text(timedelta(seconds=per))}`")
 
     def go_on_from(self, before: Limits) -> None:

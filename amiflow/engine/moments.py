@@ -140,6 +140,8 @@ class Moments:
         core, flow = self._core, period.program.flow
         try:
             spell = core.seconds(period.expr, core.frame({}, period.server))
+            if not spell:
+                raise EvaluationError("`every` needs more than zero, and never comes", period.expr.span)
         except EvaluationError as error:
             core.note("condition-failed", "error", error.text, flow=flow.name, span=error.span)
             return

@@ -98,6 +98,14 @@ def test_every_comes_first_after_its_period_and_never_overlaps() -> None:
     assert bench.count("suppressed", "f") == 2
 
 
+def test_every_of_no_time_never_comes_and_says_so() -> None:
+    bench = Bench(flow("f", every(0), log("round")))
+    bench.advance(10)
+    assert bench.said == [] and [note.text for note in bench.notes("condition-failed")] == [
+        "`every` needs more than zero, and never comes"
+    ]
+
+
 def test_every_keeps_its_beat() -> None:
     bench = Bench(flow("f", every(10), log("round")))
     bench.now = 14

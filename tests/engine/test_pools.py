@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amiflow.engine.evaluate import EvaluationError
 from amiflow.plan import model as m
 from amiflow.plan.keeping import Limit, Pool
 from support.machines import Bench
@@ -215,3 +216,10 @@ def test_other_actions_are_not_held_up() -> None:
     begin(run, "a", "b")
     run.event("Other")
     assert [headers["Action"] for headers in run.actions] == ["Ping", "Status"]
+
+
+@pytest.mark.parametrize(("count", "per"), [(0, 1), (-3, 1), (1, 0)])
+def test_a_limit_that_lets_none_go_or_all_does_not_begin(count: int, per: float) -> None:
+    """A recipe whose param says none must not be one that sends."""
+    with pytest.raises(EvaluationError, match="`limit Ping` is to let one go at least, in some time"):
+        Bench(replace(plan(flow("f", on("Hangup"))), limits=(Limit("Ping", const(count), seconds(per), span()),)))
