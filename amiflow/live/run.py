@@ -192,6 +192,7 @@ def run(
         _warn_of_no_memory(jobs, log)
     making = Making(names, run_id, shadow, log, keep is not None, brakes, Shared(brakes.caps), keeping)
     check(jobs, names, shadow, outside)
+    _warn_of_doubles(jobs, (server for server, _ in servers), log)
     runners = making.runners(jobs)
     needed = needs(runners, shadow, pushdown)
     peers = [peer(server, secret, needed.mask, run_id, wake, needed.wanted) for server, secret in servers]
@@ -231,6 +232,19 @@ def run(
             wake.close()
     summarize(loop.runners, log, clock.now() - began, loop.ledger.past)
     return status
+
+
+def _warn_of_doubles(jobs: Sequence[Job], servers: Iterable[Server], log: Log) -> None:
+    """A server that has two names in a run sends each event twice, and flows for any server act upon both."""
+    if all(flow.server is not None for job in jobs for flow in job.plan.flows):
+        return
+    names: dict[tuple[str, int], list[str]] = {}
+    for server in servers:
+        names.setdefault((server.host.casefold(), server.port), []).append(server.name)
+    for (host, port), one in names.items():
+        if len(one) > 1:
+            text = f"{' and '.join(one)} are one server, {host}:{port}: what flows do for each event is done twice"
+            log.line(Line("warn", "servers", text))
 
 
 def _warn_of_no_memory(jobs: Sequence[Job], log: Log) -> None:

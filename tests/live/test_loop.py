@@ -187,6 +187,16 @@ def test_two_servers_each_have_their_own_flow() -> None:
     assert ran.said("flows: 2 done")
 
 
+@pytest.mark.parametrize(
+    ("recipe", "told"), [(ON_START, True), (ON_START.replace("start {", 'start server "a" {'), False)]
+)
+def test_a_server_of_two_names_is_warned_of(recipe: str, told: bool) -> None:
+    ran = Ran()
+    with scripted(answering(Getvar=value)) as ami:
+        go(recipe, [(server_of(ami, "a"), "hunter2"), (server_of(ami, "b"), "hunter2")], ran)
+    assert ran.said(f"a and b are one server, 127.0.0.1:{ami.port}: what flows do for each event is done twice") == told
+
+
 def context_of(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
