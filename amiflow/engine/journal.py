@@ -84,6 +84,8 @@ class Batch:
 Doing: TypeAlias = tuple[str, int | None, int | None, str | None, str | None, Span | None]
 """An open action or errand: what it is, and whose: machine, instance, flow, server and span."""
 
+_Rare: TypeAlias = Withdraw | Errand | Recall | Signal | SignalReply | Said | Exit | Remember | StoreChanged
+
 Run: TypeAlias = tuple[str | None, str | None, Span | None]
 """A run of a flow: the flow, its server, and where the flow is declared."""
 
@@ -134,28 +136,30 @@ class Scribe:
         self._lines[self._machines] = {}
         self._machines += 1
 
-    def take(self, batch: Batch, at: float, machine: int | None, item: Input | None, effects: Iterable[Effect]) -> None:
-        """Write into the batch what an input was and what came of it; a machine of none is for an input that all are
-        given."""
-        self._begin(batch)
+    def begin(self, batch: Batch) -> None:
+        """From here on write into this batch."""
+        self._batch, self._page = batch, batch.pages[-1]
+
+    def take(self, at: float, machine: int | None, item: Input | None, effects: Iterable[Effect]) -> None:
+        """Write what an input was and what came of it; a machine of none is for an input that all are given."""
         if item is not None:
             self._input(at, item)
         for effect in effects:
-            if type(effect) is Noted:  # of these a run is full
+            if isinstance(effect, Noted):  # these three are what a run is full of
                 self._note(at, machine or 0, effect)
+            elif isinstance(effect, Send):
+                self._action(at, machine or 0, effect)
+            elif isinstance(effect, FlowEnded):
+                self._end(at, machine or 0, effect)
             else:
                 self._effect(at, machine or 0, effect)
 
-    def of_run(
-        self, batch: Batch, at: float, kind: str, level: Level, text: str, facts: Mapping[str, object] | None = None
-    ) -> None:
+    def of_run(self, at: float, kind: str, level: Level, text: str, facts: Mapping[str, object] | None = None) -> None:
         """Write an entry that concerns the whole run."""
-        self._begin(batch)
         self._of_run(at, kind, level, None, text, facts)
 
-    def last(self, batch: Batch, at: float) -> None:
+    def last(self, at: float) -> None:
         """The run is over: the gaps that it leaves open, and, where it was cut short, its actions and flows."""
-        self._begin(batch)
         for action_id in list(self._open):
             text = _UNKNOWN if action_id in self._on_wire else _UNSENT
             self._of_action(at, action_id, "unanswered", "warn", text)
@@ -166,9 +170,6 @@ class Scribe:
             del self._running[machine, instance]
         for server in list(self._blind):
             self._gap(at, server)
-
-    def _begin(self, batch: Batch) -> None:
-        self._batch, self._page = batch, batch.pages[-1]
 
     # --- inputs -------------------------------------------------------------------------------------------------------
 
@@ -225,9 +226,11 @@ class Scribe:
         self._of_run(at, "gap", level, server, text, {"from": since, "to": at})
 
     def _answer(self, at: float, item: Answered) -> None:
+        action_id, message = item.action_id, item.response.raw
+        what, machine, instance, flow, server, span = self._open.pop(action_id, _NOTHING_OPEN)
+        self._on_wire.discard(action_id)
         facts = {"rows": len(item.rows)} if item.rows else None
-        self._of_action(at, item.action_id, "answer", "info", None, facts, item.response.raw)
-        self._close(item.action_id)
+        self._put(at, machine, instance, "answer", "info", server, flow, span, what, action_id, None, facts, message)
 
     def _close(self, action_id: str) -> None:
         doing = self._open.pop(action_id, None)
@@ -244,14 +247,8 @@ class Scribe:
 
     # --- effects ------------------------------------------------------------------------------------------------------
 
-    def _effect(self, at: float, machine: int, effect: Effect) -> None:
+    def _effect(self, at: float, machine: int, effect: _Rare) -> None:
         match effect:
-            case Noted():
-                self._note(at, machine, effect)
-            case Send():
-                self._action(at, machine, effect)
-            case FlowEnded():
-                self._end(at, machine, effect)
             case Withdraw(action_id=action_id):
                 self._of_action(at, action_id, "withdrawn", "info", "its answer is awaited no longer")
                 if action_id not in self._on_wire:
@@ -317,17 +314,20 @@ class Scribe:
         if kind in ("answer", "gap"):
             return
         if kind in ("flow-started", "resumed") and instance is not None and flow is not None:
-            server, events = facts.get("server"), facts.get("events")
-            self._running[machine, instance] = flow, server if isinstance(server, str) else None, span
+            of, events = facts.get("server"), facts.get("events")
+            server = of if isinstance(of, str) else None
+            self._running[machine, instance] = flow, server, span
             if isinstance(events, tuple):
                 message = None
                 for event in events:
                     self._of_flow(at, machine, instance, "event", "info", flow, span, event.name, None, event.raw)
             facts = {name: facts[name] for name in _OF_START if name in facts} if len(facts) > 1 else _NOTHING
+        else:
+            _, server, _ = self._running.get((machine, instance), _NOBODY) if instance is not None else _NOBODY
         raw = message.raw if message is not None else None
         if kind == "would-send":
             facts, raw = {}, _would(note)
-        self._of_flow(at, machine, instance, kind, level, flow, span, text, facts, raw)
+        self._put(at, machine, instance, kind, level, server, flow, span, "", None, text, facts, raw)
         if kind in _LEAVES and instance is not None:
             self._running.pop((machine, instance), None)
 

@@ -126,8 +126,9 @@ class Journal:
         self._failing = False
         self._retry_at = 0.0
         self._lost_here = 0
-        first, facts = self._own(), {"servers": about.servers}
-        self._scribe.of_run(first, self._began, "run-started", "info", "the run begins", facts)
+        first = self._own()
+        self._scribe.begin(first)
+        self._scribe.of_run(self._began, "run-started", "info", "the run begins", {"servers": about.servers})
         self._queue.append(first)
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
@@ -150,9 +151,10 @@ class Journal:
         if self._behind:
             self._behind = self._is_behind()
         into: Batch = Batch() if self._behind else batch
+        self._scribe.begin(into)
         for one in added:
             try:
-                self._scribe.take(into, *one)
+                self._scribe.take(*one)
             except Exception as error:  # whatever is wrong with the journal, it ends no run
                 batch.mistaken += 1
                 self._complain(f"a mistake of amiflow's own, {type(error).__name__}: {error}")
@@ -234,8 +236,9 @@ class Journal:
     def _end_batch(self) -> None:
         self.flush()
         batch, at = self._own(), self._clock.wall()
-        self._scribe.last(batch, at)
-        self._scribe.of_run(batch, at, "run-ended", "info", "the run is over")
+        self._scribe.begin(batch)
+        self._scribe.last(at)
+        self._scribe.of_run(at, "run-ended", "info", "the run is over")
         batch.ends = True
         self._put(batch)
 

@@ -186,11 +186,22 @@ def test_no_secret_gets_in(desk: Desk) -> None:
     message = Message.build([("Event", "A"), ("Name", "w0rd")])
     journal.add(START, 0, None, [fx.Noted("x", "info", "the w0rd", "f", 1, SPAN, {"list": ("w0rd",)}, message)])
     say(journal, "x" * (MOST_TEXT - 2) + "w0rd")
+    answer = Message.build([("Response", "Error"), ("Message", "not w0rd")])
+    journal.add(START, 0, fx.Answered("x-1", answer, ()), ())
     settle(journal)
     files = [path.read_bytes() for path in desk.path.parent.iterdir()]
     assert len(files) > 1 and not any(b"w0rd" in data for data in files)
     assert desk.query("SELECT text FROM entry WHERE kind = 'x'") == [("the ***",)]
+    assert desk.query("SELECT text FROM entry WHERE kind = 'answer'") == [("Setvar: Error: not ***",)]
     assert desk.query("SELECT text FROM source") == [('flow f on A { log "pass ***" }\n',)]
+
+
+def test_what_is_no_secret_is_kept_though_its_pieces_stand_side_by_side(desk: Desk) -> None:
+    desk.mask.add("w0rd")
+    journal = desk.begin()
+    journal.add(START, 0, None, [fx.Noted("x", "info", "w0", "f", 1, SPAN, {}, Message(b"rd"))])
+    journal.close(20)
+    assert desk.query("SELECT text, message FROM entry WHERE kind = 'x'") == [("w0", b"rd")]
 
 
 def test_a_long_value_is_cut(desk: Desk) -> None:

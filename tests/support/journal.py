@@ -23,13 +23,15 @@ class RowScribe(Scribe):
     def rows(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> list[Row]:
         """What an input was and what came of it."""
         batch = Batch()
-        self.take(batch, at, machine, item, effects)
+        self.begin(batch)
+        self.take(at, machine, item, effects)
         return rows_of(batch)
 
     def rest(self, at: float) -> list[Row]:
         """The end of the run."""
         batch = Batch()
-        self.last(batch, at)
+        self.begin(batch)
+        self.last(at)
         return rows_of(batch)
 
 
