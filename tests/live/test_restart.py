@@ -204,3 +204,56 @@ def test_without_a_journal_it_says_what_does_not_outlive_the_run(folder: Path) -
         "no journal is kept: `after restart resume` of moves is as `after restart fail`",
         "no journal is kept: what is in calls does not outlive this run",
     ]
+
+
+QUEUED = """\
+flow moves on Newchannel as n per n.Context queued after restart resume {
+  log "has ${n.Channel}"
+  wait Hangup as h where h.Uniqueid == n.Uniqueid within 10m
+  Redirect { Channel: n.Channel Context: "default" Exten: "1" Priority: 1 }
+}
+"""
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+def test_who_waits_for_a_run_of_before_a_reload_waits_for_it_in_the_next_run_too(
+    folder: Path, by: signal.Signals
+) -> None:
+    (folder / "r.flow").write_text(QUEUED)
+    last: list[Connection] = []
+
+    def of(lines: tuple[str, ...], letter: str, number: int) -> list[str]:
+        return [line.replace("a-1", f"{letter}-1").replace("1.1", f"1.{number}") for line in lines]
+
+    def script(connection: Connection, action: Action) -> None:
+        if action["Action"] == "(login)":
+            last.append(connection)
+            return
+        is_list = action["Action"] == "Status"
+        connection.answer(action, "Success", *(("EventList: start",) if is_list else ()))
+        if is_list:
+            for channel in (("a", 1), ("b", 2)):
+                connection.say(*of(ROW, *channel), f"ActionID: {action['ActionID']}")
+            connection.say("Event: StatusComplete", f"ActionID: {action['ActionID']}", "EventList: Complete")
+
+    with scripted(script, commands=COMMANDS) as ami:
+        with start(ami, folder) as first:
+            first.wait("ready")
+            last[-1].say(*of(NEW, "a", 1))
+            first.wait("log", "has PJSIP/a-1")
+            first.signal(signal.SIGHUP)
+            first.wait("reload", "1 runs go on by those of before")
+            last[-1].say(*of(NEW, "b", 2))
+            until(lambda: len(states(folder)) == 2)
+            first.end(by)
+        with start(ami, folder) as second:
+            second.wait("ready")
+            until(lambda: "Status" in ami.names())
+            last[-1].say(*of(HANGUP, "a", 1))
+            second.wait("log", "has PJSIP/b-1")
+            last[-1].say(*of(HANGUP, "b", 2))
+            until(lambda: states(folder) == [])
+            assert second.end() == 0
+        moved = [action["Channel"] for action in ami.seen if action["Action"] == "Redirect"]
+    assert moved == ["PJSIP/a-1", "PJSIP/b-1"]
+    assert [str(one.facts["of"]) for one in entries(folder, "resumed")] == ["1.1", "1.2.1"]
