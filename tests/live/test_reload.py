@@ -283,6 +283,37 @@ def test_what_has_failed_before_is_in_the_exit_status() -> None:
         assert run(load(Told()), [(server_of(ami), "hunter2")], log, SystemClock(), load=load) == 1
 
 
+class Listener(Herald):
+    """Keeps what systemd is told."""
+
+    def __init__(self, told: list[str]) -> None:
+        super().__init__()
+        self.told = told
+
+    def _say(self, text: str) -> None:
+        if not text.startswith("STATUS"):
+            self.told.append(text.partition("\n")[0])
+
+
+def test_systemd_is_told_of_no_reading_as_the_run_ends() -> None:
+    ran, told = Ran(), list[str]()
+    plan = compiled('flow calls on DialBegin { log "begins" wait 10m } finally { log "ends" wait 300ms }\n')
+
+    def story(connection: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        connection.say("Event: DialBegin", "Privilege: call,all", "DestChannel: PJSIP/b-1")
+        until(lambda: ran.said("begins"))
+        stop_with(signal.SIGTERM)
+        until(lambda: ran.said("ends"))
+        stop_with(signal.SIGHUP)
+
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
+    with scripted(answering(login=beside(story))) as ami:
+        servers, outside = [(server_of(ami), "hunter2")], Outside(herald=Listener(told))
+        assert run([Job(plan, {}, {})], servers, log, SystemClock(), load=lambda _: [], outside=outside) == 0
+    assert told == ["READY=1", "STOPPING=1"]
+
+
 def test_systemd_is_told_that_all_is_read_when_it_is(tmp_path: Path) -> None:
     """A second SIGHUP while recipes are being read has them read once more."""
     ran, told, entered, go_on = Ran(), list[str](), threading.Semaphore(0), threading.Semaphore(0)
@@ -305,13 +336,8 @@ def test_systemd_is_told_that_all_is_read_when_it_is(tmp_path: Path) -> None:
         until(lambda: told[-1] == "READY=1")
         stop_with(signal.SIGTERM)
 
-    class Listener(Herald):
-        def _say(self, text: str) -> None:
-            if not text.startswith("STATUS"):
-                told.append(text.partition("\n")[0])
-
     with scripted(answering(login=beside(story))) as ami:
-        go(ran, ami, load, outside=Outside(herald=Listener()))
+        go(ran, ami, load, outside=Outside(herald=Listener(told)))
     assert told == ["READY=1", "RELOADING=1", "reads", "RELOADING=1", "reads", "READY=1", "STOPPING=1"]
 
 
