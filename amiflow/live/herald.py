@@ -24,6 +24,7 @@ class Herald:
         self._due = 0.0
         self._status = ""
         self._was_ready = False
+        self._stops = False
         if address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
@@ -44,8 +45,8 @@ class Herald:
             self._say("READY=1")
 
     def reloading(self, now: float) -> None:
-        """Recipes are read again; `ready_again` is to follow. `now` is monotonic."""
-        if self._was_ready:
+        """Recipes are read again, unless the run ends; `ready_again` is to follow. `now` is monotonic."""
+        if self._was_ready and not self._stops:
             self._say(f"RELOADING=1\nMONOTONIC_USEC={int(now * 1_000_000)}")
 
     def ready_again(self) -> None:
@@ -55,6 +56,7 @@ class Herald:
 
     def stopping(self) -> None:
         """The run ends."""
+        self._stops = True
         self._say("STOPPING=1")
 
     def status(self, text: str) -> None:

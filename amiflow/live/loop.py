@@ -245,8 +245,9 @@ class Loop:
         now = self._clock.now()
         for peer in self._peers.values():
             peer.hurry(now)
-        if self._renewal is not None and self._renewal.begin(ticket):
+        if self._renewal is not None:
             self._herald.reloading(now)
+            self._renewal.begin(ticket)
 
     def _look_at_switch(self) -> None:
         """What changes anything and waits to be sent or done is refused, as what comes later will be."""

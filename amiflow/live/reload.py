@@ -173,22 +173,20 @@ class Renewal:
         self.closed = False
         self._again = False
 
-    def begin(self, ticket: Ticket | None = None) -> bool:
-        """Read all again; once more, where that is being done already and may have missed the last change. False where
-        nothing is read any more."""
+    def begin(self, ticket: Ticket | None = None) -> None:
+        """Read all again; once more, where that is being done already and may have missed the last change."""
         if self.closed:
             if ticket is not None:
                 ticket.answer(_ENDS)
-            return False
+            return
         if ticket is not None:
             (self._next if self.busy else self._waiting).append(ticket)
         if self.busy:
             self._again = True
-            return True
+            return
         self.busy = True
         self._log.line(Line("info", "reload", "reads recipes, params and tables again"))
         self._reloader.begin(self._made, {recipe_of(runner.plan): runner.plan for runner in self._current()})
-        return True
 
     def finish(self) -> None:
         """Reading is done."""
