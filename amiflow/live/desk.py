@@ -14,7 +14,7 @@ from amiflow.engine import effects
 from amiflow.engine.effects import Input, SignalReply
 from amiflow.live.killswitch import KillSwitch
 from amiflow.live.log import Line, Log
-from amiflow.live.problems import nearest
+from amiflow.live.problems import Trouble, nearest
 from amiflow.live.requests import (
     Answer,
     GiveSignal,
@@ -55,6 +55,7 @@ class Desk:
         self._signals: dict[str, _Signal] = {}
         self._paused: dict[str | None, None] = {}
         self.renew: Callable[[Ticket], None] | None = None
+        self._trouble: Trouble | None = None
         self._killed: str | None = None
 
     def take(self, ticket: Ticket) -> None:
@@ -108,6 +109,21 @@ class Desk:
             text = f"the kill switch {switch.path} cannot be pulled: its folder does not exist"
             self._log.line(Line("warn", "kill-switch", text))
         return switch.on
+
+    def give_up(self, trouble: Trouble) -> None:
+        """The run cannot go on. Where flows run on other servers it ends in order first; else this is raised at once,
+        and so is what comes as it ends."""
+        if self._trouble is not None or not any(one.machine.running() for one in self._runners):
+            raise trouble
+        self._trouble = trouble
+        self._log.line(Line("error", "gives-up", f"{trouble}: the run ends"))
+        self._give(effects.StopAsked(str(trouble)))
+
+    def concluded(self, status: int) -> int:
+        """The exit status of a run that is over. Raises what it was given up for."""
+        if self._trouble is not None:
+            raise self._trouble
+        return status
 
     def goes_out(self, item: Input) -> None:
         """It is given to all machines now: those that there are by now will say what they make of a signal."""

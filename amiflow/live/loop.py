@@ -41,6 +41,7 @@ from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
+from amiflow.live.problems import Trouble
 from amiflow.live.reload import Reloader, Renewal
 from amiflow.live.requests import Ticket
 from amiflow.live.runner import Runner
@@ -54,8 +55,8 @@ READ_IN_A_TURN = 1 << 18
 _FAREWELL = 3.0
 _QUIET = 0.3
 SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH, RELOAD = "source", "journal", "errands", "control", "kill switch", "reload"
-"""The names of the worker whose end means that no server will send anything more, of the journal's thread, of those who
-do errands, of those who ask something of the run, of who watches the kill switch, and who reads recipes again."""
+"""The names of who wakes the loop: the worker whose end means that no server will send anything more, the journal, who
+does errands, who asks something of the run, who watches the kill switch, and who reads recipes again."""
 
 _TOLD = (Noted, FlowEnded, Said)  # what there is nothing to do about
 _Wanted: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
@@ -133,23 +134,25 @@ class Loop:
 
     def run(self) -> int:
         """Run to the end. Raises Trouble where a login is refused at the first attempt, an account lacks what the plans
-        need, or no server can be reached."""
+        need, or no server can be reached; what has begun on other servers by then is ended in order before."""
         try:
             self._look_at_switch()
             for peer in self._peers.values():
                 peer.begin()
             while not self._cut and self._goes_on():
-                self._turn()
-            return self._end()
+                try:
+                    self._turn()
+                except Trouble as trouble:
+                    self._desk.give_up(trouble)
+                    self._act()
+            return self._desk.concluded(self._end())
         finally:
             for peer in self._peers.values():
                 peer.cut()
 
     def _goes_on(self) -> bool:
         """Without a machine, as in a recording, until a signal comes."""
-        if not self.runners:
-            return self._stopped_by is None
-        return any(runner.status is None for runner in self.runners)
+        return any(runner.status is None for runner in self.runners) if self.runners else self._stopped_by is None
 
     def _end(self) -> int:
         if not self._cut:
@@ -330,8 +333,7 @@ class Loop:
                 self._tidings.logged_in(peer, event)
                 self._asking.begin(peer, event)
             case _:
-                lost = self._tidings.tell(peer, event)
-                if lost is not None:
+                if (lost := self._tidings.tell(peer, event)) is not None:
                     self._herald.status(self._desk.headline())
                     self.ledger.lost(peer.name, lost.silent, self._clock.now())
                     self._inputs.append((None, lost))
@@ -341,8 +343,7 @@ class Loop:
         self._inputs.append((None, item))
 
     def _of(self, action_id: str, item: Input) -> None:
-        owner = self._owners.get(action_id)
-        if owner is not None:
+        if (owner := self._owners.get(action_id)) is not None:
             self._inputs.append((owner, item))
 
     def _be_ready(self, peer: Peer, ready: Ready) -> None:
@@ -423,8 +424,7 @@ class Loop:
 
     def _settle(self, runner: Runner, action_id: str, outcome: str) -> None:
         self._owners.pop(action_id, None)
-        send = runner.narrator.settled(action_id)
-        if send is not None:
+        if (send := runner.narrator.settled(action_id)) is not None:
             self.ledger.settled(send.headers[0][1], outcome)
             if self._meter is not None:
                 self._meter.settled(send, outcome in ("success", "error"), self._clock.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import ssl
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -340,6 +341,28 @@ def test_a_server_that_comes_late_and_denies_what_is_needed_ends_no_run_on_anoth
         recipe = ON_START.replace(" }\n", " } within 20s\n")
         go(recipe, [(server_of(late, "late"), "hunter2"), (server_of(ami), "hunter2")], ran)
     assert ran.said("the room is 680") and ran.said("flows: 1 done, 1 failed")
+
+
+def test_a_refusal_by_one_server_ends_in_order_what_has_begun_on_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asterisk takes a second to refuse a login: by then others are at work."""
+
+    def connect(server: Server) -> Link:
+        if server.name == "refusing":
+            began.wait(20)
+        return link.connect(server)
+
+    def note(connection: Connection, action: Action) -> None:
+        began.set()
+        value(connection, action)
+
+    monkeypatch.setattr(supervise, "connect", connect)
+    began, ran = threading.Event(), Ran()
+    recipe = ON_START.replace("\n}", '\n  wait Shutdown within 1h\n} finally { Hangup { Channel: "PJSIP/a-1" } }')
+    with scripted(answering(Getvar=note)) as ami, scripted(answering(), secret="other") as other:
+        servers = [(server_of(other, "refusing"), "hunter2"), (server_of(ami), "hunter2")]
+        with pytest.raises(Trouble, match="refusing: login as `robot` refused"):
+            go(recipe, servers, ran)
+    assert "Hangup" in ami.names() and ran.said("stops: refusing: login as `robot` refused")
 
 
 def test_an_answer_to_what_a_recipe_that_is_over_has_left_on_the_wire_is_told(tmp_path: Path) -> None:
