@@ -35,6 +35,8 @@ from amiflow.report.data import dataclass
 _AT_ONCE = 16  # errands in the works; the others wait for one of these to end
 MOST_ERRANDS = 500  # with those that wait: each has a thread of its own
 _GRACE = 0.5  # seconds beyond its time: the flow's own clock is to be the first to say that this is over
+_LOOK = 3600.0  # seconds for which `poll` can wait at a stretch; it takes no more than 24 days
+_LONGEST = 1e9  # seconds, beyond which the system's own clocks count no more
 _MODE = 0o600
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -103,6 +105,7 @@ class Workshop:
 
     def begin(self, errand: Errand, patience: float) -> None:
         """Begin an errand that is to be done within so many seconds; one too many fails at once."""
+        patience = min(patience, _LONGEST)
         if not self._room.acquire(blocking=False):
             self._refuse(errand, f"{MOST_ERRANDS} errands are being done or wait already")
             return
@@ -214,7 +217,7 @@ def _output(process: subprocess.Popen[bytes], end: float) -> bytes:
     pieces, size, watched = list[bytes](), 0, select.poll()
     watched.register(process.stdout, select.POLLIN)
     while True:
-        if not watched.poll(left(end) * 1000):
+        if not watched.poll(min(left(end), _LOOK) * 1000):
             continue
         piece = os.read(process.stdout.fileno(), 65536)
         if not piece:

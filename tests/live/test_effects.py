@@ -197,6 +197,15 @@ def test_a_program_that_takes_too_long_is_ended(script: str) -> None:
     assert (done.failure, done.begun) == ("the time is over", True)
 
 
+@pytest.mark.parametrize("patience", [3e6, 1e14])
+def test_a_program_may_be_waited_for_as_long_as_anybody_says(patience: float) -> None:
+    poked = threading.Semaphore(0)
+    workshop = Workshop(allowed(["exec:/bin/echo"]), poked.release)
+    workshop.begin(errand("e", ExecRequest(("/bin/echo", "x"))), patience)
+    assert poked.acquire(timeout=50)
+    assert [done.result for done in workshop.take()] == [ExecResult(0, "x\n")]
+
+
 def test_a_program_that_writes_without_end_is_ended() -> None:
     done = do(ExecRequest(("/usr/bin/yes",)), "exec:/usr/bin/yes", patience=60.0)
     assert (done.failure, done.begun) == (f"it wrote more than {LARGEST} bytes", True)
