@@ -19,6 +19,7 @@ from amiflow.plan.errands import URL
 _OWN = frozenset(("host", "connection", "content-length", "transfer-encoding"))
 """They say to whom the request goes and where it ends: by these a request would become another one, or two."""
 _REDIRECTS = range(300, 400)
+_LONGEST = 2e6  # seconds that a socket can wait at a stretch: it takes no more than 24 days
 
 
 def fetch(request: HttpRequest, end: float) -> HttpResult:
@@ -53,6 +54,11 @@ def fetch(request: HttpRequest, end: float) -> HttpResult:
         connection.close()
 
 
+def _patience(end: float) -> float:
+    """How long a socket may wait. Raises Failed where the time is over."""
+    return min(left(end), _LONGEST)
+
+
 def _cut(connected: socket.socket) -> None:
     """The time is over: whoever waits for this connection gets its end."""
     with contextlib.suppress(OSError):
@@ -62,9 +68,9 @@ def _cut(connected: socket.socket) -> None:
 def _connected(scheme: str, host: str, end: float) -> http.client.HTTPConnection:
     connection: http.client.HTTPConnection
     if scheme == "https":
-        connection = http.client.HTTPSConnection(host, timeout=left(end), context=ssl.create_default_context())
+        connection = http.client.HTTPSConnection(host, timeout=_patience(end), context=ssl.create_default_context())
     else:
-        connection = http.client.HTTPConnection(host, timeout=left(end))
+        connection = http.client.HTTPConnection(host, timeout=_patience(end))
     try:
         connection.connect()
     except OSError as error:
@@ -81,5 +87,5 @@ def _read(connection: http.client.HTTPConnection, answer: http.client.HTTPRespon
         if size > LARGEST:
             raise Failed(f"the answer is larger than {LARGEST} bytes", begun=True)
         if connection.sock is not None:
-            connection.sock.settimeout(left(end))
+            connection.sock.settimeout(_patience(end))
     return b"".join(pieces)

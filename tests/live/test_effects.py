@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from amiflow.engine.effects import AppendRequest, Errand, ErrandDone, ExecRequest, ExecResult, HttpRequest, Request
+from amiflow.engine.effects import (
+    AppendRequest,
+    Errand,
+    ErrandDone,
+    ExecRequest,
+    ExecResult,
+    HttpRequest,
+    HttpResult,
+    Request,
+)
 from amiflow.live.bounded import LARGEST
 from amiflow.live.effects import Workshop, allowed, needed
 from amiflow.plan.errands import is_allowance
@@ -71,6 +80,14 @@ def post(host: str, path: str) -> HttpRequest:
 def test_a_request_is_answered(host: str) -> None:
     done = do(post(host, "/up"), f"http:{host}")
     assert done.result is not None and (done.result.status, done.result.text) == (201, "HELLO")  # type: ignore[union-attr]
+
+
+def test_an_answer_may_be_waited_for_as_long_as_anybody_says(host: str) -> None:
+    poked = threading.Semaphore(0)
+    workshop = Workshop(allowed([f"http:{host}"]), poked.release)
+    workshop.begin(errand("e", post(host, "/up")), 1e14)
+    assert poked.acquire(timeout=50)
+    assert [done.result for done in workshop.take()] == [HttpResult(201, "HELLO")]
 
 
 def test_a_redirect_is_not_followed(host: str) -> None:
