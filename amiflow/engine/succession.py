@@ -32,7 +32,7 @@ from amiflow.engine.stores import Held
 from amiflow.plan.likeness import alike
 from amiflow.plan.model import Flow, Plan
 
-DROPPED = "the recipe was read again, and this flow's trigger is another"
+DROPPED = "the recipe was read again, and this flow's trigger, key or server is another, or it is gone"
 
 
 class Kin:

@@ -230,7 +230,9 @@ def test_a_pending_match_of_another_trigger_is_dropped_and_told() -> None:
     run = Run(FOLLOWED.format(word="old"))
     run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/a-1")
     run.reload(FOLLOWED.format(word="new").replace("10s", "20s"))
-    assert run.notes("match-dropped") == ["the recipe was read again, and this flow's trigger is another"]
+    assert run.notes("match-dropped") == [
+        "the recipe was read again, and this flow's trigger, key or server is another, or it is gone"
+    ]
     run.event("BridgeEnter", BridgeUniqueid="b", Channel="PJSIP/b-1")
     assert run.said == []
 
