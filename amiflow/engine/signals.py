@@ -37,7 +37,7 @@ class Signals:
         kind: Literal["unknown", "idle", "wrong"] = "idle" if wanted else "unknown"
         reason = "no flow was started by it" if wanted else "no flow takes this signal"
         started = []
-        for program in wanted:
+        for program in wanted if not self._admission.closed else ():
             try:
                 instance = self._start(program, item.fields, item.line)
             except (BadText, EvaluationError) as error:

@@ -558,6 +558,23 @@ flow f on UserEvent Go as u { Originate { Channel: "PJSIP/1" Application: "Echo"
     assert run.said == ["a", "b"]
 
 
+def test_what_keeps_a_signal_from_starting_anything_is_told_by_the_last_machine_alone() -> None:
+    recipe = "flow f on signal go(n: int) as s { wait 1h }\n"
+    run = Run(recipe)
+    run.give(fx.Signalled("go", {"n": "1"}))
+    run.reload(recipe)
+    run.give(fx.Signalled("go", {"n": "x"}))
+    assert len(run.notes("signal-refused")) == 1
+    run.give(fx.Pause("f", "is paused"))
+    run.give(fx.Signalled("go", {"n": "1"}, "asks"))
+    assert run.notes("suppressed") == ["is paused"]
+    replies = [effect for effect in run.effects if isinstance(effect, fx.SignalReply)]
+    assert sorted((reply.kind, reply.failure) for reply in replies) == [
+        ("idle", "f: is paused"),
+        ("idle", "no flow was started by it"),
+    ]
+
+
 def test_on_start_is_past() -> None:
     recipe = 'flow f on start { log "starts" }\nflow g on UserEvent Go { log "goes" }\n'
     run = Run(recipe)
