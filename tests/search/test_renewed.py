@@ -38,7 +38,8 @@ TRIGGERS = (
     "on UserEvent Go as u without UserEvent Two as v where v.Key == u.Key within 7s per u.Key",
 )
 POLICIES = ("single", "replace", "queued", "queued")
-CLAUSES = ("", "", "until Hangup", "cooldown 9s latest", "after restart resume", "until Hangup after restart resume")
+RESUME = "after restart resume"
+CLAUSES = ("", "until Hangup", "cooldown 9s latest", RESUME, RESUME, f"until Hangup {RESUME}")
 PIECES = (
     "wait 3s",
     "with p within 8s { wait 5s } or ignore",
@@ -133,7 +134,7 @@ class World:
         self.now = end
 
     def step(self) -> None:
-        match self.random.choices(("event", "time", "reload", "kill", "stop"), (50, 35, 10, 3, 2)):
+        match self.random.choices(("event", "time", "reload", "kill", "stop"), (50, 30, 10, 5, 5)):
             case ["event"]:
                 name = self.random.choice(("Go", "Go", "Two"))
                 self.give(fx.Received("pbx", event("UserEvent", UserEvent=name, Key=self.random.choice("ab"))))
