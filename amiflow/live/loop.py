@@ -98,7 +98,7 @@ class Loop:
         status = Status(
             run_id, self._peers, self.runners, self.ledger, clock, company.journal, company.switch, company.meter
         )
-        self._desk = Desk(self.runners, status, log, self._give)
+        self._desk = Desk(self.runners, status, log, lambda item: self._inputs.append((None, item)))
         self._promised: dict[str, tuple[Runner, _Wanted]] = {}
         self._owners: dict[str, Runner] = {}
         self._asking = Asking(needs, event_filter, run_id, log, clock, self._heard, self._be_ready)
@@ -144,6 +144,7 @@ class Loop:
                     self._turn()
                 except Trouble as trouble:
                     self._desk.give_up(trouble)
+                    self._renew_no_more()
                     self._act()
             return self._desk.concluded(self._end())
         finally:
@@ -252,6 +253,10 @@ class Loop:
             self._herald.reloading(now)
             self._renewal.begin(ticket)
 
+    def _renew_no_more(self) -> None:
+        if self._renewal is not None:
+            self._renewal.closed = True
+
     def _look_at_switch(self) -> None:
         """What changes anything and waits to be sent or done is refused, as what comes later will be."""
         if self._switch is None or not self._desk.switched(self._switch):
@@ -285,8 +290,7 @@ class Loop:
             self._cut = self._cut or number == signal.SIGINT
             return
         self._stopped_by = number
-        if self._renewal is not None:
-            self._renewal.closed = True
+        self._renew_no_more()
         self._herald.stopping()
         self._inputs.append((None, effects.StopAsked(signal.Signals(number).name)))
 
@@ -294,8 +298,7 @@ class Loop:
         if finished.error:
             raise finished.error
         self._source_ended = True
-        if self._renewal is not None:
-            self._renewal.closed = True
+        self._renew_no_more()
 
     def _hear_journal(self) -> None:
         """Some intentions are on disk, so that their actions may go; or something is wrong with the journal."""
@@ -337,10 +340,6 @@ class Loop:
                     self._herald.status(self._desk.headline())
                     self.ledger.lost(peer.name, lost.silent, self._clock.now())
                     self._inputs.append((None, lost))
-
-    def _give(self, item: Input) -> None:
-        """To all machines."""
-        self._inputs.append((None, item))
 
     def _of(self, action_id: str, item: Input) -> None:
         if (owner := self._owners.get(action_id)) is not None:

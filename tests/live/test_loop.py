@@ -344,7 +344,7 @@ def test_a_server_that_comes_late_and_denies_what_is_needed_ends_no_run_on_anoth
 
 
 def test_a_refusal_by_one_server_ends_in_order_what_has_begun_on_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asterisk takes a second to refuse a login: by then others are at work."""
+    """Asterisk takes a second to refuse a login: by then others are at work. No recipes are read again any more."""
 
     def connect(server: Server) -> Link:
         if server.name == "refusing":
@@ -353,16 +353,21 @@ def test_a_refusal_by_one_server_ends_in_order_what_has_begun_on_another(monkeyp
 
     def note(connection: Connection, action: Action) -> None:
         began.set()
+        if action["Variable"] == "late":
+            stop_with(signal.SIGHUP)
         value(connection, action)
 
     monkeypatch.setattr(supervise, "connect", connect)
     began, ran = threading.Event(), Ran()
-    recipe = ON_START.replace("\n}", '\n  wait Shutdown within 1h\n} finally { Hangup { Channel: "PJSIP/a-1" } }')
+    last = 'Getvar { Variable: "late" } Getvar { Variable: "last" }'
+    plan = compiled(ON_START.replace("\n}", f"\n  wait Shutdown within 1h\n}} finally {{ {last} }}"))
+    jobs, log = [Job(plan, {}, {})], Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug")
     with scripted(answering(Getvar=note)) as ami, scripted(answering(), secret="other") as other:
         servers = [(server_of(other, "refusing"), "hunter2"), (server_of(ami), "hunter2")]
         with pytest.raises(Trouble, match="refusing: login as `robot` refused"):
-            go(recipe, servers, ran)
-    assert "Hangup" in ami.names() and ran.said("stops: refusing: login as `robot` refused")
+            run(jobs, servers, log, SystemClock(), load=lambda told: jobs)
+    assert ran.said("stops: refusing: login as `robot` refused") and not ran.said("reads recipes")
+    assert [one["Variable"] for one in ami.seen if one["Action"] == "Getvar"] == ["ROOM", "late", "last"]
 
 
 def test_an_answer_to_what_a_recipe_that_is_over_has_left_on_the_wire_is_told(tmp_path: Path) -> None:
