@@ -39,6 +39,18 @@ class Durable:
         if declared is not None:
             self._change("evict", declared, key, None)
 
+    def write_anew(self, store: str) -> None:
+        """The store holds its entries for another time by now."""
+        declared, core = self._declared.get(store), self._core
+        if declared is None:
+            return
+        held, clock = core.world.globals[store], Clock(core.now, core.world.wall)
+        self._change("clear", declared, "", None)
+        for key, value, at in held.entries():
+            written = core.pen.write(key), core.pen.write(value)
+            entry = Entry(store, kind_of(declared), *written, clock.wall(at), held.lasting)
+            core.emit(StoreChanged("set" if isinstance(declared, MapStore) else "add", entry))
+
     def remove(self, store: str, key: str) -> None:
         """The store has forgotten the key."""
         declared = self._declared.get(store)

@@ -8,7 +8,7 @@ exactly its end the entry is gone, so that whoever waits for that need not wait 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from amiflow.engine.values import Value
@@ -57,6 +57,11 @@ class HeldMap:
         self._lasting, self._most = other._lasting, other._most
         self._expire()
         return [self._held.popitem(last=False)[0] for _ in range(len(self._held) - self._most)]
+
+    def entries(self) -> Iterator[tuple[str, Value, float]]:
+        """Each key with its value and its time, oldest first."""
+        self._expire()
+        yield from ((key, value, at) for key, (at, value) in self._held.items())
 
     def put(self, key: str, value: Value, at: float | None = None) -> str | None:
         """Set the value (at a time which none that is held is behind); the key that had to go for it, if any."""
@@ -112,6 +117,12 @@ class _Window:
         self._within, self._most = other._within, other._most
         self._expire()
         return [gone for _ in range(self._count - self._most) if (gone := self._drop_oldest()) is not None]
+
+    def entries(self) -> Iterator[tuple[str, Value, float]]:
+        """Each entry with its key and its time, oldest first."""
+        self._expire()
+        left = {key: iter(held) for key, held in self._by_key.items()}
+        yield from ((key, next(left[key]), at) for at, key, owner in self._order if self._by_key.get(key) is owner)
 
     def put(self, key: str, value: Value, at: float | None = None) -> str | None:
         """One more (of a time which none held is behind); the key of the entry that had to go for it, if any."""

@@ -91,7 +91,10 @@ class Kin:
                 own, held = self.core.world.globals[store.name], before.core.world.globals[store.name]
                 self.core.world.globals[store.name] = held
                 held.keep_time(self.core.clock)
-                for key in held.keep_bounds(own):
+                lasting, gone = held.lasting, held.keep_bounds(own)
+                if held.lasting != lasting:
+                    self._durable.write_anew(store.name)
+                for key in gone if held.lasting == lasting else ():
                     self._durable.evict(store.name, key)
                 before.core.touch(f"store {store.name}")
 

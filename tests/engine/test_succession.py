@@ -369,16 +369,39 @@ flow asks on Hangup {{ for key in ["a", "b", "c", "d"] where key in seen {{ log 
     run = Run("param keep = 10m\nparam most = 9\n" + rest, keeping=True)
     for key in "abc":
         run.go(key)
+    run.reload("param keep = 10m\nparam most = 2\n" + rest)
+    assert len(run.changes) == 4 and run.changes[-1] == "evict"
     run.reload("param keep = 20m\nparam most = 2\n" + rest)
     run.advance(601)
     run.event("Hangup")
-    assert run.said == ["b", "c"] and len(run.changes) == 4 and run.changes[-1] == "evict"
+    assert run.said == ["b", "c"]
     run.go("d")
     run.event("Hangup")
     assert run.said[2:] == ["c", "d"]
     run.advance(599)
     run.event("Hangup")
     assert run.said[4:] == ["d"]
+
+
+@pytest.mark.parametrize("store", ["map seen: text lasting", "series seen: text within"])
+def test_what_is_kept_of_it_lasts_as_long_as_it_is_held_now(store: str) -> None:
+    put = 'set seen[u.Key] = u.N ?? ""' if store.startswith("map") else 'add seen[u.Key] u.N ?? ""'
+    rest = f"{store} keep max 9 durable\nflow f on UserEvent Go as u {{ {put} }}\n"
+    asks = 'flow asks on Hangup { if "a" in seen { log "a" } delete seen["b"] }\n'
+    run = Run("param keep = 10m\n" + rest + asks, keeping=True)
+    run.go("b", "1")
+    run.event("Hangup")
+    for key in "aba":
+        run.advance(1)
+        run.go(key, "2")
+    run.effects.clear()
+    run.reload("param keep = 20m\n" + rest + asks)
+    run.event("Hangup")
+    kept = [(one.change, one.entry) for one in run.effects if isinstance(one, fx.StoreChanged)]
+    assert [change for change, _ in kept] == ["clear", *["set" if put[0] == "s" else "add"] * (len(kept) - 2), "remove"]
+    times = {"map": [2.0, 3.0], "series": [1.0, 2.0, 3.0]}[store.split()[0]]
+    assert [entry.at - START for _, entry in kept[1:-1]] == times
+    assert {(entry.value, entry.lasting) for _, entry in kept[1:-1]} == {("2", 1200.0)}
 
 
 def test_a_machine_that_is_over_is_let_go() -> None:
