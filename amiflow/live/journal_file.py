@@ -285,17 +285,11 @@ class Journal:
             return []
 
     def _take(self, batch: _Gathered) -> None:
-        for recipe, sources in batch.introduced:
-            self._book.introduce(sources)
-            if self._memory is not None:
-                self._memory.introduce(recipe)
-        if self._memory is not None:
-            for remembered in batch.remembered:
-                self._memory.take(*remembered)
         self.lost += batch.mistaken + batch.refused
         if batch.refused:
             self._complain(f"{batch.refused} entries came faster than the journal could be written, and are lost")
         try:
+            self._learn(batch)
             self._write(batch)
         except Exception as error:  # whatever is wrong with the journal, it ends no run
             self._fail(batch.count, f"a mistake of amiflow's own, {type(error).__name__}: {error}")
@@ -304,6 +298,15 @@ class Journal:
         if batch.promises:
             self._poke()
         self._ended = batch.ends
+
+    def _learn(self, batch: _Gathered) -> None:
+        for recipe, sources in batch.introduced:
+            self._book.introduce(sources)
+            if self._memory is not None:
+                self._memory.introduce(recipe)
+        if self._memory is not None:
+            for remembered in batch.remembered:
+                self._memory.take(*remembered)
 
     def _write(self, batch: _Gathered) -> None:
         is_idle = not batch.count and (self._memory is None or not self._memory.waits)

@@ -173,6 +173,16 @@ def test_what_could_not_be_written_is_in_doubt_until_it_is(path: Path, monkeypat
     third.end()
 
 
+def test_a_mistake_in_what_is_remembered_holds_no_action_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Run(path, "run1")
+    with monkeypatch.context() as wrong:
+        wrong.setattr(Memory, "take", lambda *_: 1 / 0)
+        first.take(remember("t1"))  # whose promise is kept all the same
+    first.take(remember("t2"))
+    assert "a mistake of amiflow's own, ZeroDivisionError" in first.journal.complaints()[0]
+    first.end()
+
+
 def test_what_comes_too_fast_for_the_journal_is_remembered_still(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Run(path, "run1")
     first.take(remember("t1"), remember("t2"))
