@@ -93,7 +93,7 @@ def _play(runners: Sequence[Runner], capture: Capture, clock: VirtualClock, jour
     player = _Player(runners, clock, journal)
     for at, item in _inputs(capture):
         player.let_fall_due(at)
-        clock.at = at
+        clock.at = max(clock.at, at)
         player.give(item)
     player.give(effects.SourceEnded())
     player.let_fall_due(None)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import BinaryIO
 
 from amiflow.live.problems import Trouble
 
 _MARK = b'{"amiflow":"capture"'
 VERSION = 1
+_LONGEST = 1e9  # seconds of a recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,10 @@ def parse(content: bytes, path: str) -> Capture:
         fields = json.loads(head)
         if fields["version"] != VERSION:
             raise Trouble(f"{path} is a capture of version {fields['version']}, and only {VERSION} is known")
-        return Capture(str(fields["server"]), float(fields["begun"]), tuple(_pieces(rest)))
-    except (ValueError, KeyError, TypeError) as error:
+        begun = float(fields["begun"])
+        datetime.fromtimestamp(begun, UTC)  # raises where that is no time
+        return Capture(str(fields["server"]), begun, tuple(_pieces(rest)))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise Trouble(f"{path} is a damaged capture: {error}") from None
 
 
@@ -92,8 +96,11 @@ def _pieces(rest: bytes) -> Iterator[Piece]:
     start = 0
     while (end := rest.find(b"\n", start)) >= 0:
         fields = json.loads(rest[start:end])
-        data = rest[end + 1 : end + 1 + int(fields["bytes"])]
-        if len(data) < int(fields["bytes"]):
+        at, size = float(fields["at"]), int(fields["bytes"])
+        if not 0.0 <= at < _LONGEST or size < 0:
+            raise ValueError(f"a piece of {size} bytes at {at:g} s")
+        data = rest[end + 1 : end + 1 + size]
+        if len(data) < size:
             return
-        yield Piece(float(fields["at"]), data)
+        yield Piece(at, data)
         start = end + 2 + len(data)

@@ -56,6 +56,11 @@ def test_raw_bytes_are_one_piece() -> None:
         (b'{"amiflow":"capture","version":9,"server":"a","begun":1}\n', "version 9"),
         (b'{"amiflow":"capture"\n', "damaged"),
         (b'{"amiflow":"capture","version":1,"server":"a","begun":1}\nnonsense\n', "damaged"),
+        (b'{"amiflow":"capture","version":1,"server":"a","begun":1e400}\n', "damaged"),
+        (b'{"amiflow":"capture","version":1,"server":"a","begun":1e15}\n', "damaged"),
+        (b'{"amiflow":"capture","version":1,"server":"a","begun":1}\n{"at":NaN,"bytes":0}\n\n', "damaged"),
+        (b'{"amiflow":"capture","version":1,"server":"a","begun":1}\n{"at":0,"bytes":1e400}\n\n', "damaged"),
+        (b'{"amiflow":"capture","version":1,"server":"a","begun":1}\n{"at":0,"bytes":-5}\n\n', "damaged"),
     ],
 )
 def test_a_damaged_capture_is_trouble(content: bytes, why: str) -> None:
