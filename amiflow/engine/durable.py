@@ -81,6 +81,7 @@ class Durable:
         """What earlier runs have kept, each entry for the rest of its time."""
         core, clock = self._core, Clock(self._core.now, self._core.world.wall)
         dropped: dict[str, str] = {}
+        changed: dict[str, None] = {}  # those that were kept for another time
         for entry in sorted(entries, key=lambda one: one.at):
             declared = self._declared.get(entry.store)
             if declared is None:
@@ -88,6 +89,8 @@ class Durable:
             elif kind_of(declared) != entry.declared:
                 dropped[entry.store] = f"it was a {entry.declared}, and is a {kind_of(declared)}"
             else:
+                if entry.lasting != core.world.globals[entry.store].lasting:
+                    changed[entry.store] = None
                 try:
                     self._bring_back(declared, entry, min(clock.when(entry.at), core.now))
                 except Unreadable as error:
@@ -95,6 +98,8 @@ class Durable:
         for store, why in dropped.items():
             core.note("store-dropped", "warn", f"what was kept of `{store}` is dropped: {why}")
             core.emit(StoreChanged("clear", Entry(store, "", "", None, core.world.wall, 0.0)))
+        for store in changed:
+            self.write_anew(store)
 
     def _bring_back(self, store: Store, entry: Entry, at: float) -> None:
         key, value = self._core.pen.read(entry.key), self._core.pen.read(entry.value)

@@ -212,6 +212,23 @@ def test_a_call_that_a_cut_off_flow_began_is_hung_up() -> None:
     assert dict(lives.sends[1].headers)["Channel"] == "run1-c1"
 
 
+# --- durable stores ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_kept_for_another_time_is_written_anew() -> None:
+    """Else it went from the journal at the end of that time, though it is held for longer."""
+    made = compiled(
+        GO + "map seen: text lasting 20m max 9 durable\nflow f on UserEvent Go as u { set seen[u.Key] = u.N }"
+    )
+    for lasting, changes in ((600.0, ["clear", "set", "set"]), (1200.0, [])):
+        bench = Bench(made, keeping=True, ready=False)
+        kept = [fx.Entry("seen", "map of text", key, "1", START - 60.0, lasting) for key in "ab"]
+        bench.give(fx.Restored((), tuple(kept)))
+        written = [one for one in bench.effects if isinstance(one, fx.StoreChanged)]
+        assert [one.change for one in written] == changes
+        assert {(one.entry.at, one.entry.lasting) for one in written[1:]} <= {(START - 60.0, 1200.0)}
+
+
 # --- turns ------------------------------------------------------------------------------------------------------------
 
 GO = "userevent Go { Key: text N: text }\n"
