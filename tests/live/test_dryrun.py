@@ -70,6 +70,9 @@ def test_raw_bytes_have_the_time_of_day_of_their_first_timestamp() -> None:
     assert beginning(Capture("pbx", None, (Piece(0.0, BANNER + event("FullyBooted") + gone),))) == 1700000002.5
     assert beginning(Capture("pbx", 5.0, (Piece(0.0, BANNER + gone),))) == 5.0
     assert beginning(Capture("pbx", None, (Piece(0.0, BANNER),))) == 0.0
+    far = BANNER + event("FullyBooted", Timestamp="999999999999.0") + gone
+    assert beginning(Capture("pbx", None, (Piece(0.0, far),))) == 1700000002.5
+    assert played(HANGUP, (0.0, BANNER + gone + event("FullyBooted", Timestamp="999999999999.0")), begun=None)[2] == 5.0
 
 
 def test_responses_and_rows_of_the_recorder_start_nothing() -> None:
