@@ -18,7 +18,7 @@ from functools import reduce
 from typing import TypeAlias
 
 from amiflow.ami.scanner import Wanted
-from amiflow.engine.effects import Input, Pause, Retire, ServerReady
+from amiflow.engine.effects import Input, Pause, Restored, Retire, ServerReady
 from amiflow.engine.succession import same_triggers
 from amiflow.live import pushdown
 from amiflow.live.clock import Clock
@@ -240,6 +240,7 @@ class Renewal:
         self._needs.append((tuple(fresh), needs))
         self._ask_for_more()
         for runner in fresh:
+            self._hand(runner, Restored())  # what becomes of stores is written before runs of others write on
             for peer in self._peers.values():
                 line = self._ledger.lines[peer.name]
                 if line.ready:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -281,6 +283,39 @@ def test_what_has_failed_before_is_in_the_exit_status() -> None:
     log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plans[1].sources)
     with scripted(answering(login=beside(story))) as ami:
         assert run(load(Told()), [(server_of(ami), "hunter2")], log, SystemClock(), load=load) == 1
+
+
+def test_what_a_run_of_before_keeps_is_kept_though_the_new_machine_has_heard_nothing_yet(tmp_path: Path) -> None:
+    """Its server is away; the store's entries last for longer by now, and are written down anew."""
+    ran, keep = Ran(), Keep(str(tmp_path / "journal.sqlite"), 1 << 30, 1e9, Mask())
+    text = """
+param keep = {}
+map seen: text lasting keep max 9 durable
+flow calls on DialBegin {{ set seen["a"] = "1" log "puts a" wait 400ms set seen["b"] = "1" log "puts b" }}
+flow asks on Hangup {{ if "a" in seen {{ log "a" }} }}
+"""
+
+    def story(connection: Connection) -> None:
+        if len(ami.connections) > 1:
+            return
+        connection.say("Event: FullyBooted", "Privilege: system,all", "Uptime: 100", "Status: Fully Booted")
+        until(lambda: ran.said("what happens from here on is seen"))
+        connection.say("Event: DialBegin", "Privilege: call,all", "DestChannel: PJSIP/b-1")
+        until(lambda: ran.said("puts a"))
+        connection.cut()
+        until(lambda: ran.said("connection lost"))
+        stop_with(signal.SIGHUP)
+        until(lambda: ran.said("puts b"))
+        stop_with(signal.SIGTERM)
+
+    plan, longer = compiled(text.format("10m")), compiled(text.format("20m"))
+    log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=plan.sources)
+    with scripted(answering(login=beside(story)), booted=False) as ami:
+        servers = [(server_of(ami), "hunter2")]
+        run([Job(plan, {}, {})], servers, log, SystemClock(), load=lambda _: [Job(longer, {}, {})], keep=keep)
+    with closing(sqlite3.connect(keep.path)) as db:
+        kept = db.execute("SELECT key, lasting FROM store_entry ORDER BY id").fetchall()
+    assert kept == [('"a"', 1200.0), ('"b"', 1200.0)]
 
 
 class Listener(Herald):
