@@ -203,7 +203,7 @@ class Core:
 
     def count(self, expr: Expr, frame: Frame) -> int:
         """A number of times. Raises EvaluationError where it is no int."""
-        value = self.value(expr, frame)
+        value = expr.value if isinstance(expr, Const) else self.value(expr, frame)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         raise EvaluationError(f"{to_text(value)} is no whole number", expr.span)

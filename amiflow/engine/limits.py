@@ -178,7 +178,11 @@ class Limits:
     @property
     def waiting(self) -> int:
         """How many flows wait for their turn."""
-        return sum(map(len, (*self._limits.values(), *filter(None, (self._rate, self._dialling)))))
+        waiting = 0
+        for gate in (*self._limits.values(), self._rate, self._dialling):
+            if gate is not None:
+                waiting += len(gate.urgent) + len(gate.waiting)
+        return waiting
 
     def lift(self) -> None:
         """The caps are no longer in force: nothing begins any more, and what ends is to be left in order."""

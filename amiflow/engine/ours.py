@@ -65,8 +65,9 @@ class Named:
     def began(self, now: float, own_id: str, line: Line) -> None:
         """An action goes out whose own id comes back in events: that of a call, or the ActionID of a UserEvent."""
         self._ids[own_id] = (now, line)
-        while len(self._ids) > _MOST_IDS or next(iter(self._ids.values()))[0] < now - _LINE:
+        if len(self._ids) > _MOST_IDS:
             del self._ids[next(iter(self._ids))]
+        self._forget_ids(now)
 
     def caused(self, server: str, message: Message, now: float) -> bool:
         """Whether the server's event tells of a thing of it that an action named within the last two seconds."""
@@ -78,6 +79,7 @@ class Named:
 
         Its call or its ActionID is of this run; or an action named its thing within the last two seconds and raises
         such events by itself, or moves calls, after which anything may happen to that channel."""
+        self._forget_ids(now)
         lines = [line for own_id in _ids_in(message) if (line := self._of(own_id, now))] if self._ids else []
         name = message.name
         if any(now - when <= _MEMORY and _may_raise(action, name) for action, when in self._sent.items()):
@@ -85,6 +87,11 @@ class Named:
             things = _things_of(server, message) if self._deeds else ()
             lines += [deed.line for one in things for deed in self._deeds.get(one, ()) if _explains(deed, name, one)]
         return max(lines, key=len, default=())
+
+    def _forget_ids(self, now: float) -> None:
+        """Those too old to be followed; without any an event is not looked at for them."""
+        while self._ids and next(iter(self._ids.values()))[0] < now - _LINE:
+            del self._ids[next(iter(self._ids))]
 
     def _of(self, own_id: str, now: float) -> Line:
         when, line = self._ids.get(own_id, (0.0, ()))
