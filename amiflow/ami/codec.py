@@ -32,6 +32,9 @@ MAX_HEADERS = 127
 # A longer one makes Asterisk 1.4 to 22 lose a line's end and run two lines, or two messages, into one (ConfbridgeList).
 MAX_ACTION_ID = 67
 
+# What is received at a time: so much is still in the processor's cache when it is searched, and costs one turn.
+ROOM = 1 << 19
+
 _END = b"\r\n\r\n"
 _FOLLOWS = b"Response: Follows\r\n"
 _END_COMMAND = b"--END COMMAND--"
@@ -59,103 +62,163 @@ Item: TypeAlias = Message | Banner | Malformed
 class Decoder:
     """The stream of one connection, server to client, cut into its items.
 
+    The bytes lie in one buffer, into which a socket receives (`room`, `took`); what is unfinished is moved to its
+    front. So nothing is copied before it is searched. The buffer has `size` bytes, more while a message needs more.
+
     With a `sieve`, messages that are certainly unwanted are left out, and never become objects. It may be set and taken
-    away between two items: what `items` gives next is found by the one that is there then.
+    away between two items: what `next` gives is found by the one that is there then.
     """
 
-    __slots__ = ("_bare_output", "_broken", "_buffer", "_greeted", "_limit", "_searched", "sieve")
+    __slots__ = (
+        "_bare_output",
+        "_broken",
+        "_buffer",
+        "_filled",
+        "_greeted",
+        "_limit",
+        "_searched",
+        "_size",
+        "_start",
+        "_view",
+        "_whole",
+        "sieve",
+    )
 
-    def __init__(self, limit: int = MAX_MESSAGE) -> None:
+    def __init__(self, limit: int = MAX_MESSAGE, size: int = ROOM) -> None:
         self.sieve: Sieve | None = None
-        self._buffer = bytearray()
+        self._size = size
+        self._buffer = bytearray(_END.ljust(size, b"\0"))  # a message begins behind an empty line, the first one too
+        self._view = memoryview(self._buffer)
+        self._start = self._filled = len(_END)  # where the next message begins, and where what has come ends
+        self._whole = 0  # what begins before this has its end
         self._searched = 0
         self._greeted = False
         self._broken = False
         self._bare_output = True  # an Asterisk that says it is 14 or later sends no bare text: none is waited for
         self._limit = limit
 
+    def room(self) -> memoryview:
+        """Where the next bytes are to be put."""
+        return self._view[self._filled :]
+
+    def took(self, size: int) -> None:
+        """So many bytes were put into the room; all items are then to be asked for."""
+        known = max(self._start, self._filled - len(_END) + 1)
+        self._filled += size
+        if self._greeted:
+            self._look_for_end(known)
+
+    def next(self) -> Item | None:
+        """The next item that is complete; none: more bytes are needed."""
+        if self._broken:
+            return None
+        if not self._greeted:
+            greeting = self._greeting()
+            if not self._greeted or greeting is not None:
+                return greeting
+        buffer, start, whole = self._buffer, self._start, self._whole
+        if start < whole and self.sieve is not None:
+            wanted = self.sieve.find(buffer, start, whole)
+            if wanted != start:
+                start, self._searched = wanted, 0
+        while buffer.startswith(b"\r\n", start, self._filled):
+            start += 2
+        self._start = start
+        if start < whole:
+            end, after = self._end_of_message(start) if self._bare_output else (buffer.find(_END, start), 0)
+            if end >= 0:
+                return self._message(start, end, after or end + len(_END))
+        return self._put_to_front()
+
+    def put(self, data: bytes) -> None:
+        """Bytes that somebody else has received; all items are then to be asked for."""
+        if not self._broken:
+            self._hold(self._filled + len(data))
+            self._view[self._filled : self._filled + len(data)] = data
+            self.took(len(data))
+
+    def items(self, data: bytes) -> Iterator[Item]:
+        """The items that these bytes complete, each found when it is asked for; all must be."""
+        self.put(data)
+        while (item := self.next()) is not None:
+            yield item
+
     def feed(self, data: bytes) -> list[Item]:
         """The items that these bytes complete."""
         return list(self.items(data))
 
-    def items(self, data: bytes) -> Iterator[Item]:
-        """The items that these bytes complete, each found when it is asked for; all must be."""
-        if self._broken:
-            return
-        known = max(0, len(self._buffer) - len(_END) + 1)
-        self._buffer += data
-        if not self._greeted:
-            greeting = self._greeting()
-            if greeting is None:
-                return
-            yield from greeting
-            known = 0
-        yield from self._messages(known)
-        if not self._broken and len(self._buffer) > self._limit:
-            yield self._break(f"a message of more than {self._limit} bytes")
-
     def unfinished(self) -> bytes:
         """What came after the last whole message: at the end of a connection, a message cut off in the middle."""
-        return bytes(self._buffer.lstrip(b"\r\n"))
+        return bytes(self._view[self._start : self._filled]).lstrip(b"\r\n")
 
     def _break(self, reason: str) -> Malformed:
         self._broken = True
-        self._buffer.clear()
+        self._start = self._filled = len(_END)
         return Malformed(reason)
 
-    def _messages(self, known: int) -> Iterator[Message | Malformed]:
-        """The messages, where none ends before `known` but perhaps the output of a command."""
-        buffer, start = self._buffer, 0
-        last = buffer.rfind(_END, known)
-        while not self._broken:
-            if self.sieve is not None and start < last:
-                wanted = self.sieve.find(buffer, start, last + len(_END))
-                start, self._searched = wanted, self._searched if wanted == start else 0
-            while buffer.startswith(b"\r\n", start):
-                start += 2
-            if self._bare_output:
-                end, after = self._end_of_message(start)
-            else:
-                end = buffer.find(_END, start) if start <= last else -1
-                after = end + len(_END)
-            if end < 0:
-                break
-            if end - start > MAX_LINES and buffer.count(b"\r\n", start, end) > MAX_LINES:
-                yield self._break(f"a message of more than {MAX_LINES} lines")
-                return
-            raw = bytes(buffer[start:end])
-            yield Message(_command_output(raw) if self._bare_output and raw.startswith(_FOLLOWS) else raw)
-            start, self._searched = after, 0
-        del buffer[:start]
+    def _look_for_end(self, known: int) -> None:
+        """Find the last end of a message, of which there is none before `known`."""
+        self._whole = self._buffer.rfind(_END, known, self._filled) + len(_END)
+
+    def _message(self, start: int, end: int, after: int) -> Message | Malformed:
+        if end - start > MAX_LINES and self._buffer.count(b"\r\n", start, end) > MAX_LINES:
+            return self._break(f"a message of more than {MAX_LINES} lines")
+        self._start, self._searched = after, 0
+        raw = bytes(self._view[start:end])
+        return Message(_command_output(raw) if self._bare_output and raw.startswith(_FOLLOWS) else raw)
 
     def _end_of_message(self, start: int) -> tuple[int, int]:
         """Where the message ends and the next may begin, where the output of a command may be bare text; (-1, …) while
-        its end has not come. How far the search got is kept, so that a long message that comes in small pieces is not
+        its end has not come. How far the search got is kept, so that a long output that comes in small pieces is not
         searched again and again."""
         follows = self._buffer.startswith(_FOLLOWS, start)
         mark = _END_COMMAND + _END if follows else _END
-        end = self._buffer.find(mark, start + max(0, self._searched - len(mark)))
+        end = self._buffer.find(mark, start + max(0, self._searched - len(mark)), self._filled)
         if end < 0:
-            self._searched = len(self._buffer) - start
+            self._searched = self._filled - start
             return -1, start
         return end + (len(_END_COMMAND) if follows else 0), end + len(mark)
 
-    def _greeting(self) -> tuple[Item, ...] | None:
-        line, newline, _ = self._buffer.partition(b"\n")
-        if not newline:
-            return (self._break(_no_banner(line)),) if len(line) > MAX_LINE else None
-        self._greeted = True
+    def _put_to_front(self) -> Malformed | None:
+        """Nothing more is complete: make room behind what is unfinished."""
+        front, rest = len(_END), self._filled - self._start
+        if rest > self._limit:
+            return self._break(f"a message of more than {self._limit} bytes")
+        if self._start > front:
+            self._view[front : front + rest] = self._view[self._start : self._filled]
+            self._start, self._filled, self._whole = front, front + rest, 0
+        self._hold(self._filled + self._size // 4)
+        return None
+
+    def _hold(self, least: int) -> None:
+        """Have a buffer for so many bytes; one that is larger by far is given up."""
+        size = len(self._buffer)
+        if least > size or size > max(self._size, 8 * least):
+            self._buffer = self._buffer[: self._filled].ljust(max(self._size, 2 * least), b"\0")
+            self._view = memoryview(self._buffer)
+
+    def _greeting(self) -> Banner | Malformed | None:
+        start = self._start
+        newline = self._buffer.find(b"\n", start, self._filled)
+        if newline < 0:
+            line = self._view[start : self._filled]
+            return self._break(_no_banner(line)) if len(line) > MAX_LINE else None
+        line = self._view[start:newline]
         banner = _BANNER.match(line)
-        if banner:
-            del self._buffer[: len(line) + 1]
+        if banner is None and not line[:9].tobytes().startswith((b"Response:", b"Event:")):
+            return self._break(_no_banner(line))
+        self._greeted = True  # proxies in front of Asterisk may leave the banner out
+        found = None
+        if banner is not None:
             version = banner[1].decode()
             self._bare_output = not at_least(version, (14, 0))
-            return (Banner(version),)
-        # Proxies in front of Asterisk may leave the banner out.
-        return () if line.startswith((b"Response:", b"Event:")) else (self._break(_no_banner(line)),)
+            self._start, found = newline + 1, Banner(version)
+            self._put_to_front()
+        self._look_for_end(self._start)
+        return found
 
 
-def _no_banner(line: bytearray) -> str:
+def _no_banner(line: memoryview) -> str:
     return f"no Asterisk manager interface: it says `{to_text(bytes(line[:60])).strip()}`"
 
 

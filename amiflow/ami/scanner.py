@@ -25,6 +25,7 @@ from amiflow.ami.message import to_bytes
 
 # A server's own end is told by an event, whether or not a flow asks for it.
 _ALWAYS = "Shutdown"
+_BEFORE = b"\r\n\r\n"  # nothing in it is special in an expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +49,19 @@ class Wanted:
 class Sieve:
     """Finds the messages that are not known to be unwanted."""
 
-    __slots__ = ("_here", "_next")
+    __slots__ = ("_search",)
 
     def __init__(self, wanted: Iterable[Wanted]) -> None:
         names: dict[str, list[bytes]] = {_ALWAYS: [b""]}
         for one in wanted:
             names.setdefault(one.event, []).append(b"".join(map(_lacks_not, one.values)))
         told = b"|".join(re.escape(to_bytes(name)) + b"\r" + _any(tests) for name, tests in sorted(names.items()))
-        begins = b"(?!Event: (?!" + told + b"))"
-        self._here = re.compile(begins)
-        self._next = re.compile(rb"\r\n\r\n" + begins)
+        self._search = re.compile(_BEFORE + b"(?!Event: (?!" + told + b"))").search
 
     def find(self, buffer: bytearray, start: int, end: int) -> int:
-        """Where the first message begins that may be wanted, from the beginning `start` of a message on; `end`, where
-        none does. `end` is behind an empty line."""
-        if self._here.match(buffer, start, end):
-            return start
-        found = self._next.search(buffer, start, end)
+        """Where the first message begins that may be wanted, from the beginning `start` of a message on; none below
+        `end` where none does. Before `start` and `end` there is an empty line."""
+        found = self._search(buffer, start - len(_BEFORE), end)
         return found.end() if found else end
 
 

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 from amiflow.ami.classes import BITS, read_mask
-from amiflow.ami.codec import Banner, Decoder, Malformed, encode
+from amiflow.ami.codec import Banner, Decoder, encode
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import Listing, Lists, ListShape
 from amiflow.ami.message import Message, to_bytes
@@ -159,22 +159,34 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[SessionEvent]:
         """What these bytes bring; `b""` is the end of the stream."""
-        if not data:
-            self._end_of_stream()
-            return self._take_events()
+        if data:
+            self._decoder.put(data)
+            return self._hear(now)
+        self._end_of_stream()
+        return self._take_events()
+
+    def room(self) -> memoryview:
+        """Where a socket is to put the next bytes; `took` is then to be told how many."""
+        return self._decoder.room()
+
+    def took(self, size: int, now: float) -> list[SessionEvent]:
+        """What the bytes bring that were put into the room."""
+        self._decoder.took(size)
+        return self._hear(now)
+
+    def _hear(self, now: float) -> list[SessionEvent]:
         self._heard = now
-        for item in self._decoder.items(data):
-            if self.state is State.CLOSED:
-                break
-            match item:
-                case Message():
-                    self._handle(item, now)
-                case Banner(version=version):
-                    self._on_banner(version)
-                case Malformed(reason=reason):
-                    self._close(reason, "protocol")
+        decoder = self._decoder
+        while (item := decoder.next()) is not None and self.state is not State.CLOSED:
+            if isinstance(item, Message):
+                self._handle(item, now)
+            elif isinstance(item, Banner):
+                self._on_banner(item.version)
+            else:
+                self._close(item.reason, "protocol")
             self._choose_sieve()
-        self._pump(now)
+        if self._queue:
+            self._pump(now)
         return self._take_events()
 
     def tick(self, now: float) -> list[SessionEvent]:

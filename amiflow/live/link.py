@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from amiflow.live.config import Server, Tls
 
-READ = 65_536  # bytes at a time: so many are still in the processor's cache when they are searched
 END_OF_STREAM = "the server closed the connection"
 UNVERIFIED = "its certificate does not verify"
 MAX_WAITING = 8 * 1024 * 1024
@@ -38,18 +37,18 @@ class Link:
     def __post_init__(self) -> None:
         self.descriptor = self._socket.fileno()
 
-    def receive(self) -> bytes:
-        """What there is, up to `READ` bytes; empty where there is nothing, or a TLS record is not whole yet. Raises
-        LinkLost at the end."""
+    def receive(self, room: memoryview) -> int:
+        """Put what there is into the room: how many bytes; none where there is nothing, or a TLS record is not whole
+        yet. Raises LinkLost at the end."""
         try:
-            data = self._socket.recv(READ)
+            size = self._socket.recv_into(room)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return b""
+            return 0
         except OSError as error:
             raise LinkLost(reason_of(error)) from None
-        if not data:
+        if not size:
             raise LinkLost(END_OF_STREAM)
-        return data
+        return size
 
     @property
     def holds_more(self) -> bool:

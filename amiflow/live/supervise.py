@@ -23,7 +23,7 @@ from amiflow.ami.scanner import Wanted
 from amiflow.ami.session import Session, SessionOptions
 from amiflow.engine.effects import Send
 from amiflow.live.config import Server
-from amiflow.live.link import END_OF_STREAM, READ, Link, LinkLost, connect, reason_of
+from amiflow.live.link import END_OF_STREAM, Link, LinkLost, connect, reason_of
 from amiflow.live.wake import Finished, Wake
 
 CONNECTS = "connects to "
@@ -162,18 +162,19 @@ class Peer:
         """Read what there is, up to about so many bytes, and what it brings."""
         events: list[PeerEvent] = []
         while self.link and self._session and most > 0:
+            room = self._session.room()
             try:
-                data = self.link.receive()
+                size = self.link.receive(room)
             except LinkLost as error:
                 return [*events, *self._drop(str(error), now)]
-            if data:
+            if size:
                 self.heard_at = now
                 if self.tap:
-                    self.tap(data)
-                events += self._after(self._session.receive(data, now), now)
-            if len(data) < READ and not (self.link and self.link.holds_more):
-                break  # a piece that is not full was the last one
-            most -= len(data)
+                    self.tap(bytes(room[:size]))
+                events += self._after(self._session.took(size, now), now)
+            if size < len(room) and not (self.link and self.link.holds_more):
+                break  # where there is room left, that was all
+            most -= size
         return events
 
     @property

@@ -131,6 +131,15 @@ def test_an_endless_message_costs_no_more_than_the_limit(endless: bytes) -> None
     assert decoder.feed(b"\r\n\r\n") == [] and decoder.unfinished() == b""
 
 
+def test_the_buffer_grows_for_a_long_message_and_shrinks_again() -> None:
+    decoder, long = Decoder(size=1000), b"Event: A\r\nValue: " + b"x" * 100_000
+    decoder.feed(BANNER)
+    for piece in pieces(long, 300):
+        assert decoder.feed(piece) == [] and len(decoder.room()) >= 250
+    assert plain(decoder.feed(b"\r\n\r\nEvent: B")) == [long]
+    assert len(decoder.room()) < 1000 and decoder.unfinished() == b"Event: B"
+
+
 def test_a_message_of_too_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "MAX_LINES", 10)
     fits = b"a\r\n" * 10 + b"b\r\n\r\n"
@@ -152,7 +161,7 @@ _BLOCK = st.sampled_from(
 @example(b"\r\n" * 3, [1], True)
 def test_a_stream_split_anywhere_gives_the_same_items(body: bytes, cuts: list[int], greeted: bool) -> None:
     data = BANNER + body if greeted else body
-    decoder = Decoder()
+    decoder = Decoder(size=16)
     places = sorted(min(cut, len(data)) for cut in cuts)
     parts = [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
     assert plain([item for part in parts for item in decoder.feed(part)]) == decode(data)

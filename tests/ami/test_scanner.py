@@ -25,7 +25,7 @@ WANTED = (
 
 
 def decode(data: bytes, sizes: list[int], wanted: tuple[Wanted, ...] | None) -> list[Item]:
-    decoder = Decoder()
+    decoder = Decoder(size=64)  # so that it has to grow for most messages
     decoder.sieve = Sieve(wanted) if wanted is not None else None
     found, at = [], 0
     while at < len(data):

@@ -8,10 +8,11 @@ import threading
 
 import pytest
 
+from amiflow.ami.codec import ROOM
 from amiflow.ami.reports import Unanswered
 from amiflow.ami.session import SessionOptions
 from amiflow.live.config import Server
-from amiflow.live.link import READ, Link
+from amiflow.live.link import Link
 from amiflow.live.secrets import SecretSource
 from amiflow.live.supervise import Backoff, Peer
 from amiflow.live.wake import Finished, Wake
@@ -118,14 +119,14 @@ def test_what_is_there_is_read_at_once_up_to_a_bound() -> None:
     connected.log_in(0.0)
     connected.booted(1000, 0.0)
     text = b"Event: Newchannel\r\nChannel: PJSIP/a-1\r\n\r\n"
-    count = 4 * READ // len(text)
+    count = 4 * ROOM // len(text)
     writing = threading.Thread(target=connected.far.sendall, args=(text * count,))
     writing.start()
     found: list[int] = []
     while sum(found) < count:
-        found.append(len(peer.read(1.0, 2 * READ)))
+        found.append(len(peer.read(1.0, 2 * ROOM)))
     writing.join(30)
-    assert sum(found) == count and max(found) <= 2 * READ // len(text) + 1 and peer.read(1.0, READ) == []
+    assert sum(found) == count and max(found) <= 3 * ROOM // len(text) and peer.read(1.0, ROOM) == []
     peer.cut()
     connected.far.close()
 
