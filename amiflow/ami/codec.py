@@ -103,10 +103,10 @@ class Decoder:
 
     def took(self, size: int) -> None:
         """So many bytes were put into the room; all items are then to be asked for."""
-        known = max(self._start, self._filled - len(_END) + 1)
-        self._filled += size
+        filled = self._filled
+        self._filled = filled + size
         if self._greeted:
-            self._look_for_end(known)
+            self._look_for_end(max(self._start, filled - len(_END) + 1))
 
     def next(self) -> Item | None:
         """The next item that is complete; none: more bytes are needed."""
@@ -242,7 +242,34 @@ def encode(headers: Sequence[tuple[str, str]]) -> bytes:
     """
     if len(headers) > MAX_HEADERS:
         raise LocalError(f"{len(headers)} headers; Asterisk reads {MAX_HEADERS}")
+    if headers:
+        names, values = zip(*headers, strict=True)
+        form, ids = _form(names)
+        if all(values[at].isascii() and len(values[at]) <= MAX_ACTION_ID for at in ids):
+            data = _plain(form % values, len(names) + 1)
+            if data is not None:
+                return data
     return b"".join([header_line(name, value) for name, value in headers]) + b"\r\n"
+
+
+@lru_cache(maxsize=1024)  # as for one name
+def _form(names: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """An action of these headers but for their values, and which of them are ActionIDs."""
+    for name in names:
+        _begins(name)
+    form = "".join([f"{name}: \0".replace("%", "%%").replace("\0", "%s\r\n") for name in names]) + "\r\n"
+    return form, tuple(at for at, name in enumerate(names) if name.casefold() == "actionid")
+
+
+def _plain(text: str, lines: int) -> bytes | None:
+    """The bytes of an action, where it is short and has only the line ends of its so many lines; else none, and each
+    line is to be looked at."""
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
+    fits = len(data) <= MAX_LINE and data.count(b"\r") == lines == data.count(b"\n") and b"\0" not in data
+    return data if fits else None
 
 
 def header_line(name: str, value: str) -> bytes:

@@ -73,64 +73,60 @@ class Listing:
 class Lists:
     """The lists of one session, by ActionID."""
 
-    __slots__ = ("_given_up", "_open")
+    __slots__ = ("_given_up", "coming")
 
     def __init__(self) -> None:
-        self._open: dict[str, Listing] = {}
+        self.coming: dict[str, Listing] = {}
+        """Those of which more is to come."""
         self._given_up: dict[str, Listing] = {}
-
-    @property
-    def is_coming(self) -> bool:
-        """Whether rows are expected."""
-        return bool(self._open)
 
     def begin(self, listing: Listing) -> None:
         """A list begins."""
-        self._open[listing.action_id] = listing
+        self.coming[listing.action_id] = listing
 
     def take(self, message: Message) -> tuple[Listing, bool] | None:
         """The list that an event belongs to, and whether it was open before it; None for an event of none. A list that
         is `whole` after it is forgotten."""
-        if not self._open and not self._given_up:
+        if not self.coming and not self._given_up:
             return None
         action_id = message.get("ActionID") or ""
-        opened = self._open.get(action_id)
+        opened = self.coming.get(action_id)
         listing = opened or self._given_up.get(action_id)
         if listing is None or not listing.takes(message):
             return None
         listing.add(message)
         if listing.state == "whole":
-            self._open.pop(action_id, None)
+            self.coming.pop(action_id, None)
             self._given_up.pop(action_id, None)
-        elif opened and sum(one.cost for one in self._open.values()) > MAX_LIST:
+        elif opened and sum(one.cost for one in self.coming.values()) > MAX_LIST:
             self._give_up(listing)
         return listing, opened is not None
 
     def stop(self, action_id: str) -> Listing | None:
         """The open list of that action, which takes no more rows."""
-        return self._open.pop(action_id, None)
+        return self.coming.pop(action_id, None)
 
     def overdue(self, now: float) -> list[Listing]:
         """The open lists whose time is over; they are given up."""
-        late = [listing for listing in self._open.values() if now >= listing.deadline]
+        late = [listing for listing in self.coming.values() if now >= listing.deadline]
         for listing in late:
             self._give_up(listing)
         return late
 
     def deadlines(self) -> list[float]:
         """When open lists are overdue."""
-        return [listing.deadline for listing in self._open.values()]
+        return [listing.deadline for listing in self.coming.values()]
 
     def close(self) -> list[Listing]:
         """The open lists; nothing more will come."""
-        left = list(self._open.values())
-        self._open.clear()
+        left = list(self.coming.values())
+        self.coming.clear()
         return left
 
     def _give_up(self, listing: Listing) -> None:
         listing.state = "given up"
         listing.rows.clear()
-        del self._open[listing.action_id]
+        del self.coming[listing.action_id]
         if len(self._given_up) >= _GIVEN_UP:
             del self._given_up[next(iter(self._given_up))]
         self._given_up[listing.action_id] = listing

@@ -89,7 +89,8 @@ class SessionOptions:
 
 @dataclass(slots=True)
 class _Pending:
-    """An action from its submission to the end of its answer; the session's own Ping has no `data`."""
+    """An action from its submission to the end of its answer, for which the connection has so much patience; the
+    session's own Ping has no `data`."""
 
     action_id: str
     name: str
@@ -124,10 +125,10 @@ def _is_shutting_down(message: Message) -> bool:
 
 
 class Session:
-    """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout; `out` are the bytes to be
-    written, for `data_to_send`."""
+    """A connection whose bytes somebody else carries. `now` is monotonic seconds throughout; behind `out` are put the
+    bytes to be written."""
 
-    def __init__(self, options: SessionOptions, now: float) -> None:
+    def __init__(self, options: SessionOptions, now: float, out: bytearray | None = None) -> None:
         """Raises LocalError where the user name, secret, mask or prefix could not be sent as it is."""
         encode([("Username", options.username), ("Secret", options.secret), ("Events", options.mask)])
         encode([("ActionID", f"{options.prefix}-s{10**9}")])
@@ -136,7 +137,7 @@ class Session:
         self._options = options
         self._decoder = Decoder()
         self._sieve = Sieve(options.wanted) if options.wanted is not None else None
-        self.out = bytearray()
+        self.out = bytearray() if out is None else out
         self._events: list[SessionEvent] = []
         self._queue: deque[_Pending] = deque()
         self._open: dict[str, _Pending] = {}  # sent, no response yet: each takes a slot
@@ -176,8 +177,7 @@ class Session:
 
     def _hear(self, now: float) -> list[SessionEvent]:
         self._heard = now
-        decoder = self._decoder
-        while (item := decoder.next()) is not None and self.state is not State.CLOSED:
+        while (item := self._decoder.next()) is not None and self.state is not State.CLOSED:
             if isinstance(item, Message):
                 self._handle(item, now)
             elif isinstance(item, Banner):
@@ -185,9 +185,7 @@ class Session:
             else:
                 self._close(item.reason, "protocol")
             self._choose_sieve()
-        if self._queue:
-            self._pump(now)
-        return self._take_events()
+        return self._pumped(now)
 
     def tick(self, now: float) -> list[SessionEvent]:
         """What the passing of time brings; to be called when `deadline` is reached, harmless before."""
@@ -202,8 +200,7 @@ class Session:
             case State.BANNER | State.CHALLENGE | State.LOGIN if due:
                 self._close(f"no answer within {self._options.login_timeout:g} s while {self.state.value}", "network")
         self._choose_sieve()
-        self._pump(now)
-        return self._take_events()
+        return self._pumped(now)
 
     def data_to_send(self) -> bytes:
         """The bytes that are to be written now; they are handed out once."""
@@ -217,7 +214,7 @@ class Session:
             return self._deadline
         oldest = self._oldest()
         due = oldest.deadline if oldest else self._heard + self._options.keepalive
-        return min(due, *self._lists.deadlines()) if self._lists.is_coming else due
+        return min(due, *self._lists.deadlines()) if self._lists.coming else due
 
     def submit(
         self,
@@ -239,11 +236,10 @@ class Session:
         if reason:
             raise LocalError(f"{name} cannot be sent: {reason}")
         data = encode([headers[0], ("ActionID", action_id), *headers[1:]])
-        self._queue.append(_Pending(action_id, name, data, patience, shape))
+        self._queue.append(_Pending(action_id, name, data, max(patience, self._options.keepalive_timeout), shape))
         if self.state in (State.LEAVING, State.CLOSED):
             self._drop_queue()
-        self._pump(now)
-        return self._take_events()
+        return self._pumped(now)
 
     def want(self, wanted: tuple[Wanted, ...] | None) -> None:
         """From now on these are the events that matter; none: all of them."""
@@ -276,7 +272,7 @@ class Session:
     def _choose_sieve(self) -> None:
         """While an event list comes in, and before the session is ready, everything is looked at: a list's rows follow
         the response that begins it."""
-        everything = self.state is not State.READY or self._lists.is_coming
+        everything = self._lists.coming or self.state is not State.READY
         self._decoder.sieve = None if everything else self._sieve
 
     def _become(self, state: State) -> None:
@@ -394,22 +390,16 @@ class Session:
     # --- messages ---
 
     def _on_message(self, message: Message, now: float) -> None:
-        match message.kind:
-            case "response":
-                self._on_response(message, now)
-            case "event":
-                self._on_event(message)
-            case _:
-                self._report(Stray(message))
-
-    def _on_event(self, message: Message) -> None:
-        taken = self._lists.take(message)
-        if taken:
+        if message.kind == "response":
+            self._on_response(message, now)
+        elif message.kind != "event":
+            self._report(Stray(message))
+        elif taken := self._lists.take(message):
             self._on_row(message, *taken)
-            return
-        if message.name in _OF_SERVER:
-            self._on_news(message)
-        self._events.append(Event(message))
+        else:
+            if message.name in _OF_SERVER:
+                self._on_news(message)
+            self._events.append(Event(message))
 
     def _on_news(self, message: Message) -> None:
         """The server's own beginning and end."""
@@ -424,10 +414,10 @@ class Session:
             self._close("logged off", "asked")
             return
         pending = self._open.pop(action_id, None) if action_id else None
-        if pending:
+        if pending is not None:
             self._on_answer(pending, message, now)
-            if oldest := self._oldest():
-                oldest.deadline = max(oldest.deadline, now + self._bound(oldest))
+            if self._open and (oldest := self._oldest()):
+                oldest.deadline = max(oldest.deadline, now + oldest.patience)
         elif action_id and (listing := self._lists.stop(action_id)):
             # CoreShowChannelMap may say Error after it has begun its list.
             self._report(Answered(action_id, message, tuple(listing.rows), None))
@@ -438,10 +428,9 @@ class Session:
         if not pending.data:
             return
         if self._begins_list(pending, response):
-            deadline = now + max(pending.patience, self._options.keepalive_timeout)
-            self._lists.begin(Listing(pending.action_id, response, pending.shape, deadline))
+            self._lists.begin(Listing(pending.action_id, response, pending.shape, now + pending.patience))
         else:
-            self._report(Answered(pending.action_id, response, (), None))
+            self._events.append(Answered(pending.action_id, response, ()))
 
     def _begins_list(self, pending: _Pending, response: Message) -> bool:
         if response.name != "Success":
@@ -470,29 +459,27 @@ class Session:
         self.out += encode([headers[0], ("ActionID", action_id), *headers[1:]])
         return action_id
 
-    def _pump(self, now: float) -> None:
-        if self.state is not State.READY:
-            return
-        while self._queue and len(self._open) < self._options.outstanding:
-            pending = self._queue.popleft()
-            pending.deadline = now + self._bound(pending)
-            self._open[pending.action_id] = pending
+    def _pumped(self, now: float) -> list[SessionEvent]:
+        """What there is to report, once every action has been sent that may be."""
+        queue, opened = self._queue, self._open
+        while queue and len(opened) < self._options.outstanding and self.state is State.READY:
+            pending = queue.popleft()
+            pending.deadline = now + pending.patience
+            opened[pending.action_id] = pending
             self.out += pending.data
-            self._report(Sent(pending.action_id))
+            self._events.append(Sent(pending.action_id))
+        return self._take_events()
 
     def _oldest(self) -> _Pending | None:
         """The action whose turn it is: Asterisk answers in order, one at a time, so that only this one ages."""
         return next(iter(self._open.values()), None)
-
-    def _bound(self, pending: _Pending) -> float:
-        return max(pending.patience, self._options.keepalive_timeout)
 
     def _check_answers(self, now: float) -> None:
         """A slot is free only at its response, so that an action never answered tells that the connection is dead; an
         idle connection is asked by a Ping."""
         oldest = self._oldest()
         if oldest and now >= oldest.deadline:
-            self._close(f"no answer to {oldest.name} within {round(self._bound(oldest), 1):g} s", "network")
+            self._close(f"no answer to {oldest.name} within {round(oldest.patience, 1):g} s", "network")
             return
         for listing in self._lists.overdue(now):
             self._report(Unanswered(listing.action_id, sent=True))

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from amiflow.ami.message import Message
+
+# That an action was handed to the connection, and its answer, are inputs as the connection's session reports them.
+from amiflow.ami.reports import Answered as Answered
+from amiflow.ami.reports import Sent as Sent
 from amiflow.engine.ours import Line
 from amiflow.plan.errands import Method
 from amiflow.plan.model import EventList
@@ -98,28 +102,11 @@ class ServerLost:
     silent: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """An event that is no part of an event list."""
 
     server: str
     message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The action's bytes were handed to the connection: from here on its outcome may be unknown."""
-
-    action_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The response of an action came, and its whole event list where it has one."""
-
-    action_id: str
-    response: Message
-    rows: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class LinkLost(Exception):
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """A connected socket with the bytes that it has not taken yet, at most `MAX_WAITING` of them."""
+    """A connected socket with the bytes that it has not taken yet, at most `MAX_WAITING` of them. What is to be written
+    is put behind them."""
 
     _socket: socket.socket
     peer: str
@@ -55,20 +56,14 @@ class Link:
         """Whether decrypted bytes wait that `select` cannot see."""
         return self.encrypted and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
-    def send(self, data: bytes) -> None:
-        """Take the bytes and write as much as the socket will have. Raises LinkLost when the peer has stopped reading
-        and more than `MAX_WAITING` bytes are due."""
-        self.waiting += data
-        if len(self.waiting) > MAX_WAITING:
-            raise LinkLost(f"the server takes no bytes: {len(self.waiting)} are waiting")
-        self.flush()
-
     def flush(self) -> None:
-        """Write what waits, as far as the socket will have it. Raises LinkLost."""
-        if not self.waiting:
-            return
+        """Write what waits, as far as the socket will have it. Raises LinkLost, also when the peer has stopped reading
+        and more than `MAX_WAITING` bytes are due."""
+        waiting = self.waiting
+        if len(waiting) > MAX_WAITING:
+            raise LinkLost(f"the server takes no bytes: {len(waiting)} are waiting")
         try:
-            del self.waiting[: self._socket.send(self.waiting)]
+            del waiting[: self._socket.send(waiting)]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError as error:

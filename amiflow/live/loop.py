@@ -59,8 +59,10 @@ SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH, RELOAD = "source", "journal", "errand
 does errands, who asks something of the run, who watches the kill switch, and who reads recipes again."""
 
 _TOLD = (Noted, FlowEnded, Said)  # what there is nothing to do about
+_KEPT = (Remember, StoreChanged)  # what the journal has
 _Wanted: TypeAlias = Send | Withdraw | Errand | Recall | Signal | SignalReply | Exit
-_OWN = (effects.Sent, effects.Answered, effects.Unanswered, effects.ErrandDone)  # what one machine alone is given
+_OWN = (Sent, Answered, effects.Unanswered, effects.ErrandDone)  # what one machine alone is given
+_OF_ACTIONS = (Sent, Answered)
 
 
 class Loop:
@@ -179,7 +181,8 @@ class Loop:
                 self._read_at = self._clock.now()
                 self._heard(peer, peer.read(self._read_at, READ_IN_A_TURN))
         self._write()  # what waits in a link, or waited for an answer, does not wait for all else that came with it
-        self._act()
+        if self._inputs:
+            self._act()
         if deadline is not None and self._clock.now() >= deadline:
             self._fall_due()
         if self._source_ended and self._is_quiet(bool(readable)):
@@ -191,7 +194,9 @@ class Loop:
 
     def _sleep(self, deadline: float | None) -> list[int]:
         """The descriptors of who has something to say, once anybody has or the deadline has come."""
-        watched, writing, hidden = [self._wake.descriptor], list[int](), list[int]()
+        watched: list[int] = [self._wake.descriptor]
+        writing: list[int] = []
+        hidden: list[int] = []
         for peer in self._peers.values():
             if (link := peer.link) is not None:
                 watched.append(link.descriptor)
@@ -317,17 +322,19 @@ class Loop:
 
     def _heard(self, peer: Peer, events: Sequence[PeerEvent]) -> None:
         for event in events:
-            self._hear(peer, event)
+            if isinstance(event, Event):
+                self._inputs.append((None, effects.Received(peer.name, event.message)))
+            elif isinstance(event, _OF_ACTIONS) and (owner := self._owners.get(event.action_id)) is not None:
+                self._inputs.append((owner, event))
+            else:
+                self._hear(peer, event)
 
     def _hear(self, peer: Peer, event: PeerEvent) -> None:
         match event:
-            case Event(message=message):
-                self._inputs.append((None, effects.Received(peer.name, message)))
-            case Sent(action_id=action_id):
-                self._of(action_id, effects.Sent(action_id))
-            case Answered(action_id=action_id, response=response, rows=rows):
-                if not self._asking.answered(event):
-                    self._of(action_id, effects.Answered(action_id, response, rows))
+            case Sent() | Event():
+                return  # of a question of our own
+            case Answered():
+                self._asking.answered(event)
             case Unanswered(action_id=action_id, sent=sent):
                 self._asking.unanswered(action_id)
                 reason = "" if sent else "the connection broke before it could be sent"
@@ -383,30 +390,29 @@ class Loop:
         if runner.status is not None:
             self._hear_late(runner, item)
             return
-        if isinstance(item, effects.Sent):
+        if isinstance(item, Sent):
             runner.narrator.sent(item.action_id)
         at, wall, deadline = self._clock.now(), self._clock.wall(), runner.machine.deadline()
         if deadline is not None and deadline < at and not isinstance(item, effects.Tick):
             at = deadline
         brought = runner.machine.handle(item, at, wall)
-        if self._journal:
-            own = item if isinstance(item, _OWN) else None
-            if own or brought:
-                self._journal.add(wall, runner.number, own, brought)
+        own = item if isinstance(item, _OWN) else None
+        if self._journal is not None and (own is not None or brought):
+            self._journal.add(wall, runner.number, own, brought)
         if self._meter is not None:
             self._meter.measure(item, brought, self._read_at, self._clock.now())
         for effect in brought:
             if isinstance(effect, _TOLD):
                 runner.narrator.tell(effect)
-            elif isinstance(effect, Remember | StoreChanged):
-                continue  # the journal has it
-            elif self._journal and (promise := promise_of(effect)):
+            elif isinstance(effect, _KEPT):
+                continue
+            elif self._journal is not None and (promise := promise_of(effect)):
                 self._promised[promise] = (runner, effect)
                 self._journal.promise(promise)
             else:
                 self._bring_about(runner, effect)
-        if isinstance(item, _OWN):
-            self._conclude(runner, item)
+        if own is not None:
+            self._conclude(runner, own)
 
     def _hear_late(self, runner: Runner, item: Input) -> None:
         """Of an action that a machine at its end has left on the wire: its outcome is to be told, and it is over."""
@@ -416,7 +422,7 @@ class Loop:
             self._conclude(runner, item)
 
     def _conclude(self, runner: Runner, item: Input) -> None:
-        if isinstance(item, effects.Answered):
+        if isinstance(item, Answered):
             self._settle(runner, item.action_id, "error" if item.response.name == "Error" else "success")
         elif isinstance(item, effects.Unanswered):
             self._settle(runner, item.action_id, item.kind)
@@ -491,7 +497,7 @@ class Loop:
 
     def _write(self) -> None:
         for peer in self._peers.values():
-            if peer.has_data:
+            if peer.link is not None and peer.link.waiting:
                 self._heard(peer, peer.write(self._clock.now()))
 
 

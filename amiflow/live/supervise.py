@@ -11,7 +11,7 @@ one moment. A session that lived for a minute begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeAlias
@@ -115,7 +115,7 @@ class Peer:
         self.attempts += 1
         self._wake.work(f"{CONNECTS}{self.name}", partial(connect, self.server))
 
-    def connected(self, finished: Finished[Link | None], now: float) -> list[PeerEvent]:
+    def connected(self, finished: Finished[Link | None], now: float) -> Sequence[PeerEvent]:
         """A worker has a link, or the reason why not. Any exception but a failure to connect is raised again."""
         if self.phase != "connecting":
             if finished.result:
@@ -123,7 +123,7 @@ class Peer:
             return []
         if finished.result:
             self.link, self.phase, self.heard_at = finished.result, "up", now
-            self._session, self.mask = Session(self._options, now), self._options.mask
+            self._session, self.mask = Session(self._options, now, self.link.waiting), self._options.mask
             return []
         if not isinstance(finished.error, OSError | ValueError):
             raise finished.error or AssertionError("a worker ended with nothing")
@@ -152,48 +152,42 @@ class Peer:
         if self.phase == "waiting":
             self._retry_at = now
 
-    def reconnect(self, reason: str, now: float) -> list[PeerEvent]:
+    def reconnect(self, reason: str, now: float) -> Sequence[PeerEvent]:
         """Give up this connection for a new one."""
         return self._drop(reason, now) if self._session else []
 
     # --- bytes and time ---
 
-    def read(self, now: float, most: int) -> list[PeerEvent]:
+    def read(self, now: float, most: int) -> Sequence[PeerEvent]:
         """Read what there is, up to about so many bytes, and what it brings."""
-        events: list[PeerEvent] = []
-        while self.link and self._session and most > 0:
-            room = self._session.room()
+        events: Sequence[PeerEvent] = ()
+        while (link := self.link) is not None and (session := self._session) is not None and most > 0:
+            room = session.room()
             try:
-                size = self.link.receive(room)
+                size = link.receive(room)
             except LinkLost as error:
                 return [*events, *self._drop(str(error), now)]
             if size:
                 self.heard_at = now
-                if self.tap:
+                if self.tap is not None:
                     self.tap(bytes(room[:size]))
-                events += self._after(self._session.took(size, now), now)
-            if size < len(room) and not (self.link and self.link.holds_more):
+                found = self._after(session.took(size, now), now)
+                events = [*events, *found] if events else found
+            if size < len(room) and not (link.encrypted and self.link is link and link.holds_more):
                 break  # where there is room left, that was all
             most -= size
         return events
 
-    @property
-    def has_data(self) -> bool:
-        """Whether there is something to be written."""
-        link, session = self.link, self._session
-        return link is not None and session is not None and bool(session.out or link.waiting)
-
-    def write(self, now: float) -> list[PeerEvent]:
-        """Write what the session has to say, and what waits in the link."""
-        if not self.link or not self._session:
-            return []
+    def write(self, now: float) -> Sequence[PeerEvent]:
+        """Write what waits to be written."""
         try:
-            self.link.send(self._session.data_to_send())
+            if self.link is not None:
+                self.link.flush()
         except LinkLost as error:
             return self._drop(str(error), now)
-        return []
+        return ()
 
-    def tick(self, now: float) -> list[PeerEvent]:
+    def tick(self, now: float) -> Sequence[PeerEvent]:
         """What falls due: the session's times, or the next attempt."""
         if self.phase == "waiting" and now >= self._retry_at:
             self.begin()
@@ -208,7 +202,7 @@ class Peer:
             return self._retry_at
         return self._session.deadline() if self._session else None
 
-    def _drop(self, reason: str, now: float) -> list[PeerEvent]:
+    def _drop(self, reason: str, now: float) -> Sequence[PeerEvent]:
         """The link is gone: the session is told that its stream has ended, and its reason is ours where it is known
         better."""
         assert self._session is not None
@@ -216,7 +210,7 @@ class Peer:
         closing = [_blame(one, reason) for one in events]
         return self._after(closing, now)
 
-    def _after(self, events: list[SessionEvent], now: float) -> list[PeerEvent]:
+    def _after(self, events: list[SessionEvent], now: float) -> Sequence[PeerEvent]:
         for event in events:
             if not isinstance(event, _OWN_BUSINESS):
                 continue
@@ -227,7 +221,7 @@ class Peer:
                     self.restarted = True
                 case Closed(why=why):
                     self._close(now, why == "refused")
-        return list(events)
+        return events
 
     def _note_boot(self, uptime: int | None, now: float) -> None:
         booted_at = now - uptime if uptime is not None else None
@@ -252,7 +246,7 @@ class Peer:
 
     # --- actions ---
 
-    def submit(self, send: Send, now: float) -> list[PeerEvent] | Refusal:
+    def submit(self, send: Send, now: float) -> Sequence[PeerEvent] | Refusal:
         """Hand an action to the session."""
         if not self._session or not self.ready:
             return Refusal("unsent", "not connected")
@@ -264,7 +258,7 @@ class Peer:
             return Refusal("invalid", str(error))
         return self._after(events, now)
 
-    def submit_own(self, action_id: str, headers: Headers, now: float, patience: float) -> list[PeerEvent]:
+    def submit_own(self, action_id: str, headers: Headers, now: float, patience: float) -> Sequence[PeerEvent]:
         """Hand an action of the runner's own to a session that is ready, and may be gone again: what made it ready and
         what ended it may have come together."""
         if self._session is None:
@@ -281,7 +275,7 @@ class Peer:
         """Whether the action could still be kept from being sent."""
         return self._session is not None and self._session.withdraw(action_id)
 
-    def leave(self, now: float) -> list[PeerEvent]:
+    def leave(self, now: float) -> Sequence[PeerEvent]:
         """Say goodbye, and never come back."""
         self._leaving = True
         if self.phase != "up" or not self._session:

@@ -65,12 +65,12 @@ class VirtualLink:
     """The client's end of a line, as `amiflow.live.link.Link`."""
 
     encrypted = holds_more = False
-    waiting = b""  # what the socket would not have taken yet
 
     def __init__(self, line: Line, clock: VirtualClock) -> None:
         self.line = line
         self.descriptor = next(_DESCRIPTORS)
         self.arrived: list[bytes] = []
+        self.waiting = bytearray()  # what is to be written
         self.ended = self.closed = False
         self._clock = clock
 
@@ -90,7 +90,9 @@ class VirtualLink:
             raise LinkLost(END_OF_STREAM)
         return 0
 
-    def send(self, data: bytes) -> None:
+    def flush(self) -> None:
+        data = bytes(self.waiting)
+        self.waiting.clear()
         if self.ended and not self.arrived:
             raise LinkLost("broken pipe")
         self.line.put("to server", data, self._clock.now())
