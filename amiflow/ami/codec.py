@@ -103,17 +103,14 @@ class Decoder:
 
     def took(self, size: int) -> None:
         """So many bytes were put into the room; all items are then to be asked for."""
-        filled = self._filled
-        self._filled = filled + size
-        if self._greeted:
-            self._look_for_end(max(self._start, filled - len(_END) + 1))
+        known = max(self._start, self._filled - len(_END) + 1)
+        self._filled += size
+        self._whole = self._buffer.rfind(_END, known, self._filled) + len(_END)
 
     def next(self) -> Item | None:
         """The next item that is complete; none: more bytes are needed."""
-        if self._broken:
-            return None
         if not self._greeted:
-            greeting = self._greeting()
+            greeting = None if self._broken else self._greeting()
             if not self._greeted or greeting is not None:
                 return greeting
         buffer, start, whole = self._buffer, self._start, self._whole
@@ -125,9 +122,13 @@ class Decoder:
             start += 2
         self._start = start
         if start < whole:
-            end, after = self._end_of_message(start) if self._bare_output else (buffer.find(_END, start), 0)
+            if self._bare_output:
+                end, after = self._end_of_message(start)
+            else:
+                end = buffer.find(_END, start)
+                after = end + len(_END)
             if end >= 0:
-                return self._message(start, end, after or end + len(_END))
+                return self._message(start, end, after)
         return self._put_to_front()
 
     def put(self, data: bytes) -> None:
@@ -152,13 +153,9 @@ class Decoder:
         return bytes(self._view[self._start : self._filled]).lstrip(b"\r\n")
 
     def _break(self, reason: str) -> Malformed:
-        self._broken = True
+        self._broken, self._greeted, self._whole = True, False, 0
         self._start = self._filled = len(_END)
         return Malformed(reason)
-
-    def _look_for_end(self, known: int) -> None:
-        """Find the last end of a message, of which there is none before `known`."""
-        self._whole = self._buffer.rfind(_END, known, self._filled) + len(_END)
 
     def _message(self, start: int, end: int, after: int) -> Message | Malformed:
         if end - start > MAX_LINES and self._buffer.count(b"\r\n", start, end) > MAX_LINES:
@@ -185,7 +182,8 @@ class Decoder:
         if rest > self._limit:
             return self._break(f"a message of more than {self._limit} bytes")
         if self._start > front:
-            self._view[front : front + rest] = self._view[self._start : self._filled]
+            if rest:
+                self._view[front : front + rest] = self._view[self._start : self._filled]
             self._start, self._filled, self._whole = front, front + rest, 0
         self._hold(self._filled + self._size // 4)
         return None
@@ -214,7 +212,7 @@ class Decoder:
             self._bare_output = not at_least(version, (14, 0))
             self._start, found = newline + 1, Banner(version)
             self._put_to_front()
-        self._look_for_end(self._start)
+            self._whole = self._buffer.rfind(_END, self._start, self._filled) + len(_END)
         return found
 
 

@@ -136,6 +136,8 @@ class Session:
         self.ami_version = ""
         self._options = options
         self._decoder = Decoder()
+        self.room = self._decoder.room
+        """Where a socket is to put the next bytes; `took` is then to be told how many."""
         self._sieve = Sieve(options.wanted) if options.wanted is not None else None
         self.out = bytearray() if out is None else out
         self._events: list[SessionEvent] = []
@@ -165,10 +167,6 @@ class Session:
             return self._hear(now)
         self._end_of_stream()
         return self._take_events()
-
-    def room(self) -> memoryview:
-        """Where a socket is to put the next bytes; `took` is then to be told how many."""
-        return self._decoder.room()
 
     def took(self, size: int, now: float) -> list[SessionEvent]:
         """What the bytes bring that were put into the room."""
