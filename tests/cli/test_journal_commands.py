@@ -93,7 +93,7 @@ def test_what_a_finally_changes_is_written_before_it_is_sent(amiflow: Amiflow, t
     with scripted(look, commands=("Setvar",)) as ami:
         options = ("--host", "127.0.0.1", "--port", str(ami.port), "--username", "robot", "--secret-file", "secret")
         assert amiflow("run", "last.flow", *options).status == 0
-    assert seen and seen[0][-1] == "action"
+    assert seen and "action" in seen[0]
 
 
 def test_choices_of_log(amiflow: Amiflow, where: tuple[str, ...]) -> None:
