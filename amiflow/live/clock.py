@@ -1,6 +1,7 @@
 """The clock: the one place that asks the system for the time.
 
-Belongs here: a monotonic time for everything that is measured, and the wall clock for what is told.
+Belongs here: a monotonic time for everything that is measured, and the wall clock for what is told; which of two
+deadlines comes first.
 """
 
 from __future__ import annotations
@@ -22,3 +23,8 @@ class SystemClock:
 
     now = staticmethod(time.monotonic)  # asked a dozen times for each event
     wall = staticmethod(time.time)
+
+
+def earlier(one: float | None, other: float | None) -> float | None:
+    """The deadline that comes first, where there is any."""
+    return one if other is None or (one is not None and one <= other) else other

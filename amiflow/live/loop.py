@@ -32,7 +32,7 @@ from amiflow.engine.effects import (
     StoreChanged,
     Withdraw,
 )
-from amiflow.live.clock import Clock
+from amiflow.live.clock import Clock, earlier
 from amiflow.live.company import Company
 from amiflow.live.desk import Desk
 from amiflow.live.journal_file import promise_of
@@ -194,9 +194,7 @@ class Loop:
 
     def _sleep(self, deadline: float | None) -> list[int]:
         """The descriptors of who has something to say, once anybody has or the deadline has come."""
-        watched: list[int] = [self._wake.descriptor]
-        writing: list[int] = []
-        hidden: list[int] = []
+        watched, writing, hidden = [self._wake.descriptor], list[int](), list[int]()
         for peer in self._peers.values():
             if (link := peer.link) is not None:
                 watched.append(link.descriptor)
@@ -210,14 +208,14 @@ class Loop:
 
     def _deadline(self, until: float | None) -> float | None:
         """When a turn is to be made at the latest; asked for once a turn, as what a turn sets is seen by the next."""
-        due = _earlier(until, self._herald.deadline())
+        due = earlier(until, self._herald.deadline())
         for peer in self._peers.values():
-            due = _earlier(due, peer.deadline())
+            due = earlier(due, peer.deadline())
         for runner in self.runners:
             if runner.status is None:
-                due = _earlier(due, runner.machine.deadline())
+                due = earlier(due, runner.machine.deadline())
         if self._source_ended:
-            due = _earlier(due, max(self._quiet_at, self._clock.now() + _QUIET / 2))
+            due = earlier(due, max(self._quiet_at, self._clock.now() + _QUIET / 2))
         return due
 
     # --- coming in ---
@@ -499,7 +497,3 @@ class Loop:
         for peer in self._peers.values():
             if peer.link is not None and peer.link.waiting:
                 self._heard(peer, peer.write(self._clock.now()))
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    return one if other is None or (one is not None and one <= other) else other
