@@ -154,7 +154,7 @@ def pace(desk: Desk, load: Load, rate: float) -> dict[str, float]:
 
 def _finish(desk: Desk, wanted: set[bytes]) -> None:
     began = time.perf_counter()
-    while not desk.gone and (not desk.empty or (wanted - desk.done.keys() if len(desk.done) < len(wanted) else ())):
+    while not desk.gone and (not desk.empty or len(desk.done) < len(wanted)):
         desk.turn(0.05)
         now = time.perf_counter()
         if now - began > _LONGEST or (desk.empty and now - max(began, desk.last) > _QUIET):
