@@ -401,13 +401,16 @@ def test_lists_empty_lists_and_lists_of_some_requests(
     there = sorted(one.Channel for one in judge.listing("CoreShowChannels"))
     with run(path, *connect()) as robot:
         assert robot.end(None) == 0, robot.story()
-        assert [line["text"] for line in robot.seen("log")] == [
+        *told, hung_up = [line["text"] for line in robot.seen("log")]
+        assert told == [
             f"channels [{', '.join(there)}]",
             "queues [support] members [Local/1234@default]",
             "empty room: error, No active conferences.",
             "endpoints [callee, caller]",
-            f"hung up [{', '.join(name for name in there if name.startswith('Local/800@'))}]",
         ]
+        # The one half of a Local channel goes with the other, sometimes before the server has come to it.
+        one, other = (name for name in there if name.startswith("Local/800@"))
+        assert hung_up in (f"hung up [{one}, {other}]", f"hung up [{one}]", f"hung up [{other}]")
     for channel in call.channels:
         judge.wait("Hangup", Channel=channel)
 
