@@ -123,8 +123,8 @@ class Actions:
             acting.phase = "limited"
 
     def _is_blind(self, instance: Instance, step: Act) -> bool:
-        """Whether it is not known yet which calls must not be touched."""
-        return self._guard(instance) is not None and not instance.server.known and not step.reads
+        """Whether it is to wait until it is known which calls must not be touched."""
+        return instance.server.blind and not instance.program.allows_emergency and not step.reads
 
     def _guard(self, instance: Instance) -> Guard | None:
         return None if instance.program.allows_emergency else instance.server.guard

@@ -31,7 +31,7 @@ class Durable:
         if declared is not None:
             if gone:
                 self._change("evict", declared, key, None)
-            self._change("set" if isinstance(declared, MapStore) else "add", declared, key, value)
+            self._take(declared, key, value)
 
     def evict(self, store: str, key: str) -> None:
         """The store's oldest entry went, as the store holds less by now."""
@@ -45,11 +45,9 @@ class Durable:
         if declared is None:
             return
         held, clock = core.world.globals[store], Clock(core.now, core.world.wall)
-        self._change("clear", declared, "", None)
+        self._clear(store)
         for key, value, at in held.entries():
-            written = core.pen.write(key), core.pen.write(value)
-            entry = Entry(store, kind_of(declared), *written, clock.wall(at), held.lasting)
-            core.emit(StoreChanged("set" if isinstance(declared, MapStore) else "add", entry))
+            self._take(declared, key, value, clock.wall(at))
 
     def remove(self, store: str, key: str) -> None:
         """The store has forgotten the key."""
@@ -57,18 +55,29 @@ class Durable:
         if declared is not None:
             self._change("remove", declared, key, None)
 
+    def _take(self, store: Store, key: str, value: Value, at: float | None = None) -> None:
+        self._change("set" if isinstance(store, MapStore) else "add", store, key, value, at)
+
     def _change(
-        self, change: Literal["set", "add", "remove", "evict", "clear"], store: Store, key: str, value: Value
+        self,
+        change: Literal["set", "add", "remove", "evict", "clear"],
+        store: Store,
+        key: str,
+        value: Value,
+        at: float | None = None,
     ) -> None:
         core = self._core
         written, lasting = core.pen.write(value), core.world.globals[store.name].lasting
-        entry = Entry(store.name, kind_of(store), core.pen.write(key), written, core.world.wall, lasting)
-        core.emit(StoreChanged(change, entry))
+        when = core.world.wall if at is None else at
+        core.emit(StoreChanged(change, Entry(store.name, kind_of(store), core.pen.write(key), written, when, lasting)))
+
+    def _clear(self, store: str) -> None:
+        self._core.emit(StoreChanged("clear", Entry(store, "", "", None, self._core.world.wall, 0.0)))
 
     def begin_anew(self, store: str) -> None:
         """The store has another declaration than in the machine whose place this one takes, or had none there."""
         if store in self._declared:
-            self._core.emit(StoreChanged("clear", Entry(store, "", "", None, self._core.world.wall, 0.0)))
+            self._clear(store)
 
     def let_go(self, store: str) -> None:
         """The machine that took this one's place has another store of that name: what runs of this one still put into
@@ -97,7 +106,7 @@ class Durable:
                     core.note("store-dropped", "warn", f"an entry of `{entry.store}` cannot be read: {error}")
         for store, why in dropped.items():
             core.note("store-dropped", "warn", f"what was kept of `{store}` is dropped: {why}")
-            core.emit(StoreChanged("clear", Entry(store, "", "", None, core.world.wall, 0.0)))
+            self._clear(store)
         for store in changed:
             self.write_anew(store)
 

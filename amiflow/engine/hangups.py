@@ -46,12 +46,12 @@ class Hangups:
         hangup = Hangup(instance.server, channel_id, instance.id, span)
         hangup.timer = self._core.timers.set(self._core.now + _CLEANUP, "cleanup", hangup)
         self._waiting[hangup] = None
-        if instance.server.ready and not _is_blind(instance.server):
+        if instance.server.ready and not instance.server.blind:
             self._hand(hangup)
 
     def connected(self, server: Server) -> None:
         """The server can be used again, or its picture is taken."""
-        if not _is_blind(server):
+        if not server.blind:
             for hangup in [one for one in self._waiting if one.server is server and not one.action_id]:
                 self._hand(hangup)
 
@@ -92,8 +92,3 @@ class Hangups:
         self._open[hangup.action_id] = hangup
         until = core.now + _CLEANUP if hangup.timer is None else hangup.timer.when
         core.emit(Send(hangup.server.name, hangup.action_id, headers, None, False, until, hangup.instance, hangup.span))
-
-
-def _is_blind(server: Server) -> bool:
-    """Whether it is not known yet which calls must not be touched."""
-    return server.guard is not None and not server.known

@@ -35,6 +35,11 @@ class Server:
     heard: set[str] = field(default_factory=set)
     doubted: set[str] = field(default_factory=set)
 
+    @property
+    def blind(self) -> bool:
+        """Whether it is not known yet which calls must not be touched."""
+        return self.guard is not None and not self.known
+
     def go_on_from(self, before: Server) -> None:
         """The same server, as another machine knew it; its picture is to be taken anew."""
         self.ready, self.begun, self.returned = before.ready, before.begun, before.returned
