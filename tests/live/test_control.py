@@ -5,6 +5,8 @@ import queue
 import socket
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,22 @@ def left_behind(path: Path) -> None:
         dead.bind(str(path))
 
 
+@contextmanager
+def answering(tmp_path: Path) -> Iterator[str]:
+    """The path of a control socket whose run answers each question at once."""
+
+    def answer() -> None:
+        for ticket in mailbox.take():
+            ticket.answer(Answer({"n": 1}))
+
+    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
+    listening = Control(path, mailbox)
+    try:
+        yield path
+    finally:
+        listening.close()
+
+
 def test_a_signal_is_answered(tmp_path: Path) -> None:
     path, poked = str(tmp_path / "run" / "c.sock"), queue.SimpleQueue[None]()
     mailbox = Mailbox(lambda: poked.put(None))
@@ -60,38 +78,22 @@ def test_a_signal_is_answered(tmp_path: Path) -> None:
 def test_where_there_is_no_thread_for_a_caller_the_next_is_served_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answer() -> None:
-        for ticket in mailbox.take():
-            ticket.answer(Answer({"n": 1}))
-
-    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
-    listening = Control(path, mailbox)
-    try:
+    with answering(tmp_path) as path:
         with monkeypatch.context() as patched, socket.socket(socket.AF_UNIX) as asker:
             patched.setattr(threading.Thread, "start", no_more_threads)
             asker.settimeout(10)
             asker.connect(path)
             assert asker.recv(1) == b""
         assert ask(path, CLICK, 10.0) == {"reply": {"n": 1}}
-    finally:
-        listening.close()
 
 
 def test_where_there_is_no_descriptor_for_a_caller_the_next_is_served_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answer() -> None:
-        for ticket in mailbox.take():
-            ticket.answer(Answer({"n": 1}))
-
     refused = no_descriptors_for_a_while(monkeypatch)
-    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
-    listening = Control(path, mailbox)
-    try:
+    with answering(tmp_path) as path:
         assert refused.wait(10)
         assert ask(path, CLICK, 10.0) == {"reply": {"n": 1}}
-    finally:
-        listening.close()
 
 
 def test_the_end_of_the_run_answers_whoever_still_waits(tmp_path: Path) -> None:
@@ -126,19 +128,10 @@ def test_rubbish_is_refused(tmp_path: Path, line: bytes) -> None:
 
 @pytest.mark.parametrize("patience", ["NaN", "-1", "1e999", '"x"', "null"])
 def test_an_odd_patience_is_none(tmp_path: Path, patience: str) -> None:
-    def answer() -> None:
-        for ticket in mailbox.take():
-            ticket.answer(Answer({"n": 1}))
-
-    path, mailbox = str(tmp_path / "c.sock"), Mailbox(answer)
-    listening = Control(path, mailbox)
-    try:
-        with socket.socket(socket.AF_UNIX) as asker:
-            asker.connect(path)
-            asker.sendall(f'{{"signal": "click", "patience": {patience}}}\n'.encode())
-            assert asker.recv(4096) == b'{"reply": {"n": 1}}'
-    finally:
-        listening.close()
+    with answering(tmp_path) as path, socket.socket(socket.AF_UNIX) as asker:
+        asker.connect(path)
+        asker.sendall(f'{{"signal": "click", "patience": {patience}}}\n'.encode())
+        assert asker.recv(4096) == b'{"reply": {"n": 1}}'
 
 
 def test_a_caller_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
