@@ -18,6 +18,7 @@ Everything else begins anew. What is pending of other flows is dropped, and note
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from operator import itemgetter
 
 from amiflow.engine.admission import Admission, KeyAt
 from amiflow.engine.core import Core
@@ -94,8 +95,9 @@ class Kin:
                 lasting, gone = held.lasting, held.keep_bounds(own)
                 if held.lasting != lasting:
                     self._durable.write_anew(store.name)
-                for key in gone if held.lasting == lasting else ():
-                    self._durable.evict(store.name, key)
+                else:
+                    for key in gone:
+                        self._durable.evict(store.name, key)
                 before.core.touch(f"store {store.name}")
 
     def _leave_to_me(self, store: str) -> None:
@@ -169,7 +171,7 @@ class Kin:
 
     def _waiting(self, pool: str) -> list[Kin]:
         waits = [(since, kin) for kin in self._all() if (since := kin.pools.waits_since(pool)) is not None]
-        return [kin for _, kin in sorted(waits, key=_by_time)]
+        return [kin for _, kin in sorted(waits, key=itemgetter(0))]
 
     def _serve_first(self, pool: str, giver: Kin) -> bool:
         self.core.now = max(self.core.now, giver.core.now)
@@ -210,7 +212,3 @@ def same_triggers(before: Plan, now: Plan) -> frozenset[str]:
 
 def _beginning(flow: Flow) -> tuple[object, ...]:
     return flow.trigger, flow.per, flow.server
-
-
-def _by_time(pair: tuple[float, Kin]) -> float:
-    return pair[0]

@@ -44,7 +44,8 @@ from amiflow.live.record import Capture
 from amiflow.live.run import Job, check_servers, machines, new_run_id, summarize
 from amiflow.live.runner import Runner
 
-_STAMP = re.compile(rb"(?<=\r\nTimestamp: )(\d{1,10}(?:\.\d{1,9})?)(?=\r\n)", re.IGNORECASE)
+_SECONDS = r"\d{1,10}(?:\.\d{1,9})?"  # of the epoch, as a `Timestamp` has them
+_STAMP = re.compile(rb"(?<=\r\nTimestamp: )(%b)(?=\r\n)" % _SECONDS.encode(), re.IGNORECASE)
 
 
 class VirtualClock:
@@ -135,7 +136,7 @@ class _Stamps:
         if not self.wanted:
             return at
         stamp = message.get("Timestamp") or ""
-        if re.fullmatch(r"\d{1,10}(\.\d{1,9})?", stamp):
+        if re.fullmatch(_SECONDS, stamp):
             self.first = float(stamp) if self.first is None else self.first
             self.last = max(self.last, float(stamp) - self.first)
         return self.last
