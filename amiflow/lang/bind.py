@@ -110,7 +110,7 @@ class _Binder:
             self._complained.clear()
             self._declaring = decl.span
             self._declaration(decl)
-        unsaid = {"module", "unbuilt"} | (set() if self.flows else {"task"})  # a file of tasks alone is for others
+        unsaid = {"module"} | (set() if self.flows else {"task"})  # a file of tasks alone is for others
         for symbol in self.declared.values():
             if symbol not in self._used and symbol.kind not in unsaid:
                 self.findings.say(problems_names.unused_name(symbol))
@@ -366,7 +366,8 @@ class _Binder:
             case nodes.Pattern():
                 self._pattern(node)
             case nodes.Call(module=module, name=name, args=args):
-                self._callee(module or name)
+                if module is not None:
+                    self._no_module(node, module)
                 task = self.find(name.text) if module is None else None
                 if task in self.tasks:
                     self.calls[node] = self.tasks[task]
@@ -383,11 +384,13 @@ class _Binder:
                 for child in children(node):
                     self._expr(child, before)
 
-    def _callee(self, name: nodes.Ident) -> None:
-        """Builtins have a name space of their own; what is called may be a task or a module all the same."""
-        symbol = self.find(name.text)
-        if symbol is not None and symbol.kind == "unbuilt":
+    def _no_module(self, call: nodes.Call, module: nodes.Ident) -> None:
+        """Calls of what is imported have become calls of the file's own tasks: this one names no import."""
+        imports = [symbol.name for symbol in self.scopes[0].values() if symbol.kind == "module"]
+        symbol = self.find(module.text)
+        if symbol is not None:
             self._used.add(symbol)
+        self.findings.say(problems_names.no_module(call, module, symbol, imports))
 
 
 def _is_behind(symbol: Symbol, name: nodes.Name, before: int) -> bool:

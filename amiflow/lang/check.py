@@ -207,7 +207,7 @@ class _Checker:
         for name in descendants(default):
             if isinstance(name, nodes.Name):
                 symbol = self.inference.bindings.uses.get(name)
-                if symbol is not None and symbol.kind not in ("param", "item", "unbuilt"):
+                if symbol is not None and symbol.kind not in ("param", "item"):
                     self.say(problems_names.default_uses(name, symbol))
 
     def _fields(self, fields: tuple[nodes.Field, ...], allowed: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ def _may_change(node: object, bindings: Bindings) -> bool:
     match node:
         case nodes.Name():
             symbol = bindings.uses.get(node)
-            return symbol is None or symbol.kind in ("store", "unbuilt")
+            return symbol is None or symbol.kind == "store"
         case nodes.Call(module=module):
             return module is not None
     return isinstance(node, nodes.Hole)

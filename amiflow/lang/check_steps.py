@@ -414,7 +414,7 @@ class Steps:
         kind = inference.infer(step.value)
         assert isinstance(step.target, nodes.Name)
         symbol = inference.bindings.uses.get(step.target)
-        if symbol is None or symbol.kind == "unbuilt":
+        if symbol is None:
             return
         if symbol.kind != "var":
             self.say(problems_names.not_a_var(step.target, symbol))

@@ -71,18 +71,24 @@ class Importer:
         modules: dict[str, _Module] = {}
         for decl in imports:
             target = _joined(path, decl.path.value)
-            if decl.path.value and (decl.path.value.startswith("/") or not decl.path.value.endswith(_SUFFIX)):
-                self.found.append(problems_names.bad_import(decl))
+            flaw = self._flaw(decl, target)
+            if flaw is not None:
+                self.found.append(flaw)
+            if flaw is not None or not decl.path.value:  # of a path that is missing the parser has told
                 modules[decl.name.text] = _Module({}, frozenset(), broken=True)
-            elif target in self._open:
-                self.found.append(problems_names.import_cycle(decl, target))
-                modules[decl.name.text] = _Module({}, frozenset(), broken=True)
-            elif len(self._open) >= MOST_OPEN:
-                self.found.append(problems_names.imports_too_deep(decl, MOST_OPEN))
-                modules[decl.name.text] = _Module({}, frozenset(), broken=True)
-            elif decl.path.value:
+            else:
                 modules[decl.name.text] = self._module(target, f"{prefix}{decl.name.text}.")
         return modules
+
+    def _flaw(self, decl: nodes.ImportDecl, target: str) -> Diagnostic | None:
+        path = decl.path.value
+        if path and (path.startswith("/") or not path.endswith(_SUFFIX)):
+            return problems_names.bad_import(decl)
+        if target in self._open:
+            return problems_names.import_cycle(decl, target)
+        if len(self._open) >= MOST_OPEN:
+            return problems_names.imports_too_deep(decl, MOST_OPEN)
+        return None
 
     def _module(self, path: str, prefix: str) -> _Module:
         if path not in self._modules:

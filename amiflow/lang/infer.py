@@ -351,11 +351,8 @@ class Inference:
         return maybe(kind) if question.may_be_none else kind
 
     def _unknown_call(self, call: nodes.Call) -> Type:
-        declared = {symbol.name for symbol in self.bindings.declared.values() if symbol.kind == "unbuilt"}
-        if call.name.text not in declared and call.name.text:
-            self.findings.say(
-                problems_types.unknown_function(call.name, [*BUILTINS, TRUST, *QUESTIONS, *sorted(declared)])
-            )
+        if call.name.text:
+            self.findings.say(problems_types.unknown_function(call.name, [*BUILTINS, TRUST, *QUESTIONS]))
         return UNKNOWN
 
     def _builtin(self, call: nodes.Call, row: Builtin) -> Type:

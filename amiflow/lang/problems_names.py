@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from amiflow.lang import nodes
 from amiflow.lang.scope import SYMBOL_WORDS, Symbol
 from amiflow.lang.wording import choices, did_you_mean, problem, replaced
+from amiflow.plan.builtins import BUILTINS
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Span
 from amiflow.report.suggest import near
@@ -163,6 +164,21 @@ def not_in_module(module: str, name: nodes.Ident, known: Sequence[str]) -> Diagn
         notes=choices(known, "there are"),
         help=did_you_mean(name.text, known),
         edit=replaced(name.span, name.text, known),
+    )
+
+
+def no_module(call: nodes.Call, module: nodes.Ident, symbol: Symbol | None, imports: Sequence[str]) -> Diagnostic:
+    if call.name.text in BUILTINS:
+        help: str | None = f"a function stands alone: `{call.name.text}(…)`"
+    else:
+        help = did_you_mean(module.text, imports) or 'only what was imported has tasks to call: `import "…" as …`'
+    return problem(
+        "unknown-name",
+        f"no file is imported as `{module.text}`",
+        module.span,
+        "not an import" if symbol is None else SYMBOL_WORDS[symbol.kind],
+        help=help,
+        edit=None if call.name.text in BUILTINS else replaced(module.span, module.text, imports),
     )
 
 

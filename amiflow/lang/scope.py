@@ -19,7 +19,7 @@ from amiflow.report.source import Span
 
 SymbolKind: TypeAlias = Literal[
     "param", "secret", "constant", "let", "var", "message", "result", "error", "item", "round", "signal",
-    "store", "table", "pool", "hours", "task", "arg", "module", "unbuilt",
+    "store", "table", "pool", "hours", "task", "arg", "module",
 ]  # fmt: skip
 
 SYMBOL_WORDS: Mapping[SymbolKind, str] = {
@@ -41,7 +41,6 @@ SYMBOL_WORDS: Mapping[SymbolKind, str] = {
     "task": "a task",
     "arg": "an argument",
     "module": "an imported file",
-    "unbuilt": "a declaration",
 }
 FILE_LEVEL: frozenset[SymbolKind] = frozenset({"param", "secret", "constant"})
 
