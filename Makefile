@@ -20,7 +20,7 @@ help:
 	@echo "make properties     search for counter-examples of each property, forty times as long as make test does"
 	@echo "make mutants        break each recipe in every way that a compiler can know, and print what it told of"
 	@echo "make fuzz           feed the compiler with texts that nobody would write, a run with servers, configurations"
-	@echo "                    and journals that mean ill, for SECONDS each (default 600)"
+	@echo "                    and journals that mean ill, for SECONDS each (default 600); others each time, but for a SEED"
 	@echo "make faults         inject every fault that a connection, a disk or a process can have, and print the table"
 	@echo "make soak           two million events through a run, one in a hundred acted upon, and what memory that takes"
 	@echo "make growth         200,000 short calls in virtual time, and what a run then holds more than before"
@@ -52,8 +52,8 @@ growth: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m support.soak --calls 200000
 
 fuzz: $(VENV)/.installed-dev
-	PYTHONPATH=tests $(BIN)/python -m support.fuzz --seconds $(SECONDS)
-	PYTHONPATH=tests $(BIN)/python -m support.fuzz_live --seconds $(SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz_live --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 faults: $(VENV)/.installed-dev
 	$(BIN)/pytest -q --numprocesses auto --dist worksteal tests/faults

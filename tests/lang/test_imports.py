@@ -82,7 +82,7 @@ test "t" {
     [
         ("q.gone()", "", [("d/main.flow", "unknown-name")]),
         ("log q.gone", "let gon = 1", [("d/main.flow", "unknown-name")]),
-        ("qq.t(q.a)", "let a = 1 task t() { log a }", [("d/main.flow", "unknown-name")]),
+        ("qq.t(q.a)", 'let a = "1" task t() { log a }', [("d/main.flow", "unknown-name")]),
         ("q.t(1)", "task t(a: text) { log a }", [("d/main.flow", "type-mismatch")]),
         ('q.t("x")', "task t(a: text) { log b log a }", [("d/lib.flow", "unknown-name")]),
         ('q.t("x")', "task t(a: text) { log a", [("d/lib.flow", "unclosed")]),
