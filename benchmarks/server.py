@@ -16,9 +16,8 @@ import select
 import socket
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from benchmarks.stream import BLOCK, Load, events
 
@@ -36,7 +35,7 @@ _MOST = 120.0  # seconds that the load itself may take
 _LATE = 5.0  # seconds that a client may be behind the pace
 _SETTLE = 0.6
 _MOST_MADE = 1_000_000
-Sized = tuple[bytes, bytes | None]
+Block = tuple[bytes, set[bytes]]
 
 
 class Desk:
@@ -45,7 +44,9 @@ class Desk:
     def __init__(self, client: socket.socket) -> None:
         self._client = client
         self._heard = b""
-        self._waiting = bytearray()
+        self._answers = bytearray()
+        self._blocks: deque[bytes] = deque()
+        self._left = memoryview(b"")
         self.ready = False
         self.gone = False
         self.done: Counter[bytes] = Counter()
@@ -53,30 +54,38 @@ class Desk:
         self.last = time.perf_counter()
         client.setblocking(False)
 
-    def send(self, data: bytes) -> None:
-        """Have this sent as the client reads."""
-        self._waiting += data
+    def send(self, block: bytes) -> None:
+        """Have these whole messages sent as the client reads; answers go before the next block."""
+        self._blocks.append(block)
 
     @property
     def full(self) -> bool:
-        return len(self._waiting) > 4 * BLOCK
+        return len(self._blocks) > 1
 
     @property
     def empty(self) -> bool:
-        return not self._waiting
+        return not (self._left or self._answers or self._blocks)
 
     def turn(self, patience: float) -> None:
         """Read and write what can be, waiting at most so many seconds."""
-        readable, writable, _ = select.select([self._client], [self._client] if self._waiting else [], [], patience)
+        readable, writable, _ = select.select([self._client], [] if self.empty else [self._client], [], patience)
         try:
             if readable:
                 self._read()
             if writable:
-                del self._waiting[: self._client.send(memoryview(self._waiting)[:BLOCK])]
+                self._write()
         except BlockingIOError:
             pass
         except OSError:
             self.gone = True
+
+    def _write(self) -> None:
+        if not self._left and self._answers:
+            self._left = memoryview(bytes(self._answers))
+            self._answers.clear()
+        elif not self._left:
+            self._left = memoryview(self._blocks.popleft())
+        self._left = self._left[self._client.send(self._left) :]
 
     def _read(self) -> None:
         data = self._client.recv(1 << 20)
@@ -88,11 +97,11 @@ class Desk:
     def _answer(self, text: bytes) -> None:
         name, number = _found(_ACTION, text).lower(), _found(_ID, text)
         head = b"Response: Success\r\n" + (b"ActionID: " + number + b"\r\n" if number else b"")
-        self.send(head + _ANSWERS.get(name, b"Message: Done\r\n") + b"\r\n")
+        self._answers += head + _ANSWERS.get(name, b"Message: Done\r\n") + b"\r\n"
         if b"BenchReady" in text:
             self.ready = True
         if name == b"login":
-            self.send(b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 1\r\nStatus: Fully Booted\r\n\r\n")
+            self._answers += b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 1\r\nStatus: Fully Booted\r\n\r\n"
         elif name == b"redirect" and _EXTEN.search(text):
             self.last = time.perf_counter()
             channel = _found(_CHANNEL, text)
@@ -107,14 +116,14 @@ def _found(pattern: re.Pattern[bytes], text: bytes) -> bytes:
 
 def blast(desk: Desk, load: Load) -> dict[str, float]:
     """The whole load, as fast as it is read; made beforehand, unless that would take too much memory."""
-    made: Iterable[list[Sized]] = _parts(events(load))
+    made: Iterable[Block] = _blocks(load)
     blocks = made if load.count > _MOST_MADE else list(made)
     wanted: set[bytes] = set()
     _say(at="start")
     began = desk.last = time.perf_counter()
-    for block in blocks:
-        wanted.update(channel for _, channel in block if channel)
-        desk.send(b"".join([data for data, _ in block]))
+    for block, channels in blocks:
+        wanted |= channels
+        desk.send(block)
         while desk.full and not desk.gone and time.perf_counter() < began + _MOST:
             desk.turn(1.0)
         if desk.full:
@@ -123,9 +132,16 @@ def blast(desk: Desk, load: Load) -> dict[str, float]:
     return {"seconds": desk.last - began, **_score(desk, wanted)}
 
 
-def _parts(source: Iterator[Sized]) -> Iterator[list[Sized]]:
-    while part := list(islice(source, 128)):
-        yield part
+def _blocks(load: Load) -> Iterator[Block]:
+    block, channels = bytearray(), set[bytes]()
+    for data, channel in events(load):
+        block += data
+        if channel:
+            channels.add(channel)
+        if len(block) >= BLOCK:
+            yield bytes(block), channels
+            block, channels = bytearray(), set()
+    yield bytes(block), channels
 
 
 def pace(desk: Desk, load: Load, rate: float) -> dict[str, float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["calls", "one-name"]
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 
 _SNAPSHOT = (
     "Channel: {channel}\r\nChannelState: 6\r\nChannelStateDesc: Up\r\nCallerIDNum: {number}\r\n"

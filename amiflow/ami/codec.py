@@ -32,8 +32,9 @@ MAX_HEADERS = 127
 # A longer one makes Asterisk 1.4 to 22 lose a line's end and run two lines, or two messages, into one (ConfbridgeList).
 MAX_ACTION_ID = 67
 
-# What is received at a time: so much is still in the processor's cache when it is searched, and costs one turn.
-ROOM = 1 << 19
+# What is received at a time: with more of it, it has left the processor's cache before it is searched; with less, there
+# are more turns.
+ROOM = 1 << 20
 
 _END = b"\r\n\r\n"
 _FOLLOWS = b"Response: Follows\r\n"

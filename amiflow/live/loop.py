@@ -51,7 +51,7 @@ from amiflow.live.tidings import Tidings
 from amiflow.live.wake import Finished, Wake, wait
 from amiflow.plan.model import ActionNeed
 
-READ_IN_A_TURN = 1 << 19
+READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
 _QUIET = 0.3
 SOURCE, JOURNAL, ERRANDS, CONTROL, SWITCH, RELOAD = "source", "journal", "errands", "control", "kill switch", "reload"

@@ -69,7 +69,7 @@ BOUNDS = (
     Bound("bytes of a message from a server", 16 << 20, "the connection is closed, logged"),
     Bound("lines of a message from a server", 500_000, "the connection is closed, logged"),
     Bound("bytes of the event lists that a server is sending", 128 << 20, "the list is given up, the step fails"),
-    Bound("bytes read from a server before they are acted upon", 1 << 19, "the rest is read in the next turn"),
+    Bound("bytes read from a server before they are acted upon", 1 << 20, "the rest is read in the next turn"),
     Bound("bytes that a server does not take", 8 << 20, "the connection is closed, logged"),
     Bound("bytes of a line of an action", 1021, "the step fails"),
     Bound("headers of an action", 127, "the step fails"),
