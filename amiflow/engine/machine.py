@@ -332,6 +332,7 @@ class Machine:
             server.begun = True
             self._moments.begin(server)
         elif server.returned:
+            server.returned = False
             self._moments.again(server)
 
     def _end_of_before(self, server: Server) -> None:

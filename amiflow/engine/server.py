@@ -16,7 +16,7 @@ from amiflow.engine.picture import Picture
 class Server:
     """One server. `seen` numbers its events from 1; `lost` and `back` are when the line last broke and was there again
     (monotonic seconds); `escapes`: it makes C-escapes. `begun`: its `on start` flows have begun; `returned`: the line
-    was broken since. `picture` is there where the plan wants one; `known`: it was
+    was broken since, which flows are still to be told. `picture` is there where the plan wants one; `known`: it was
     taken since the line was last there. `guard` is there where numbers are protected. `heard` are the names of the
     events that have come, `doubted` the classes of which it was said that none has."""
 

@@ -1,6 +1,7 @@
 """Protected numbers: which calls are emergency calls, what must not touch them, and what is not known yet."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from amiflow.engine.emergency import Guard, Numbers, guarded
 from amiflow.engine.picture import Picture
 from amiflow.plan import model as m
 from amiflow.plan.picture import PARTS
+from amiflow.plan.triggers import OnRun
 from support.machines import Bench, event
-from support.plans import act, const, field, flow, log, on, plan, span, stop
+from support.plans import act, const, field, flow, log, on, plan, span, start, stop
 
 NUMBERS = Numbers(frozenset(("112", "911")), ("0", "9"))
 
@@ -272,6 +274,73 @@ def test_where_the_picture_does_not_come_it_is_not_sent() -> None:
     run.advance(60)
     assert hung_up(run) == []
     assert run.said == ["timeout: not sent within 40s: it is not known yet which calls are emergency calls"]
+
+
+def refuses_lists(run: Bench) -> None:
+    answer = Message.build([("Response", "Error"), ("Message", "Permission denied")])
+    for send in run.sends:
+        run.give(Sent(send.action_id))
+        run.give(Answered(send.action_id, answer, ()))
+    run.effects.clear()
+
+
+def test_a_list_that_failed_is_asked_for_again_until_it_comes() -> None:
+    run = protecting(within=40)
+    refuses_lists(run)
+    run.event("UserEvent", Channel=OTHER[0])
+    run.advance(1)
+    assert [headers["Action"] for headers in run.actions] == ["BridgeList", "CoreShowChannels"]
+    lists(run, ROW, ELSE)
+    assert hung_up(run) == [OTHER[0]]
+    run.effects.clear()
+    run.advance(3600)
+    assert run.sends == []
+
+
+def test_the_pauses_between_lists_that_fail_grow_to_a_bound() -> None:
+    run = protecting()
+    asked: list[float] = []
+    for second in range(1700):
+        if run.sends:
+            asked.append(second)
+            refuses_lists(run)
+        run.advance(1)
+    assert [after - before for before, after in pairwise(asked)] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+
+
+def test_lists_that_do_not_come_are_asked_for_again_as_well() -> None:
+    run = protecting(within=40)
+    run.event("UserEvent", Channel=OTHER[0])
+    run.advance(30)
+    run.effects.clear()
+    run.advance(1)
+    lists(run, ELSE)
+    assert hung_up(run) == [OTHER[0]]
+
+
+def test_a_lost_line_ends_the_asking_again() -> None:
+    run = protecting()
+    refuses_lists(run)
+    run.lose()
+    run.advance(5)
+    assert run.sends == []
+    run.ready()
+    lists(run, ELSE)
+    run.effects.clear()
+    run.advance(3600)
+    assert run.sends == []
+
+
+def test_flows_of_a_start_and_a_reconnect_begin_once_however_often_lists_are_asked_for() -> None:
+    made = plan(flow("s", start(), log("start")), flow("r", OnRun("reconnect", span()), log("reconnect")))
+    run = Bench(guarded(made), emergency=NUMBERS)
+    for _ in range(2):
+        refuses_lists(run)
+        run.advance(1)
+        lists(run)
+        run.lose()
+        run.ready()
+    assert (run.count("started", "s"), run.count("started", "r")) == (1, 1)
 
 
 def test_after_a_gap_nothing_is_known_until_it_is_taken_again() -> None:
