@@ -55,6 +55,7 @@ from amiflow.engine.matching import Match, Matching
 from amiflow.engine.moments import Appointment, Moments, Period
 from amiflow.engine.ours import is_from_run
 from amiflow.engine.picture import MOST_THINGS, Picture
+from amiflow.engine.pools import Glance
 from amiflow.engine.reconcile import Asking, Reconciliation
 from amiflow.engine.rejoining import Rejoining
 from amiflow.engine.restart import Restarts, holds_channel
@@ -373,6 +374,8 @@ class Machine:
                 self._matching.expire(match)
             case Gate() as gate:
                 self._actions.limits.fall_due(gate)
+            case Glance() as glance:
+                self._steps.pools.look(glance)
             case Dial(action_id=action_id):
                 self._actions.limits.dialled(action_id)
             case Hangup() as hangup:

@@ -6,15 +6,21 @@ here: how many actions may go out in a time (`limits`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from amiflow.engine.core import Core
 from amiflow.engine.evaluate import EvaluationError, Frame
 from amiflow.engine.instance import Instance, Queueing, Slot
+from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure
 from amiflow.plan.durations import duration_text
+from amiflow.plan.expressions import Const, Global
 from amiflow.plan.model import Take
+
+_GLANCE = 1.0
+"""Seconds after which a bound that may change by itself is read again, as long as somebody waits."""
 
 
 class Elsewhere(Protocol):
@@ -25,6 +31,13 @@ class Elsewhere(Protocol):
     def serve(self, pool: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A look at the bound of a pool."""
+
+    pool: str
+
+
 class Pools:
     """The pools of a machine. Who came first is served first."""
 
@@ -33,6 +46,7 @@ class Pools:
         self._most = {pool.name: pool.max for pool in core.plan.pools}
         self._taken = dict.fromkeys(self._most, 0)
         self._waiting: dict[str, dict[Instance, None]] = {name: {} for name in self._most}
+        self._glances: dict[str, Timer] = {}
         self.kin: Elsewhere | None = None
 
     def begin(self, instance: Instance, step: Take) -> bool:
@@ -45,7 +59,20 @@ class Pools:
             return True
         instance.block = Queueing(step, within, core.timers.set(core.now + within, "block", instance))
         self._waiting[step.pool][instance] = None
+        self._watch(step.pool)
         return False
+
+    def _watch(self, pool: str) -> None:
+        """Somebody waits. Of its own accord a constant, param or secret never changes."""
+        glance = self._glances.get(pool)
+        if not isinstance(self._most[pool], Const | Global) and (glance is None or not glance.live):
+            self._glances[pool] = self._core.timers.set(self._core.now + _GLANCE, "pool", Glance(pool))
+
+    def look(self, glance: Glance) -> None:
+        """There may be more slots by now."""
+        self.serve(glance.pool)
+        if self._waiting[glance.pool]:
+            self._watch(glance.pool)
 
     def rejoin(self, instance: Instance, waiting: Queueing) -> None:
         """The flow waits on for a slot after a restart, behind those who have waited longer."""
@@ -54,6 +81,7 @@ class Pools:
         queue[instance] = None
         if _since(instance) < _since(last):
             self._waiting[waiting.step.pool] = dict.fromkeys(sorted(queue, key=_since))
+        self._watch(waiting.step.pool)
 
     def count(self, instance: Instance) -> None:
         """The flow has its slots still, after a restart."""

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 TimerKind: TypeAlias = Literal[
     "block", "lifetime", "final", "match", "period", "appointment", "cleanup", "cooldown", "picture", "expiry", "limit",
-    "dial",
+    "dial", "pool",
 ]  # fmt: skip
 
 _FEW = 64  # dead timers that are not worth a rebuilding

@@ -57,6 +57,30 @@ def test_a_bound_that_cannot_be_had_ends_no_run() -> None:
     assert [note.text for note in run.notes("condition-failed")] == ["`many` has a character that is not of `0-9`: `m`"]
 
 
+def test_who_waits_has_a_slot_once_the_bound_has_grown_by_itself() -> None:
+    run = Bench(
+        compiled("""
+            userevent Go { Id: text }
+            map setting: int lasting 1d max 10
+            pool lines max setting["n"] ?? 0
+            flow f on UserEvent Go { with lines within 30s { log "in" } }
+            flow g on Hangup { set setting["n"] = 1 }
+        """)
+    )
+    run.event("UserEvent", UserEvent="Go", Id="a")
+    run.advance(5)
+    run.event("Hangup", Channel="PJSIP/a-1")
+    run.advance(1)
+    assert run.said == ["in"]
+    assert run.machine.deadline() is None
+
+
+def test_a_bound_that_stays_as_it_is_is_not_read_again_and_again() -> None:
+    run = bench(held(pause(100)))
+    begin(run, "a", "b")
+    assert run.machine.deadline() == run.now + 30
+
+
 def test_who_came_first_is_served_first_and_the_slot_is_free_behind_the_block() -> None:
     run = bench(held(log("in ", "u.Id"), pause(10)))
     begin(run, "a", "b", "c")
