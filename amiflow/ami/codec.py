@@ -186,7 +186,8 @@ class Decoder:
             if rest:
                 self._view[front : front + rest] = self._view[self._start : self._filled]
             self._start, self._filled, self._whole = front, front + rest, 0
-        self._hold(self._filled + self._size // 4)
+        if len(self._buffer) - self._filled < self._size // 4 or len(self._buffer) > self._size:
+            self._hold(self._filled + self._size // 4)
         return None
 
     def _hold(self, least: int) -> None:
@@ -244,7 +245,10 @@ def encode(headers: Sequence[tuple[str, str]]) -> bytes:
     if headers:
         names, values = zip(*headers, strict=True)
         form, ids = _form(names)
-        if all(values[at].isascii() and len(values[at]) <= MAX_ACTION_ID for at in ids):
+        for at in ids:
+            if len(values[at]) > MAX_ACTION_ID or not values[at].isascii():
+                break
+        else:
             data = _plain(form % values, len(names) + 1)
             if data is not None:
                 return data

@@ -96,14 +96,16 @@ class Message:
 
 def finder(header: str) -> Callable[[Message], str | None]:
     """`Message.get` for one header, for who asks for it again and again."""
-    length, _, key, _ = _sought(header)
+    length, _, key, oddly = _sought(header)
     width = len(key)
 
     def find(message: Message) -> str | None:
         raw = message.raw
         start = raw.find(key)
-        if start < 0 or raw.startswith(b":", length):  # it is spelt otherwise, or perhaps the first line
+        if raw.startswith(b":", length):  # perhaps the first line
             return message.get(header)
+        if start < 0:
+            return message.get(header) if not oddly or oddly in raw.lower() else None
         start += width
         end = raw.find(b"\r\n", start)
         return (raw[start:] if end < 0 else raw[start:end]).decode("utf-8", "surrogateescape")

@@ -21,7 +21,7 @@ from amiflow.ami.classes import BITS, read_mask
 from amiflow.ami.codec import Banner, Decoder, encode
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import Listing, Lists, ListShape
-from amiflow.ami.message import Message, to_bytes
+from amiflow.ami.message import Message, finder, to_bytes
 from amiflow.ami.reports import (
     Answered,
     Closed,
@@ -113,6 +113,7 @@ _UNSENDABLE = {
 }
 
 
+_action_id, _event_list = finder("ActionID"), finder("EventList")
 _OF_SERVER = frozenset(("FullyBooted", "Shutdown"))
 
 
@@ -182,7 +183,6 @@ class Session:
                 self._on_banner(item.version)
             else:
                 self._close(item.reason, "protocol")
-            self._choose_sieve()
         return self._pumped(now)
 
     def tick(self, now: float) -> list[SessionEvent]:
@@ -197,7 +197,6 @@ class Session:
                 self._close("logged off, without a goodbye", "asked")
             case State.BANNER | State.CHALLENGE | State.LOGIN if due:
                 self._close(f"no answer within {self._options.login_timeout:g} s while {self.state.value}", "network")
-        self._choose_sieve()
         return self._pumped(now)
 
     def data_to_send(self) -> bytes:
@@ -277,6 +276,7 @@ class Session:
         assert state in TRANSITIONS[self.state], f"{self.state} to {state}"
         self.state = state
         self._handle = self._handlers.get(state, self._handle)
+        self._choose_sieve()
 
     def _close(self, reason: str, why: Literal["asked", "refused", "protocol", "network"]) -> None:
         if self.state is State.CLOSED:
@@ -407,7 +407,7 @@ class Session:
             self._become_ready(message)
 
     def _on_response(self, message: Message, now: float) -> None:
-        action_id = message.get("ActionID")
+        action_id = _action_id(message)
         if message.name == "Goodbye" and self.state is State.LEAVING:
             self._close("logged off", "asked")
             return
@@ -418,6 +418,7 @@ class Session:
                 oldest.deadline = max(oldest.deadline, now + oldest.patience)
         elif action_id and (listing := self._lists.stop(action_id)):
             # CoreShowChannelMap may say Error after it has begun its list.
+            self._choose_sieve()
             self._report(Answered(action_id, message, tuple(listing.rows), None))
         else:
             self._report(Stray(message))
@@ -427,13 +428,14 @@ class Session:
             return
         if self._begins_list(pending, response):
             self._lists.begin(Listing(pending.action_id, response, pending.shape, now + pending.patience))
+            self._choose_sieve()
         else:
             self._events.append(Answered(pending.action_id, response, ()))
 
     def _begins_list(self, pending: _Pending, response: Message) -> bool:
         if response.name != "Success":
             return False
-        if (response.get("EventList") or "").casefold() == "start":
+        if (_event_list(response) or "").casefold() == "start":
             return True
         shape = pending.shape
         if shape is None or shape.announced:
@@ -441,6 +443,7 @@ class Session:
         return not shape.end or not marks_lists(self.ami_version)
 
     def _on_row(self, message: Message, listing: Listing, was_open: bool) -> None:
+        self._choose_sieve()
         if not was_open:
             self._report(Stray(message))
         elif listing.state == "whole":
@@ -481,6 +484,7 @@ class Session:
             return
         for listing in self._lists.overdue(now):
             self._report(Unanswered(listing.action_id, sent=True))
+        self._choose_sieve()
         if not self._open and now >= self._heard + self._options.keepalive:
             self._ping(now)
 

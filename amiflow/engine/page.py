@@ -99,30 +99,35 @@ class Page:
     ) -> None:
         """One more entry. What is no UTF-8 in its text is written out; without one of its own it says no more than what
         is in common, and an answer what stands in its message."""
-        new: list[bytes] = []
-        size, of_action, of_text, of_facts, of_message = 0, -1, -1, -1, -1
+        records, pieces = self.records, self.pieces
+        of_action = of_text = of_facts = of_message = -1
+        size = 0
         if action is not None:
-            new.append(action.encode())
-            of_action = len(new[0])
+            piece = action.encode()
+            pieces.append(piece)
+            of_action = len(piece)
         if text is not None:
-            new.append(text.encode("utf-8", "backslashreplace"))
-            size = of_text = len(new[-1])
+            piece = text.encode("utf-8", "backslashreplace")
+            pieces.append(piece)
+            size = of_text = len(piece)
         if facts is not None:
-            new.append(facts.encode())
-            of_facts = len(new[-1])
+            piece = facts.encode()
+            pieces.append(piece)
+            of_facts = len(piece)
             size += of_facts
         if message is not None:
-            new.append(message)
+            pieces.append(message)
             of_message = len(message)
             size += of_message
         whose = -1 if instance is None else instance
-        records = self.records
         records.append(_record(at, number, whose, of_action, of_text, of_facts, of_message))
-        self.pieces += new
-        self.size += size
-        if size > MOST_TEXT:
-            self.special = True
-        if self.size > _LARGE or len(records) >= MOST_ROWS:
+        if size:
+            self.size += size
+            if size > MOST_TEXT:
+                self.special = True
+            if self.size > _LARGE:
+                self.full = True
+        if len(records) >= MOST_ROWS:
             self.full = True
 
     def add_row(self, row: Row) -> None:

@@ -1,7 +1,6 @@
 """The clock: the one place that asks the system for the time.
 
-Belongs here: a monotonic time for everything that is measured, and the wall clock for what is told; which of two
-deadlines comes first.
+Belongs here: a monotonic time for everything that is measured, and the wall clock for what is told.
 """
 
 from __future__ import annotations
@@ -23,8 +22,3 @@ class SystemClock:
 
     now = staticmethod(time.monotonic)  # asked a dozen times for each event
     wall = staticmethod(time.time)
-
-
-def earlier(one: float | None, other: float | None) -> float | None:
-    """The deadline that comes first, where there is any."""
-    return one if other is None or (one is not None and one <= other) else other

@@ -70,6 +70,7 @@ class Log:
         self._mask = mask
         self._form = form
         self._shown = frozenset(LOG_LEVELS[LOG_LEVELS.index(level) :])
+        self._counts = frozenset[Level]() if form == "json" else self._shown - _ALWAYS
         self._colour = colour
         self._prefixed = prefixed
         self._sources = {source.path: source for source in sources}
@@ -90,10 +91,8 @@ class Log:
     def takes(self, level: Level) -> bool:
         """Whether a line about what a flow does is to be written: its level is, and there were not too many. To be
         asked once for each, and before its text is made."""
-        if level not in self._shown:
-            return False
-        if level in _ALWAYS or self._form == "json":
-            return True
+        if level not in self._counts:
+            return level in self._shown
         second = int(self._wall())
         if second != self._counted:
             self._counted, self._room = second, MOST

@@ -32,7 +32,7 @@ from amiflow.engine.effects import (
     StoreChanged,
     Withdraw,
 )
-from amiflow.live.clock import Clock, earlier
+from amiflow.live.clock import Clock
 from amiflow.live.company import Company
 from amiflow.live.desk import Desk
 from amiflow.live.journal_file import promise_of
@@ -155,7 +155,10 @@ class Loop:
 
     def _goes_on(self) -> bool:
         """Without a machine, as in a recording, until a signal comes."""
-        return any(runner.status is None for runner in self.runners) if self.runners else self._stopped_by is None
+        for runner in self.runners:
+            if runner.status is None:
+                return True
+        return not self.runners and self._stopped_by is None
 
     def _end(self) -> int:
         if not self._cut:
@@ -208,15 +211,11 @@ class Loop:
 
     def _deadline(self, until: float | None) -> float | None:
         """When a turn is to be made at the latest; asked for once a turn, as what a turn sets is seen by the next."""
-        due = earlier(until, self._herald.deadline())
-        for peer in self._peers.values():
-            due = earlier(due, peer.deadline())
-        for runner in self.runners:
-            if runner.status is None:
-                due = earlier(due, runner.machine.deadline())
+        dues = [until, self._herald.deadline(), *map(Peer.deadline, self._peers.values())]
+        dues += [runner.machine.deadline() for runner in self.runners]
         if self._source_ended:
-            due = earlier(due, max(self._quiet_at, self._clock.now() + _QUIET / 2))
-        return due
+            dues.append(max(self._quiet_at, self._clock.now() + _QUIET / 2))
+        return min([due for due in dues if due is not None], default=None)
 
     # --- coming in ---
 
@@ -388,13 +387,13 @@ class Loop:
         if runner.status is not None:
             self._hear_late(runner, item)
             return
-        if isinstance(item, Sent):
-            runner.narrator.sent(item.action_id)
+        own = item if isinstance(item, _OWN) else None
+        if isinstance(own, Sent):
+            runner.narrator.sent(own.action_id)
         at, wall, deadline = self._clock.now(), self._clock.wall(), runner.machine.deadline()
         if deadline is not None and deadline < at and not isinstance(item, effects.Tick):
             at = deadline
         brought = runner.machine.handle(item, at, wall)
-        own = item if isinstance(item, _OWN) else None
         if self._journal is not None and (own is not None or brought):
             self._journal.add(wall, runner.number, own, brought)
         if self._meter is not None:
@@ -409,7 +408,7 @@ class Loop:
                 self._journal.promise(promise)
             else:
                 self._bring_about(runner, effect)
-        if own is not None:
+        if own is not None and not isinstance(own, Sent):
             self._conclude(runner, own)
 
     def _hear_late(self, runner: Runner, item: Input) -> None:
