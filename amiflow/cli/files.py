@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
-from amiflow.live.problems import Trouble, unreadable
+from amiflow.live.problems import Trouble
+from amiflow.live.texts import read_text
 
 SUFFIX = ".flow"
 STORED = ".json"  # a stored plan
@@ -24,7 +25,7 @@ def expand(paths: Iterable[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
         if os.path.isdir(path):
-            inside = sorted(str(one) for one in Path(path).rglob(f"*{SUFFIX}") if one.is_file())
+            inside = _inside(path)
             if not inside:
                 raise Trouble(f"no recipe (*{SUFFIX}) in {path}")
             found += inside
@@ -36,15 +37,29 @@ def expand(paths: Iterable[str]) -> list[str]:
     return list(named.values())
 
 
+def _inside(folder: str) -> list[str]:
+    """The recipes of a folder and of those in it. Raises Trouble where one of them cannot be looked into."""
+    found = list[Path]()
+    try:
+        for place, _, names in os.walk(folder, onerror=_raised):
+            found += [Path(place, name) for name in names if name.endswith(SUFFIX)]
+        return sorted(str(one) for one in found if one.is_file())
+    except OSError as error:
+        raise Trouble(f"cannot read {error.filename}: {error.strerror}") from None
+
+
+def _raised(error: OSError) -> None:
+    raise error
+
+
 def read(path: str) -> str:
     """A file's text, its line ends as they are. Raises Trouble where it cannot be read."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        trouble = unreadable(path, error)
-        trouble.help = f"`amiflow check {path}` checks all recipes of a folder" if os.path.isdir(path) else None
-        raise trouble from None
+        return read_text(path)
+    except Trouble as trouble:
+        if os.path.isdir(path):
+            trouble.help = f"`amiflow check {path}` checks all recipes of a folder"
+        raise
 
 
 def read_recipe(path: str) -> str:

@@ -6,7 +6,19 @@ words what is wrong with it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-FILE = click.Path(readable=False)
-FOLDER = click.Path(readable=False, file_okay=False)
+
+class _Named(click.Path):
+    """A path that somebody has written: an empty one is a shell's variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("an empty text names nothing", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _Named(readable=False)
+FOLDER = _Named(exists=True, readable=False, file_okay=False)

@@ -29,6 +29,7 @@ from amiflow.live.log import Log, goes_to_journal
 from amiflow.live.output import Output
 from amiflow.live.problems import Refused, Trouble, nearest
 from amiflow.live.secrets import Mask, SecretSource
+from amiflow.live.texts import refuse_pipe
 from amiflow.report.data import dataclass
 from amiflow.report.source import Source
 
@@ -160,6 +161,8 @@ def _check_authority(name: str, tls: Tls | None) -> None:
     # Commands that reach no server over TLS start faster without it.
     from amiflow.live.link import reason_of, tls_context
 
+    if tls.ca is not None:
+        refuse_pipe(tls.ca)
     try:
         tls_context(tls)
     except OSError as error:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Literal, TypeAlias
 from zoneinfo import available_timezones
 
@@ -19,8 +18,9 @@ import yaml
 
 from amiflow.engine.emergency import Numbers
 from amiflow.live.document import Raw, Reader
-from amiflow.live.problems import Trouble, nearest, problem, unreadable
+from amiflow.live.problems import Trouble, nearest, problem
 from amiflow.live.secrets import SecretSource, can_be_written_by_others, readable_by_all
+from amiflow.live.texts import read_text
 from amiflow.plan.bounds import DEFAULT, Caps
 from amiflow.plan.errands import is_allowance
 from amiflow.report.diagnostic import Diagnostic
@@ -152,11 +152,7 @@ def find(explicit: str | None, environ: Mapping[str, str]) -> str | None:
 
 def load(path: str) -> tuple[Config, list[Diagnostic]]:
     """The configuration in a file. Raises Trouble where it cannot be read."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
-    return parse(Source(path, text), readable_by_all(path))
+    return parse(Source(path, read_text(path)), readable_by_all(path))
 
 
 def parse(source: Source, readable: bool = False) -> tuple[Config, list[Diagnostic]]:
@@ -200,10 +196,7 @@ def _shown(reader: Reader, unread: bool) -> Source:
 
 def load_settings(path: str) -> tuple[dict[str, Setting], Source, list[Diagnostic]]:
     """The params of a `--params FILE`: a YAML mapping of names and values. Raises Trouble where it cannot be read."""
-    try:
-        source = Source(path, Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
+    source = Source(path, read_text(path))
     reader = Reader(source)
     return settings(reader, reader.root()), source, reader.found
 
@@ -244,7 +237,7 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
     host = reader.text(keys.get("host"), f"`host` of {what}")
     if host is not None and not is_host(host):
         headline = f"`host` of {what} is a name or an address"
-        reader.bad(reader.span(keys["host"]), headline, "no host", "a port is given by `port:`")
+        reader.bad(reader.span(keys["host"]), headline, "no host", "it stands alone; a port is given by `port:`")
     username = reader.text(keys.get("username"), f"`username` of {what}")
     port = reader.integer(keys.get("port"), f"`port` of {what}", 1, 65535, TLS_PORT if tls else PORT)
     auth = reader.choice(keys.get("auth"), f"`auth` of {what}", AUTHS, "auto")
@@ -257,7 +250,7 @@ def _server(reader: Reader, name: str, key: Span, node: yaml.Node, readable: boo
 
 def is_host(text: str) -> bool:
     """Whether it may be a name or an address, such as `::1`; host and port are none."""
-    return text != "" and text.count(":") != 1
+    return text.count(":") != 1 and re.search(r"^$|[\s/\[\]]", text) is None
 
 
 def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:
@@ -267,10 +260,9 @@ def _tls(reader: Reader, node: yaml.Node | None, what: str) -> Tls | None:
     if isinstance(node, yaml.ScalarNode):
         return Tls() if reader.flag(node, f"`tls` of {what}", False) else None
     keys = reader.section(node, f"`tls` of {what}", ("ca", "verify", "server_name"))
-    ca = reader.text(keys.get("ca"), "`ca`")
-    folder = os.path.dirname(reader.source.path)
+    ca = _path(reader, keys.get("ca"), "`ca`")
     verify = reader.flag(keys.get("verify"), "`verify`", True)
-    return Tls(os.path.join(folder, ca) if ca else None, verify, reader.text(keys.get("server_name"), "`server_name`"))
+    return Tls(ca, verify, reader.text(keys.get("server_name"), "`server_name`"))
 
 
 def _zone(reader: Reader, node: yaml.Node | None) -> str:
@@ -326,6 +318,8 @@ def _http(reader: Reader, node: yaml.Node | None, readable: bool) -> HttpPort | 
 def _path(reader: Reader, node: yaml.Node | None, what: str) -> str | None:
     """A file's path, relative to the configuration."""
     path = reader.text(node, what)
+    if node is not None and path == "":
+        reader.bad(reader.span(node), f"{what} names no file", "nothing here")
     return os.path.join(os.path.dirname(reader.source.path), path) if path else None
 
 
@@ -399,7 +393,9 @@ def _timeouts(reader: Reader, node: yaml.Node | None, what: str) -> Timeouts:
 
 def _secret(reader: Reader, node: yaml.Node, what: str, readable: bool) -> SecretSource | None:
     text = reader.text(node, what)
-    if text is None:
+    if text in ("", "env:", "file:"):
+        reader.bad(reader.span(node), f"{what} is empty", "nothing here", "write `env:NAME` or `file:PATH`")
+    if not text:
         return None
     secret = SecretSource.parse(text, os.path.dirname(reader.source.path))
     if secret.kind != "literal":

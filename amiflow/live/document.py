@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeAlias, TypeVar
 
 import yaml
 
 from amiflow.live.problems import nearest, problem
+from amiflow.plan.durations import duration_text
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.source import Source, Span
 from amiflow.report.suggest import near
@@ -168,13 +170,15 @@ class Reader:
         return self._instead(node, f"{what} is a whole number from {low} to {high}", default)
 
     def duration(self, node: yaml.Node | None, what: str, default: float, most: float = 86400.0) -> float:
-        """Seconds, from 50 ms to `most`, of `10s` or a bare number of seconds."""
+        """Seconds, from 50 ms to `most`, of `10s`; a number without a unit might be meant as days."""
         if node is None:
             return default
-        value = seconds(self.text(node, what) or "")
-        if value is not None and 0.05 <= value <= most:
+        text = self.text(node, what) or ""
+        value = seconds(text)
+        if value is not None and 0.05 <= value <= most and not text[-1].isdigit():
             return value
-        return self._instead(node, f"{what} is a duration such as `10s`", default)
+        longest = duration_text(timedelta(seconds=most))
+        return self._instead(node, f"{what} is a duration such as `10s`, from 50ms to {longest}", default)
 
     def size(self, node: yaml.Node | None, what: str, least: int, default: int) -> int:
         """Bytes of `512MB` or a bare number of bytes, from `least` to a terabyte."""

@@ -191,7 +191,7 @@ def secret_values(plan: Plan, environ: Mapping[str, str], configured: Mapping[st
 def _secret(name: str, environ: Mapping[str, str], configured: Mapping[str, SecretSource]) -> str:
     variable = "AMIFLOW_SECRET_" + re.sub(r"\W", "_", name).upper()
     if variable in environ:
-        return environ[variable]
+        return SecretSource("env", variable).read(f"the secret `{name}`", environ)
     if variable + "_FILE" in environ:
         return read_secret_file(environ[variable + "_FILE"], f"the secret `{name}`")
     if name in configured:

@@ -71,8 +71,7 @@ class About:
 def check(path: str) -> None:
     """Raises Trouble where the path is something else than a journal: a folder, another program's database, a text such
     as a recipe. A journal that is damaged has zero bytes still, and is set aside when it is written to."""
-    if os.path.isdir(path):
-        raise Trouble(f"the journal {path} is a folder", "name a file")
+    refuse_no_file(path)
     head = b""
     with suppress(OSError), open(path, "rb") as file:  # what cannot be read is complained of when it is written to
         head = file.read(100)
@@ -83,6 +82,12 @@ def check(path: str) -> None:
         raise Trouble(f"{path} is another program's database", "name another file for the journal")
     if is_database and _holds_others(path):
         raise Trouble(f"{path} is another program's database", "name another file for the journal")
+
+
+def refuse_no_file(path: str) -> None:
+    """Raises Trouble for a folder, and for a pipe or a device: to open such a one may wait for ever."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise Trouble(f"the journal {path} is {'a folder' if os.path.isdir(path) else 'no file'}", "name a file")
 
 
 def _holds_others(path: str) -> bool:

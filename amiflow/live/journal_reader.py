@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from amiflow.ami.message import Message
 from amiflow.engine.page import Damaged
-from amiflow.live.journal_db import APPLICATION, VERSION
+from amiflow.live.journal_db import APPLICATION, VERSION, refuse_no_file
 from amiflow.live.journal_page import Numbered, read, read_back
 from amiflow.live.problems import Trouble
 from amiflow.report.data import dataclass
@@ -79,13 +79,25 @@ class Choice:
 _Test: TypeAlias = Callable[[Entry], bool]
 
 
+def _look_for(path: str) -> None:
+    """Raises Trouble where there is no journal, or none that this user may read."""
+    refused = not os.access(path, os.R_OK)
+    try:
+        os.stat(path)
+    except PermissionError:
+        pass
+    except OSError:
+        help = "`amiflow run` writes one; `--journal FILE` names another"
+        raise Trouble(f"there is no journal {path}", help) from None
+    if refused:
+        raise Trouble(f"the journal {path} cannot be read: permission denied", "ask as the user of its run, or as root")
+    refuse_no_file(path)
+
+
 @contextmanager
 def reading(path: str) -> Iterator[Reader]:
     """The journal, open for reading. Raises Trouble where there is none, and where it cannot be read on."""
-    if not os.path.exists(path):
-        raise Trouble(f"there is no journal {path}", "`amiflow run` writes one; `--journal FILE` names another")
-    if os.path.isdir(path):
-        raise Trouble(f"the journal {path} is a folder", "name a file")
+    _look_for(path)
     db: sqlite3.Connection | None = None
     try:
         db = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=5.0)

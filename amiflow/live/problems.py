@@ -32,13 +32,6 @@ class Refused(Exception):
         self.sources = sources
 
 
-def unreadable(path: str, error: OSError | UnicodeDecodeError) -> Trouble:
-    """A file that should have been a text, in words."""
-    if isinstance(error, UnicodeDecodeError):
-        return Trouble(f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")
-    return Trouble(f"cannot read {path}: {error.strerror}")
-
-
 def problem(
     code: str, headline: str, span: Span, label: str, help: str | None = None, severity: Severity = "error"
 ) -> Diagnostic:

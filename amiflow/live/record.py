@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from amiflow.live.problems import Trouble
+from amiflow.live.texts import refuse_pipe
 
 _MARK = b'{"amiflow":"capture"'
 VERSION = 1
@@ -69,6 +70,7 @@ def _line(fields: dict[str, object]) -> bytes:
 
 def read(path: str) -> Capture:
     """The capture in a file, or the raw bytes of one. Raises Trouble where it cannot be read or is not what it says."""
+    refuse_pipe(path)
     try:
         with open(path, "rb") as file:
             return parse(file.read(), path)

@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 from amiflow.ami.message import to_bytes
 from amiflow.live.problems import Trouble
+from amiflow.live.texts import refuse_pipe
 
 MASKED = "***"
 
@@ -38,27 +39,30 @@ class SecretSource:
         return SecretSource("literal", text)
 
     def read(self, whose: str, environ: Mapping[str, str]) -> str:
-        """The secret. Raises Trouble where the variable is not set or the file cannot be read."""
+        """The secret. Raises Trouble where the variable is not set or empty, or the file cannot be read."""
         match self.kind:
             case "literal":
                 return self.value
             case "env":
-                if self.value not in environ:
-                    raise Trouble(f"{whose}: the environment has no variable {self.value}")
-                return environ[self.value]
+                name = self.value
+                if not environ.get(name):
+                    fault = f"{name} is empty" if name in environ else f"the environment has no variable {name}"
+                    raise Trouble(f"{whose}: {fault}", f"`export {name}=…` before amiflow starts")
+                return environ[name]
             case "file":
                 return read_secret_file(self.value, whose)
 
 
 def read_secret_file(path: str, whose: str) -> str:
     """A file's first line. Raises Trouble where it cannot be read or is empty."""
+    refuse_pipe(path)
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     except (OSError, ValueError) as error:
         raise Trouble(f"{whose}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     secret = text.split("\n", 1)[0].rstrip("\r")
     if not secret:
-        raise Trouble(f"{whose}: {path} is empty")
+        raise Trouble(f"{whose}: the first line of {path} is empty", "it is to hold the secret")
     return secret
 
 

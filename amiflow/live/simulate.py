@@ -21,11 +21,12 @@ from amiflow.live.document import Reader
 from amiflow.live.doors import NOTHING_OUTSIDE, Outside
 from amiflow.live.journal_db import Keep
 from amiflow.live.log import Log
-from amiflow.live.problems import Refused, Trouble, problem, unreadable
+from amiflow.live.problems import Refused, Trouble, problem
 from amiflow.live.reload import Told
 from amiflow.live.run import BRAKES, Brakes, Events, Job, Load, run
 from amiflow.live.secrets import SecretSource
 from amiflow.live.simulator import Simulator
+from amiflow.live.texts import read_text
 from amiflow.plan.model import Plan
 from amiflow.report.source import Source, Span
 from amiflow.tools.scenario import Path as Place
@@ -50,10 +51,7 @@ def load_scenario(path: str | None) -> Scenario:
     """The scenario in a file, or the default one. Raises Trouble where it cannot be read, Refused where it is wrong."""
     if path is None:
         return default_scenario()
-    try:
-        source = Source(path, Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
+    source = Source(path, read_text(path))
     reader = Reader(source)
     root = reader.root()
     data = reader.raw(root) if root is not None else {}

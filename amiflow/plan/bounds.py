@@ -79,6 +79,7 @@ BOUNDS = (
     Bound("bytes of entries that wait for the journal", 64 << 20, "lost, counted in the journal and the log"),
     Bound("characters of a text in the journal", 16_384, "cut off"),
     Bound("values in the configuration, aliases counted", 50_000, "refused"),
+    Bound("characters of a recipe, plan, scenario or file of settings", 64 << 20, "refused"),
     Bound("bytes of a table's file", 64 << 20, "refused"),
     # --- asking the run
     Bound("callers of the control socket at once", 32, "refused"),

@@ -61,8 +61,32 @@ def test_a_recipe(text: bytes, words: str) -> None:
     assert words in refused("check", "bad.flow")
 
 
-def test_a_document_without_end() -> None:
-    assert "no room" in refused("run", "ok.flow", "--simulate", "--no-journal", "--scenario", "/dev/zero")
+@pytest.mark.parametrize("args", ["check /dev/zero", "run ok.flow --simulate --no-journal --scenario /dev/zero"])
+def test_a_text_without_end(args: str) -> None:
+    assert "/dev/zero is too large" in refused(*args.split())
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "check gate",
+        "check gate.json",
+        "check ok.flow --config gate",
+        "run ok.flow --simulate --no-journal --params gate",
+        "run ok.flow --simulate --no-journal --scenario gate",
+        "run ok.flow --simulate --journal gate",
+        "run ok.flow --dry-run --events gate",
+        "run ok.flow --host localhost --username u --no-journal --secret-file gate",
+        "check ok.flow --config tls.yaml",
+        "log --journal gate",
+    ],
+)
+def test_a_pipe_that_nobody_writes_to(args: str) -> None:
+    os.mkfifo("gate")
+    os.mkfifo("gate.json")
+    Path("tls.yaml").write_text("servers: {a: {host: localhost, username: u, secret: env:HOME, tls: {ca: gate}}}\n")
+    said = refused(*args.split())
+    assert "gate" in said and "no file" in said
 
 
 @pytest.mark.parametrize(

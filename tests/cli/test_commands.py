@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def test_what_cannot_be_read_is_said(amiflow: Amiflow, path: str, words: str) ->
     Path("latin1.flow").write_bytes(b"# \xe9\n")
     result = amiflow("check", path)
     assert (result.status, result.err.strip()) == (2, f"error: {words}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
+def test_a_folder_that_may_not_be_read_is_not_taken_for_empty(amiflow: Amiflow, tmp_path: Path) -> None:
+    (tmp_path / "recipes" / "closed").mkdir(parents=True, mode=0)
+    assert "cannot read recipes/closed: Permission denied" in amiflow("check", "recipes").err
 
 
 def test_a_folder_that_is_gone_is_said(amiflow: Amiflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +121,8 @@ def test_a_dry_run_prints_the_plan_and_connects_to_nothing(amiflow: Amiflow) -> 
         (("--scenario", "x"), "--scenario belongs to --simulate"),
         (("--log-format", "xml"), "'xml' is not one of"),
         (("--prams", "x"), "No such option"),
+        (("--root", "absent"), "Directory 'absent' does not exist"),
+        (("--config", ""), "an empty text names nothing"),
     ],
 )
 def test_what_is_wrong_with_the_usage_is_said(amiflow: Amiflow, args: tuple[str, ...], words: str) -> None:

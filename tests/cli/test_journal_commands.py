@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,6 +186,21 @@ def test_wrong_usage_is_said(amiflow: Amiflow, args: tuple[str, ...], words: str
 def test_a_journal_that_is_something_else_stops_a_run_at_once(amiflow: Amiflow, where: tuple[str, ...]) -> None:
     result = amiflow("run", "asks.flow", *where, "--journal", ".")
     assert result.status == 2 and "is a folder" in result.err
+
+
+@pytest.mark.parametrize("command", [("log",), ("run", "right.flow", "--simulate")])
+def test_a_journal_is_no_device(amiflow: Amiflow, command: tuple[str, ...]) -> None:
+    result = amiflow(*command, "--journal", "/dev/null")
+    assert result.status == 2 and "the journal /dev/null is no file" in result.err
+
+
+def test_a_journal_that_may_not_be_read_is_there_all_the_same(
+    amiflow: Amiflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journal").touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "the journal journal cannot be read: permission denied" in amiflow("log", "--journal", "journal").err
+    assert "there is no journal absent" in amiflow("log", "--journal", "absent").err
 
 
 def test_a_story_that_is_not_there_is_said(amiflow: Amiflow, where: tuple[str, ...]) -> None:

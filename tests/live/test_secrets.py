@@ -18,11 +18,16 @@ def test_the_three_places(tmp_path: Path) -> None:
     assert read == ["from the environment", "from the file", "lit:eral"]
 
 
-@pytest.mark.parametrize("text", ["env:ABSENT", "file:absent", "file:empty", "file:."])
+def test_a_byte_order_mark_is_not_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "s").write_bytes(b"\xef\xbb\xbfhunter2\r\n")
+    assert SecretSource.parse("file:s", str(tmp_path)).read("x", {}) == "hunter2"
+
+
+@pytest.mark.parametrize("text", ["env:ABSENT", "env:EMPTY", "file:absent", "file:empty", "file:."])
 def test_a_secret_that_is_not_there_is_trouble_that_names_whose(tmp_path: Path, text: str) -> None:
     (tmp_path / "empty").write_text("")
     with pytest.raises(Trouble, match="the secret of pbx1: "):
-        SecretSource.parse(text, str(tmp_path)).read("the secret of pbx1", {})
+        SecretSource.parse(text, str(tmp_path)).read("the secret of pbx1", {"EMPTY": ""})
 
 
 def test_no_secret_in_a_repr() -> None:

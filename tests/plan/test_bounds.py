@@ -35,6 +35,7 @@ IN_FORCE = {
     "bytes of entries that wait for the journal": "live.journal_file:MOST_WAITING",
     "characters of a text in the journal": "engine.page:MOST_TEXT",
     "values in the configuration, aliases counted": "live.document:MOST_NODES",
+    "characters of a recipe, plan, scenario or file of settings": "live.texts:MOST",
     "bytes of a table's file": "live.tables:MOST_BYTES",
     "callers of the control socket at once": "live.control:_CALLERS",
     "bytes of a question to it": "live.control:_LONGEST",
