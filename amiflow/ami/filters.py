@@ -63,7 +63,8 @@ class Filter:
 def read_filter(criteria: str, pattern: str) -> Filter | str:
     """The filter of `MatchCriteria` and `Filter`, or why there is none, in Asterisk's words.
 
-    Without criteria it is a regular expression over the whole event, or one that excludes if it begins with `!`.
+    Without criteria it is a regular expression over the whole event, or one that excludes if it begins with `!`. With
+    criteria but no method among them no pattern may be given, and what is named must be there.
     """
     parts = _read_criteria(criteria)
     if parts is None:
@@ -71,8 +72,8 @@ def read_filter(criteria: str, pattern: str) -> Filter | str:
     excludes = parts.get("action", "include") == "exclude"
     if not criteria and pattern.startswith("!"):
         excludes, pattern = True, pattern[1:]
-    method = parts.get("method", "regex" if pattern or not criteria else "none")
-    if (method == "none") == bool(pattern):
+    method = parts.get("method", "none" if criteria else "regex")
+    if (method == "none") == bool(pattern) or (method == "none" and not parts.keys() & {"name", "header"}):
         return WRONG
     regex = None
     if method == "regex":

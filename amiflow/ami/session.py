@@ -109,6 +109,7 @@ _UNSENDABLE = {
     "logoff": "the runner logs off by itself",
     "challenge": "the runner logs in by itself",
     "events": "the runner sets the event mask",
+    "filter": "the runner filters its events",
     "waitevent": "it stops the whole session",
 }
 

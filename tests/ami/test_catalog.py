@@ -567,6 +567,7 @@ def test_what_is_never_sent_says_why() -> None:
         "Logoff",
         "Challenge",
         "Events",
+        "Filter",
     }
 
 

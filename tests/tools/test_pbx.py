@@ -425,7 +425,7 @@ def test_lists_show_what_there_is() -> None:
     [
         ("core show version", "Asterisk 22."),
         ("core show channels", "4 active channels"),
-        ("core show channels concise", "Local/800@default-00000000;1!default!1234!2!Up!Wait!600"),
+        ("core show channels concise", "Local/800@default-00000000;1!default!1234!2!Up!Wait!600!!!!3!1!!"),
         ("core show channels count", "3 active calls"),
         ("core show calls", "3 calls processed"),
         ("core show uptime", "System uptime: 1 seconds"),

@@ -46,7 +46,7 @@ def _channels(exchange: Exchange, rest: str) -> Iterable[str]:
 def _concise(exchange: Exchange, channel: Channel) -> str:
     bridge = channel.bridge.uniqueid if channel.bridge else ""
     place = (channel.name, channel.context, channel.exten, channel.priority, state_name(channel.state))
-    does = (channel.application or "(None)", channel.data, channel.caller.number or "", channel.account, "")
+    does = (channel.application or "(None)", channel.data, channel.caller.number or "", channel.account)
     rest = ("", "3", int(exchange.now - channel.born), bridge, channel.uniqueid)
     return "!".join(str(one) for one in (*place, *does, *rest))
 
