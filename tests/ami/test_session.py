@@ -340,7 +340,9 @@ def test_an_action_with_a_line_break_in_it_is_not_sent() -> None:
     assert client.said() == [] and client.asks(2) and client.events == [Sent(f"{PREFIX}-2")]
 
 
-@pytest.mark.parametrize("name", ["IAXnetstats", "queues", "Login", "logoff", "Challenge", "Events", "Filter", "WaitEvent"])
+@pytest.mark.parametrize(
+    "name", ["IAXnetstats", "queues", "Login", "logoff", "Challenge", "Events", "Filter", "WaitEvent"]
+)
 def test_actions_that_would_break_the_session(name: str) -> None:
     with pytest.raises(LocalError, match=f"{name} cannot be sent: "):
         ready().asks(1, name)

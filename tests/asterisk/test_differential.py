@@ -146,6 +146,16 @@ def no_such_extension(stage: Stage) -> None:
 
 
 @script
+def the_dialplan_ends_after_a_dial(stage: Stage) -> None:
+    stage.call("through")
+
+
+@script
+def a_dial_to_nowhere(stage: Stage) -> None:
+    stage.call("nobody")
+
+
+@script
 def a_short_call(stage: Stage) -> None:
     stage.call("short", seconds=1.5)
 

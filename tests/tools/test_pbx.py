@@ -269,6 +269,33 @@ def test_a_caller_who_gives_up_cancels_the_dial() -> None:
     assert not bench.pbx.exchange.channels
 
 
+@pytest.mark.parametrize(
+    ("dialled", "reason", "cause"),
+    [("PJSIP/carol", "5", "17"), ("PJSIP/erin", "8", "34"), ("PJSIP/nobody", "8", "34"), ("Local/nowhere", "8", "34")],
+)
+def test_where_the_dialplan_ends_a_caller_hears_what_became_of_the_dial(dialled: str, reason: str, cause: str) -> None:
+    bench = Bench(extensions={"default": {"9": [f"Dial({dialled})"]}})
+    bench.originate("Local/9@default", seconds=20)
+    assert bench.told("OriginateResponse")[0]["Reason"] == reason
+    end = bench.told("Hangup", Channel="Local/9@default-00000000;2")[0]
+    assert (end["Cause"], end["ChannelStateDesc"], end["Priority"]) == (cause, "Busy", "2")
+    assert len(bench.told("Newexten", Channel=end["Channel"])) == 1
+
+
+def test_who_was_answered_hears_ten_seconds_of_it() -> None:
+    bench = Bench(extensions={"default": {"9": ["Answer()", "Dial(PJSIP/carol)"]}})
+    bench.originate("Local/1234@default", exten="9", seconds=9)
+    assert not bench.told("Hangup", Channel="Local/1234@default-00000000;1")
+    bench.pass_time(5)
+    assert bench.told("Hangup", Channel="Local/1234@default-00000000;1")
+
+
+def test_a_local_channel_to_nowhere_is_told_who_calls_it() -> None:
+    bench = Bench(extensions={"default": {"9": ["Dial(Local/nowhere@default)", "Hangup()"]}})
+    bench.originate("Local/9@default")
+    assert bench.names("Local/nowhere@default-00000001;2") == ["Newchannel", "NewConnectedLine", "Hangup"]
+
+
 def test_patterns_and_variables() -> None:
     steps = ["Set(ROOM=${EXTEN:2})", "UserEvent(Went,Room: ${ROOM},Last: ${EXTEN:-1},Cut: ${EXTEN:1:2})"]
     bench = Bench(extensions={"default": {"_9X[3-5].": steps}})

@@ -15,6 +15,7 @@ from amiflow.tools.pbx.schedule import Thread
 from amiflow.tools.scenario import Step, pattern
 
 _VARIABLE = re.compile(r"\$\{([^${}]*)\}")
+_SHOWN = {"BUSY": "Busy", "CONGESTION": "Congestion", "CHANUNAVAIL": "Congestion"}
 _SLICE = re.compile(r"(.*?):(-?\d{1,9})(?::(-?\d{1,9}))?")
 
 
@@ -90,11 +91,21 @@ def run(exchange: Exchange, channel: Channel) -> Thread:
             break
         if channel.stops:
             break
+    if found is None and not channel.stops:
+        yield from _fall_through(exchange, channel)
     if channel.pbx:
         channel.pbx = False
         exchange.unload(channel)
     else:
         exchange.hang_up(channel)
+
+
+def _fall_through(exchange: Exchange, channel: Channel) -> Thread:
+    """The dialplan has no further step: a caller hears for ten seconds what became of the last Dial (pbx.c,
+    `autofallthrough`, which is on by default)."""
+    if shows := _SHOWN.get(channel.variables.get("DIALSTATUS", "")):
+        channel.application = channel.data = ""
+        yield from exchange.applications[shows](exchange, channel, "10")
 
 
 def _elsewhere(exchange: Exchange, channel: Channel) -> Thread:

@@ -105,14 +105,14 @@ def call(exchange: Exchange, channel: Channel) -> bool:
 
 
 def _call_local(exchange: Exchange, one: Channel, two: Channel) -> bool:
-    if dialplan.step(exchange, two.context, two.exten, 1) is None:
-        two.peer = one.peer = None
-        exchange.hang_up(two)
-        return False
     for name, value in one.variables.items():
         exchange.set_variable(two, name, value)
     two.caller, two.connected, two.account = one.connected, one.caller, one.account
     exchange.publish(two)
+    if dialplan.step(exchange, two.context, two.exten, 1) is None:
+        two.peer = one.peer = None
+        exchange.hang_up(two)
+        return False
     target = (("Context", two.context), ("Exten", two.exten), ("LocalOptimization", "Yes"))
     exchange.tell("LocalBridge", one.snapshot().headers("LocalOne"), two.snapshot().headers("LocalTwo"), target)
     start(exchange, two)

@@ -240,6 +240,11 @@ exten => busy,1,Busy(10)
 exten => noanswer,1,Ringing()
  same => n,Wait(600)
 exten => congestion,1,Congestion(10)
+; The dialplan ends here, and its caller hears why.
+exten => through,1,Dial(Local/congestion@default)
+; Dials nobody, and goes on.
+exten => nobody,1,Dial(Local/nowhere@default)
+ same => n,Hangup()
 ; Answers and hangs up at once.
 exten => short,1,Answer()
  same => n,Hangup()
