@@ -251,6 +251,7 @@ def test_dial_rings_several_and_the_first_to_answer_wins() -> None:
         "PJSIP/dave-00000000": "CANCEL"
     }
     assert bench.legs()[0] == "PJSIP/bob-00000001"
+    assert bench.told("Hangup", Channel="PJSIP/dave-00000000")[0]["Cause-txt"] == "Answered elsewhere"
 
 
 def test_dial_gives_up_and_goes_on() -> None:
@@ -326,6 +327,19 @@ def test_variables_are_set_told_escaped_and_read_back() -> None:
     assert bench.told("NewCallerid")[0]["CallerIDNum"] == "77"
 
 
+def test_who_is_called_inherits_variables_with_underscores() -> None:
+    bench = Bench(extensions={"default": {"9": ["Set(__DEEP=1)", "Set(_ONCE=2)", "Set(OWN=3)", "Dial(Local/800)"]}})
+    bench.originate("Local/9@default")
+    called, next_called = "Local/800@default-00000001;1", "Local/1234@default-00000002;1"
+    assert [bench.act("Getvar", Channel=called, Variable=name)["Value"] for name in ("DEEP", "ONCE", "OWN")] == [
+        "1",
+        "2",
+        "",
+    ]
+    assert [bench.act("Getvar", Channel=next_called, Variable=name)["Value"] for name in ("DEEP", "ONCE")] == ["1", ""]
+    assert {event["Channel"] for event in bench.told("VarSet", Variable="__DEEP")} >= {called, next_called}
+
+
 def test_a_conference_counts_its_announcer() -> None:
     bench = Bench()
     bench.originate("Local/1234@default", exten="680", ChannelId="a")
@@ -399,6 +413,21 @@ def test_a_queue_calls_its_member_and_connects_the_caller() -> None:
     assert (params["Completed"], member["CallsTaken"]) == ("1", "1")
 
 
+def test_the_members_of_a_queue_who_were_too_slow_are_cancelled_twice() -> None:
+    queues = {"both": ["PJSIP/dave", "Local/1234@default"]}
+    bench = Bench(queues=queues, extensions={"default": {"9": ["Answer()", "Queue(both)"]}})
+    bench.originate("Local/9@default", seconds=3)
+    slow = bench.told("DialEnd", DestChannel="PJSIP/dave-00000000")
+    assert [event["DialStatus"] for event in slow] == ["CANCEL", "CANCEL"]
+    assert bench.told("Hangup", Channel="PJSIP/dave-00000000")[0]["Cause"] == "26"
+
+
+def test_a_queue_that_does_not_exist_says_so() -> None:
+    bench = Bench(extensions={"default": {"9": ["Queue(nope)", "UserEvent(Left,Why: ${QUEUESTATUS})"]}})
+    bench.originate("Local/9@default")
+    assert bench.told("UserEvent")[0]["Why"] == "UNKNOWN"
+
+
 def test_a_caller_who_leaves_a_queue_is_abandoned() -> None:
     bench = Bench()
     bench.originate("Local/710@default", ChannelId="a")
@@ -427,7 +456,7 @@ def test_a_caller_loses_patience_and_the_dialplan_goes_on() -> None:
     bench = Bench(queues={"sales": ["PJSIP/dave"]}, extensions={"default": {"9": steps}})
     bench.originate("Local/9@default", seconds=10)
     assert bench.told("UserEvent")[0]["Why"] == "TIMEOUT"
-    assert not bench.told("QueueCallerAbandon")
+    assert bench.told("QueueCallerAbandon")[0]["HoldTime"] == "8"
 
 
 # --- lists and commands -----------------------------------------------------------------------------------------------

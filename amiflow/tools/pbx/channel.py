@@ -136,6 +136,7 @@ class Channel:
     cause: int = 0
     answered: float | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    heritage: dict[str, str] = field(default_factory=dict)  # variables set as `_X` or `__X`, and how
     stops: set[Reason] = field(default_factory=set)
     frames: deque[Frame] = field(default_factory=deque)
     peer: Channel | None = None  # the other half of a Local channel

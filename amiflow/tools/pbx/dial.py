@@ -16,6 +16,7 @@ from amiflow.tools.pbx.channel import Bridge, Channel, Frame, Party, State
 from amiflow.tools.pbx.exchange import Exchange, Running
 from amiflow.tools.pbx.schedule import Sleep, Thread
 from amiflow.tools.pbx.technology import (
+    ANSWERED_ELSEWHERE,
     Wanted,
     answer,
     call,
@@ -87,6 +88,8 @@ def place(exchange: Exchange, caller: Channel, dialled: str, application: str) -
     if channel is None:
         return None
     resource = dialled.partition("/")[2]
+    for bare, name in caller.heritage.items():
+        exchange.set_variable(channel, name if name.startswith("__") else bare, caller.variables[bare])
     exchange.set_variable(channel, "DIALEDPEERNUMBER", resource)
     if channel.caller.number is None:
         channel.caller = Party(caller.exten, channel.caller.name)
@@ -121,12 +124,13 @@ def set_free(exchange: Exchange, channel: Channel) -> None:
     start(exchange, channel)
 
 
-def drop(exchange: Exchange, caller: Channel, legs: Iterable[Leg], status: str) -> None:
+def drop(exchange: Exchange, caller: Channel, legs: Iterable[Leg], status: str, cause: int = 0) -> None:
     """Give up calling these."""
     for leg in legs:
         tell_dial(exchange, "DialEnd", caller, leg.channel, ("DialStatus", status))
         if not leg.channel.local:
             leg.channel.cause = leg.channel.cause or 16
+        leg.channel.cause = cause or leg.channel.cause
         exchange.hang_up(leg.channel)
 
 
@@ -227,7 +231,7 @@ def _given_up(dialling: Dialling) -> bool:
 def _talk(dialling: Dialling, leg: Leg, goes_on: bool) -> Running:
     exchange, caller, called = dialling.exchange, dialling.caller, leg.channel
     exchange.set_state(called, State.UP)
-    drop(exchange, caller, dialling.legs, "CANCEL")
+    drop(exchange, caller, dialling.legs, "CANCEL", ANSWERED_ELSEWHERE)
     exchange.set_variable(caller, "DIALSTATUS", "ANSWER")
     exchange.set_variable(caller, "DIALEDPEERNAME", called.name)
     exchange.set_variable(caller, "DIALEDPEERNUMBER", leg.dialled)

@@ -97,9 +97,15 @@ class Exchange:
 
     def set_variable(self, channel: Channel | None, name: str, value: str) -> None:
         """Set a variable of a channel, or a global one, and tell it."""
-        store = self.variables if channel is None else channel.variables
-        # Asterisk lets a channel's children inherit a variable of one or two underscores; the name is without them.
-        store[name if channel is None else name.lstrip("_")] = value
+        if channel is None:
+            self.variables[name] = value
+        else:
+            # Those whom a channel calls inherit a variable of one or two underscores; its name is without them.
+            bare = name.lstrip("_")
+            channel.variables[bare] = value
+            channel.heritage.pop(bare, None)
+            if name != bare:
+                channel.heritage[bare] = name
         owner = channel.cached().headers() if channel else (("Channel", "none"), ("Uniqueid", "none"))
         self.tell("VarSet", owner, (("Variable", name), ("Value", escape(value))))
 

@@ -15,6 +15,7 @@ from amiflow.tools.pbx.dial import Leg, drop, hear, join, place, rings, set_free
 from amiflow.tools.pbx.exchange import Exchange, Running
 from amiflow.tools.pbx.queue import Entry, Member, Queue
 from amiflow.tools.pbx.schedule import Sleep, Thread
+from amiflow.tools.pbx.technology import ANSWERED_ELSEWHERE
 
 _RING = 15.0  # seconds a member is rung (queues.conf, `timeout`)
 _RETRY = 5.0  # seconds until the next try (`retry`)
@@ -51,6 +52,7 @@ def run_queue(exchange: Exchange, channel: Channel, data: str) -> Running:
     name, *more = arguments(data)
     queue = exchange.queues.get(name)
     if queue is None:
+        exchange.set_variable(channel, "QUEUESTATUS", "UNKNOWN")
         return True
     patience = number(more[3]) if len(more) > 3 else 0
     wait = _Wait(exchange, queue, Entry(channel, exchange.now), exchange.now + patience if patience else None, {})
@@ -78,16 +80,17 @@ def _leave(wait: _Wait) -> None:
 
 
 def _left(wait: _Wait) -> bool:
-    """The caller leaves without having been answered."""
+    """The caller leaves without having been answered. Asterisk takes one whose own time is over for one who abandons
+    the queue, too (queue_exec, record_abandoned)."""
     position = str(wait.queue.position(wait.entry))
     held = str(int(wait.exchange.now - wait.entry.since))
-    if wait.caller.stops:
-        wait.queue.abandoned += 1
-        places = (("Position", position), ("OriginalPosition", position), ("HoldTime", held))
-        wait.tell("QueueCallerAbandon", None, None, places)
+    wait.queue.abandoned += 1
+    places = (("Position", position), ("OriginalPosition", position), ("HoldTime", held))
+    wait.tell("QueueCallerAbandon", None, None, places)
     _leave(wait)
-    left = ("ABANDONED", "TRUE") if wait.caller.stops else ("QUEUESTATUS", "TIMEOUT")
-    wait.exchange.set_variable(wait.caller, *left)
+    wait.exchange.set_variable(wait.caller, "ABANDONED", "TRUE")
+    if not wait.caller.stops:
+        wait.exchange.set_variable(wait.caller, "QUEUESTATUS", "TIMEOUT")
     return not wait.caller.stops
 
 
@@ -161,8 +164,10 @@ def _rest(wait: _Wait, until: float) -> Thread:
 def _talk(wait: _Wait, leg: Leg, member: Member) -> Running:
     exchange, queue, called = wait.exchange, wait.queue, leg.channel
     exchange.set_state(called, State.UP)
-    drop(exchange, wait.caller, tuple(wait.legs), "CANCEL")
     tell_dial(exchange, "DialEnd", wait.caller, called, ("DialStatus", "ANSWER"))
+    for other in wait.legs:  # told once more when they are hung up (Asterisk 16, 22)
+        tell_dial(exchange, "DialEnd", wait.caller, other.channel, ("DialStatus", "CANCEL"))
+    drop(exchange, wait.caller, tuple(wait.legs), "CANCEL", ANSWERED_ELSEWHERE)
     _leave(wait)
     held, rung = int(exchange.now - wait.entry.since), int(exchange.now - wait.rung)
     queue.held, member.talking = held, member.talking + 1

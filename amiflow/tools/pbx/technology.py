@@ -16,6 +16,7 @@ from amiflow.tools.scenario import Endpoint
 
 NO_ANSWER = 19
 BUSY, CONGESTED = 17, 34
+ANSWERED_ELSEWHERE = 26
 _TRIP = 0.01  # seconds until an endpoint's first sign of life
 
 
@@ -106,7 +107,7 @@ def call(exchange: Exchange, channel: Channel) -> bool:
 
 def _call_local(exchange: Exchange, one: Channel, two: Channel) -> bool:
     for name, value in one.variables.items():
-        exchange.set_variable(two, name, value)
+        exchange.set_variable(two, one.heritage.get(name, name), value)
     two.caller, two.connected, two.account = one.connected, one.caller, one.account
     exchange.publish(two)
     if dialplan.step(exchange, two.context, two.exten, 1) is None:
