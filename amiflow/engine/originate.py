@@ -37,9 +37,10 @@ def is_originate(action: str) -> bool:
 
 
 def default_within(headers: Headers) -> float:
-    """How long to wait for an awaited call, in seconds."""
+    """How long to wait for an awaited call, in seconds. A Timeout of 0, which rings for ever, is no time to wait."""
     ring = _header(headers, "timeout")
-    return (int(ring) / 1000 if ring is not None and ring.isdecimal() else _RING) + _GRACE
+    given = int(ring) / 1000 if ring is not None and ring.isdecimal() else 0.0
+    return (given or _RING) + _GRACE
 
 
 def dress(headers: Headers, own_id: str) -> tuple[Headers, str]:

@@ -300,7 +300,7 @@ def test_the_simulated_pbx_tells_what_asterisk_tells(asterisk: AsteriskServer, j
 
 REFUSED = {
     "Redirect": [{}, {"Channel": "x"}, {"Channel": "x", "Context": "default", "Exten": "1", "Priority": "1"}],
-    "Hangup": [{}, {"Channel": "x"}, {"Channel": "/(/"}],
+    "Hangup": [{}, {"Channel": "x"}, {"Channel": "/(/"}, {"Channel": "/x"}],
     "Status": [{"Channel": "x"}],
     "Getvar": [{}, {"Channel": "x", "Variable": "A"}, {"Variable": "NOBODY_SET_IT"}],
     "Setvar": [{}, {"Channel": "x", "Variable": "A", "Value": "1"}],
@@ -316,6 +316,9 @@ REFUSED = {
         {"Channel": "Local/1", "Timeout": "x"},
         {"Channel": "Local/1@default", "Context": "default", "Exten": "nope", "Priority": "1", "Async": "true"},
         {"Channel": "Local/nope@default", "Context": "default", "Exten": "1234", "Priority": "1"},
+        {"Channel": "Local/1@default", "Context": "default", "Priority": "1", "Async": "true"},
+        {"Channel": "Local/1@default", "Application": "Wait", "Exten": "1234", "Priority": "1", "Async": "true"},
+        {"Channel": "Local/1@default"},
     ],
     "Command": [{}, {"Command": "blah"}, {"Command": "confbridge list"}, {"Command": "bridge show all"}],
     "Events": [{}, {"EventMask": "bogus"}, {"EventMask": "on"}],

@@ -327,6 +327,15 @@ def test_somebody_elses_result_is_none_of_it() -> None:
     assert bench.said == []
 
 
+def test_a_call_that_may_ring_for_ever_is_waited_for_as_one_without_a_time() -> None:
+    bench = one(tried("Originate", headers={**CALL, "Timeout": "0"}, call=True))
+    bench.answer()
+    bench.advance(34)
+    assert bench.said == []
+    bench.advance(2)
+    assert bench.said[0].startswith("timeout: no OriginateResponse within 35s")
+
+
 def test_when_time_runs_out_the_call_is_hung_up() -> None:
     bench = originate()
     bench.answer()

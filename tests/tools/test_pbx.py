@@ -193,6 +193,9 @@ def test_originate_runs_an_application_and_hangs_up() -> None:
         ({"Channel": "Local/1", "Timeout": "x"}, "Invalid timeout"),
         ({"Channel": "Local/1", "ChannelId": "x" * 150}, "Uniqueid length exceeds maximum of 149\n"),
         ({"Channel": "Local/1", "Context": "default", "Exten": "no", "Priority": "1"}, "Extension does not exist."),
+        ({"Channel": "Local/1", "Context": "default", "Priority": "1", "Async": "true"}, "Extension does not exist."),
+        ({"Channel": "Local/1", "Application": "Wait", "Exten": "1234", "Priority": "1"}, "Extension does not exist."),
+        ({"Channel": "Local/1"}, "Originate with 'Exten' requires 'Context' and 'Priority'"),
     ],
 )
 def test_originate_refuses_in_asterisks_words(headers: dict[str, str], words: str) -> None:
@@ -228,6 +231,7 @@ _OTHER = {"ExtraChannel": "Local/1234@default-00000000;2", "ExtraContext": "defa
         ("Bridge", {"Channel1": "x", "Channel2": "y"}, "Channel1 does not exist: x"),
         ("ConfbridgeList", {}, "No Conference name provided."),
         ("ConfbridgeList", {"Conference": "9"}, "No active conferences."),
+        ("Hangup", {"Channel": "/Local"}, "Regex format invalid, Channel param should be /regex/"),
         ("Hangup", {"Channel": "/(/"}, "Regex compile failed on: /(/"),
         ("ConfbridgeListRooms", {}, "No active conferences."),
         ("BridgeInfo", {}, "BridgeUniqueid must be provided"),
@@ -283,6 +287,26 @@ def test_where_the_dialplan_ends_a_caller_hears_what_became_of_the_dial(dialled:
     assert len(bench.told("Newexten", Channel=end["Channel"])) == 1
 
 
+@pytest.mark.parametrize(("timeout", "responses"), [("0", 0), ("-1", 0), ("1x", 1)])
+def test_without_a_time_an_originate_rings_for_ever(timeout: str, responses: int) -> None:
+    bench = Bench()
+    bench.originate("Local/noanswer@default", seconds=500, Timeout=timeout)
+    assert len(bench.told("OriginateResponse")) == responses
+
+
+def test_without_an_extension_a_local_call_goes_where_it_was_dialled() -> None:
+    bench = Bench()
+    bench.act("Originate", 2, Channel="Local/1234@default", Async="true")
+    assert {event["Application"] for event in bench.told("Newexten", Exten="1234", Priority="2")} == {"Wait"}
+    assert len(bench.pbx.exchange.channels) == 2
+
+
+def test_a_tone_of_busy_is_no_cause_for_who_was_answered() -> None:
+    bench = Bench(extensions={"default": {"9": ["Answer()", "Busy(1)"]}})
+    bench.originate("Local/9@default", seconds=3)
+    assert bench.told("Hangup", Channel="Local/9@default-00000000;2")[0]["Cause"] == "0"
+
+
 def test_who_was_answered_hears_ten_seconds_of_it() -> None:
     bench = Bench(extensions={"default": {"9": ["Answer()", "Dial(PJSIP/carol)"]}})
     bench.originate("Local/1234@default", exten="9", seconds=9)
@@ -322,7 +346,10 @@ def test_variables_are_set_told_escaped_and_read_back() -> None:
     assert bench.act("Getvar", Channel="a", Variable="FOO")["Value"] == "b\"a'r\\"
     bench.act("Setvar", Variable="G", Value="1")
     assert bench.told("VarSet", Variable="G")[0].items() >= {"Channel": "none", "Uniqueid": "none"}.items()
-    assert bench.act("Getvar", Variable="G")["Value"] == "1"
+    assert bench.act("Getvar", Variable="G")["Value"] == bench.act("Getvar", Variable="GLOBAL(G)")["Value"] == "1"
+    bench.act("Setvar", Channel="a", Variable="CHANNEL(language)", Value="de")
+    assert bench.act("Getvar", Channel="a", Variable="CHANNEL(language)")["Value"] == "de"
+    assert not bench.told("VarSet", Value="de")
     bench.act("Setvar", Channel="a", Variable="CALLERID(num)", Value="77")
     assert bench.told("NewCallerid")[0]["CallerIDNum"] == "77"
 

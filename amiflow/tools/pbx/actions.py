@@ -36,6 +36,8 @@ def originate(exchange: Exchange, asked: Request, reply: Reply) -> Answer | None
     if asked.get("Async").lower() in ("yes", "true", "y", "t", "1", "on"):
         exchange.schedule.spawn(carry_out(exchange, order, lambda answered: None, True))
         return queued
+    if not order.application and not order.priority:
+        return refusal("Originate with 'Exten' requires 'Context' and 'Priority'")
 
     def done(answered: bool) -> None:
         reply(queued if answered else refusal("Originate failed"))
@@ -94,7 +96,9 @@ def hangup(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
     cause = cause if cause is not None and 0 < cause <= 127 else 0
     if not name:
         return refusal("No channel specified")
-    if len(name) > 1 and name[0] == name[-1] == "/":
+    if name[0] == "/":
+        if len(name) < 2 or name[-1] != "/":
+            return refusal("Regex format invalid, Channel param should be /regex/")
         return _hang_up_all(exchange, name[1:-1], cause)
     channel = exchange.find(name)
     if channel is None:

@@ -74,8 +74,8 @@ def run_congestion(exchange: Exchange, channel: Channel, data: str) -> Running:
 
 def _refuse(exchange: Exchange, channel: Channel, frame: Frame, cause: int, data: str) -> Running:
     indicate(exchange, channel, frame)
-    channel.cause = cause
     if channel.state is not State.UP:
+        channel.cause = cause
         exchange.set_state(channel, State.BUSY)
     yield from rest(exchange, channel, number(data) if data.strip() else None)
     return False
@@ -104,13 +104,15 @@ def run_set(exchange: Exchange, channel: Channel, data: str) -> Running:
 
 
 def assign(exchange: Exchange, channel: Channel | None, name: str, value: str) -> None:
-    """Set a variable, or a caller ID through its function."""
+    """Set a variable, or a caller ID through its function. Another function keeps what is written and tells nothing."""
     if channel is not None and name in ("CALLERID(num)", "CALLERID(name)"):
         number, text = channel.caller.number, channel.caller.name
         channel.caller = Party(value, text) if name == "CALLERID(num)" else Party(number, value)
         exchange.publish(channel)
     elif name.startswith("GLOBAL(") and name.endswith(")"):
         exchange.set_variable(None, name[7:-1], value)
+    elif name.endswith(")"):
+        (exchange.variables if channel is None else channel.variables)[name] = value
     else:
         exchange.set_variable(channel, name, value)
 

@@ -51,6 +51,8 @@ def value(exchange: Exchange, channel: Channel | None, name: str) -> str:
         return rest[: int(cut[3])] if cut[3] else rest
     if channel is not None and (built_in := _of_channel(channel).get(name)) is not None:
         return built_in
+    if name.startswith("GLOBAL(") and name.endswith(")"):
+        return exchange.variables.get(name[7:-1], "")
     own: Mapping[str, str] = channel.variables if channel else {}
     return own.get(name, exchange.variables.get(name, ""))
 

@@ -26,7 +26,7 @@ _REASONS: dict[Word, int] = {"answer": _ANSWERED, "busy": _BUSY, "congestion": _
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An Originate that was found good. `timeout` is in seconds."""
+    """An Originate that was found good. `timeout` is in seconds; none: it rings for ever."""
 
     dialled: str
     context: str
@@ -34,7 +34,7 @@ class Order:
     priority: int
     application: str
     data: str
-    timeout: float
+    timeout: float | None
     caller: Party
     account: str
     variables: Headers
@@ -56,7 +56,7 @@ def read_order(exchange: Exchange, asked: Request) -> Order | str:
     if any(len(asked.get(name)) > _LONGEST_UNIQUEID for name in ("ChannelId", "OtherChannelId")):
         return f"Uniqueid length exceeds maximum of {_LONGEST_UNIQUEID}\n"
     order = _order(asked, whole(priority) or 0, whole(timeout))
-    if order.exten and order.priority and not order.application:
+    if order.priority:
         known = dialplan.step(exchange, order.context, order.exten, order.priority)
         return order if known else "Extension does not exist."
     return order
@@ -71,7 +71,7 @@ def _order(asked: Request, priority: int, millis: int | None) -> Order:
         priority,
         asked.get("Application"),
         asked.get("Data"),
-        (millis or 30_000) / 1000,
+        30.0 if millis is None else millis / 1000 if millis > 0 else None,
         caller_id(asked.get("CallerID")),
         asked.get("Account"),
         tuple((name.strip(), value) for name, _, value in (pair.partition("=") for pair in pairs)),
@@ -126,7 +126,7 @@ def _ring(exchange: Exchange, order: Order, channel: Channel) -> Generator[Sleep
         return _FAILED
     resource = order.dialled.partition("/")[2]
     tell_dial(exchange, "DialBegin", None, channel, ("DialString", resource))
-    until = exchange.now + order.timeout
+    until = None if order.timeout is None else exchange.now + order.timeout
     while True:
         word = hear(channel)
         if word == "ringing":
@@ -134,7 +134,7 @@ def _ring(exchange: Exchange, order: Order, channel: Channel) -> Generator[Sleep
             tell_dial(exchange, "DialState", None, channel, ("DialStatus", "RINGING"))
         elif word is not None:
             return _end(exchange, channel, word)
-        elif exchange.now >= until:
+        elif until is not None and exchange.now >= until:
             channel.cause = NO_ANSWER
             exchange.hang_up(channel)
             return _TIMEOUT
@@ -171,7 +171,7 @@ def _respond(exchange: Exchange, order: Order, channel: Channel | None, reason: 
 
 def _connect(exchange: Exchange, order: Order, channel: Channel) -> Thread:
     if not order.application:
-        channel.context, channel.exten = order.context or "default", order.exten or "s"
+        channel.context, channel.exten = order.context or channel.context, order.exten or channel.exten
         channel.priority = order.priority or 1
         start(exchange, channel)
         return
