@@ -225,6 +225,17 @@ def a_caller_who_leaves_a_queue(stage: Stage) -> None:
 
 
 @script
+def a_caller_redirected_out_of_a_queue(stage: Stage) -> None:
+    stage.call("710")
+    stage.redirect("600", stage.tag + "a;2")
+
+
+@script
+def a_call_without_an_extension(stage: Stage) -> None:
+    stage.act("Originate", Channel="Local/1234@default", ChannelId=stage.tag + "a", Async="true", Variable="__A=1, B=2")
+
+
+@script
 def variables_and_user_events(stage: Stage) -> None:
     stage.call("1234")
     stage.act("Setvar", Channel=stage.tag + "a", Variable="X", Value="a\"b'c\\d?")

@@ -367,6 +367,12 @@ def test_who_is_called_inherits_variables_with_underscores() -> None:
     assert {event["Channel"] for event in bench.told("VarSet", Variable="__DEEP")} >= {called, next_called}
 
 
+def test_blanks_belong_to_the_names_of_variables() -> None:
+    bench = Bench()
+    bench.originate("Local/1234@default", ChannelId="a", Variable="A=1, B=2,C,=3")
+    assert {event["Variable"] for event in bench.told("VarSet", Uniqueid="a")} == {"A", " B"}
+
+
 def test_a_conference_counts_its_announcer() -> None:
     bench = Bench()
     bench.originate("Local/1234@default", exten="680", ChannelId="a")
@@ -447,6 +453,16 @@ def test_the_members_of_a_queue_who_were_too_slow_are_cancelled_twice() -> None:
     slow = bench.told("DialEnd", DestChannel="PJSIP/dave-00000000")
     assert [event["DialStatus"] for event in slow] == ["CANCEL", "CANCEL"]
     assert bench.told("Hangup", Channel="PJSIP/dave-00000000")[0]["Cause"] == "26"
+
+
+def test_a_caller_who_is_redirected_out_of_a_queue_abandons_it_at_the_new_place() -> None:
+    bench = Bench()
+    bench.originate("Local/710@default", ChannelId="a")
+    bench.events.clear()
+    bench.act("Redirect", 1, Channel="a;2", Context="default", Exten="600", Priority="1")
+    told = ("Newexten", "QueueCallerAbandon", "QueueCallerLeave", "Newexten")
+    assert tuple(event.name for event in bench.events if event.get("Uniqueid") == "a;2" and event.name in told) == told
+    assert bench.told("Newexten")[0].items() >= {"Exten": "600", "Application": "Queue"}.items()
 
 
 def test_a_queue_that_does_not_exist_says_so() -> None:

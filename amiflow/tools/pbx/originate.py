@@ -74,7 +74,7 @@ def _order(asked: Request, priority: int, millis: int | None) -> Order:
         30.0 if millis is None else millis / 1000 if millis > 0 else None,
         caller_id(asked.get("CallerID")),
         asked.get("Account"),
-        tuple((name.strip(), value) for name, _, value in (pair.partition("=") for pair in pairs)),
+        tuple((name, value) for name, _, value in (pair.partition("=") for pair in pairs) if name),
         (asked.get("ChannelId") or None, asked.get("OtherChannelId") or None),
         asked.action_id,
     )

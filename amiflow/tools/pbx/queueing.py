@@ -84,6 +84,7 @@ def _left(wait: _Wait) -> bool:
     the queue, too (queue_exec, record_abandoned)."""
     position = str(wait.queue.position(wait.entry))
     held = str(int(wait.exchange.now - wait.entry.since))
+    wait.exchange.publish(wait.caller)  # one who was redirected: at the new place, with the old application
     wait.queue.abandoned += 1
     places = (("Position", position), ("OriginalPosition", position), ("HoldTime", held))
     wait.tell("QueueCallerAbandon", None, None, places)
