@@ -47,13 +47,21 @@ class Milliseconds:
 def number(text: str) -> int | float | Milliseconds | Flaw:
     """The value of a NUMBER token."""
     if text.isdecimal():
-        return int(text) if len(text) <= 18 else Flaw(0, len(text), "a number is too large", "more than 18 digits")
+        return _int(text)
     whole, _, fraction = text.partition(".")
     if whole.isdecimal() and fraction.isdecimal() and len(text) <= 40:
         return float(text)
     if _DURATION.fullmatch(text):
         return _duration(text)
     return _no_number(text)
+
+
+def _int(text: str) -> int | Flaw:
+    if len(text) > 18:
+        return Flaw(0, len(text), "a number is too large", "more than 18 digits")
+    if text[0] == "0" and text != "0":  # a number to dial: `0301234` would reach somebody else as 301234
+        return Flaw(0, len(text), f"the number `{text}` would lose its leading zero", "this is a number", f'"{text}"')
+    return int(text)
 
 
 def _duration(text: str) -> Milliseconds | Flaw:

@@ -46,7 +46,8 @@ SYNTAX: tuple[Code, ...] = (
         "bad-number",
         "error",
         "A number is digits, perhaps a point and digits; a duration is whole numbers, each with its unit.",
-        "The units are `ms`, `s`, `m`, `h` and `d`, the larger one first: `250ms`, `5s`, `1h30m`.",
+        "The units are `ms`, `s`, `m`, `h` and `d`, the larger one first: `250ms`, `5s`, `1h30m`. "
+        'What is dialled is text, as a number does not keep its leading zero: `"0301234"`.',
         "let pause = 5min\n",
         "let pause = 5m\n",
     ),
