@@ -44,40 +44,45 @@ def _caused(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings, vo
 
 
 def _other_userevent(name: str, action: nodes.Action) -> bool:
-    own = action.message.userevent
-    if own is not None:
-        return own.text.casefold() != name.casefold()
-    written = _plain_values(action).get("userevent")
+    written = _written(action).get("userevent")
     return written is not None and written.casefold() != name.casefold()
 
 
 def _excluded(pattern: nodes.Pattern, action: nodes.Action, bindings: Bindings) -> bool:
-    """`not ours(e)`, or a test (`==`, or of a bool by itself) that the value which the action writes fails."""
+    """`not ours(e)`, or a test (`==`, `!=`, or of a bool by itself) that the value which the action writes fails."""
     if pattern.where is None or pattern.name is None:
         return False
     symbol = bindings.declared.get(pattern.name)
-    written = _plain_values(action)
+    written = _written(action)
+    whole = "userevent" in written  # such an event carries what it is given, and nothing else
     for part in conjuncts(pattern.where):
+        equal = True
         match part:
             case nodes.Unary(op="not", operand=nodes.Call(name=nodes.Ident(text="ours"))):
                 return True
-            case nodes.Binary(op="==", left=header, right=right):
-                tested = _plain(right)
+            case nodes.Binary(op="==" | "!=" as op, left=header, right=right):
+                equal, tested = op == "==", _plain(right)
             case nodes.Unary(op="not", operand=header):
                 tested = "false"
             case header:
                 tested = "true"
         match header:
-            case nodes.Member(base=nodes.Name() as name, name=member) if bindings.uses.get(name) is symbol:
-                mine = written.get(member.text.casefold())
-                if mine is not None and tested is not None and mine != tested:
+            case (
+                nodes.Member(base=nodes.Name() as name, name=nodes.Ident(text=key))
+                | nodes.Index(base=nodes.Name() as name, index=nodes.Text(parts=(str() as key,)))
+            ) if bindings.uses.get(name) is symbol and tested is not None:
+                mine = written.get(key.casefold())
+                decided = mine is not None or (whole and key.casefold() not in written)
+                if decided and (mine == tested) is not equal:
                     return True
     return False
 
 
-def _plain_values(action: nodes.Action) -> dict[str, str]:
+def _written(action: nodes.Action) -> dict[str, str | None]:
+    """What the action says, by its headers' names in lower case; none where that is known at run time only."""
     values = {entry.key.text.casefold(): _plain(entry.value) for entry in action.block.headers}
-    return {key: value for key, value in values.items() if value is not None}
+    own = action.message.userevent
+    return values if own is None else {"userevent": own.text, **values}
 
 
 def _plain(value: nodes.Expr) -> str | None:
