@@ -141,8 +141,13 @@ def _check_length(length: int) -> None:
 
 
 def _groups(x: str, pattern: str) -> tuple[str, ...]:
-    found = regex(pattern).fullmatch(x.encode("utf-8", "replace"))
-    return tuple((group or b"").decode() for group in found.groups()) if found else ()
+    encoded = x.encode("utf-8", "replace")
+    found = regex(pattern).fullmatch(encoded)
+    if not found:
+        return ()
+    # A byte that is no UTF-8 counts as one `?`: so each character keeps its place, and what is taken is the text's own.
+    spans = [found.span(group) for group in range(1, found.re.groups + 1)]
+    return tuple(x[len(encoded[:a].decode()) : len(encoded[:b].decode())] if a >= 0 else "" for a, b in spans)
 
 
 def _extreme(pick: Callable[[Any], Any]) -> Callable[..., Value]:

@@ -75,6 +75,7 @@ def test_a_regular_expression_matches_the_whole_text_in_linear_time() -> None:
 def test_text_that_was_no_utf8_can_be_matched() -> None:
     latin1 = b"Andr\xe9".decode("utf-8", "surrogateescape")
     assert matches(latin1, r"Andr.")
+    assert PURE["groups"](f"€ {latin1} x", r"(\S+) (.*) (x)(y)?") == ("€", latin1, "x", "")
 
 
 def test_a_wrong_regular_expression_is_trouble() -> None:
