@@ -20,6 +20,7 @@ from amiflow.engine.program import Program
 from amiflow.engine.server import Server
 from amiflow.engine.timers import Timer
 from amiflow.engine.values import Failure, Value
+from amiflow.plan.expressions import Local
 from amiflow.plan.model import (
     Act,
     Again,
@@ -33,6 +34,7 @@ from amiflow.plan.model import (
     Jump,
     JumpUnless,
     Next,
+    Set,
     Take,
     WaitUntil,
 )
@@ -280,14 +282,28 @@ class Instance:
     def behind(self) -> int:
         """Where the step after the one that it stands at begins, whatever that one leads to."""
         match self.step():
-            case JumpUnless(target=target):
-                return target
-            case Next(done=done) | Again(done=done) | Fork(done=done) | ForkEach(done=done):
+            case JumpUnless(done=done) | Next(done=done) | Again(done=done) | Fork(done=done) | ForkEach(done=done):
                 return done
+            case Take(end=end):
+                return end
+            case Set(name=name):
+                return self._behind_set(name)
             case Await(timeout_target=int() as after):
                 # Each branch of a `wait any` but the last, which is its `after`, ends with a jump behind them all.
                 jump = self.instructions[after - 1]
                 return jump.target if isinstance(jump, Jump) else after
+        return self.position + 1
+
+    def _behind_set(self, name: str) -> int:
+        """Without what it goes through or how often, a loop is over; without an argument, a task."""
+        for head in self.instructions[self.position + 1 : self.position + 3]:
+            match head:
+                case Next(items=hidden) | ForkEach(items=hidden) | Again(times=Local(name=hidden)) if hidden == name:
+                    return head.done
+        task = next(self.program.calls(self.code, self.position), None)
+        if task is not None and self.position < task.begin:
+            # What stands before its end says that it returned nothing, where somebody wants to know.
+            return task.end if task.into is None else task.end - 1
         return self.position + 1
 
     def step(self) -> Instruction | None:

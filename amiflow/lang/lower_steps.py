@@ -150,13 +150,15 @@ class _Steps:
 
     def _call(self, call: nodes.Call, tail: nodes.Tail, into: str | None) -> None:
         """The task's steps take the place of the call, so that a run needs no other place than its position."""
-        task, code, after, end = self._lowering.bindings.calls[call], self.code, self.code.label(), self.code.label()
+        task, code, after = self._lowering.bindings.calls[call], self.code, self.code.label()
+        begin, end = code.label(), code.label()
         target, error = self._target(tail.handler, after)
         inner = _Steps(self._lowering.within(task.name.text), code, (into, end))
         code.emit(
             lambda at: model.Enter(
                 task=task.name.text,
                 into=into,
+                begin=at(begin),
                 end=at(end),
                 handler=None if target is None else model.Handler(at(target), error),
                 span=call.span,
@@ -164,6 +166,7 @@ class _Steps:
         )
         for field, arg in zip(task.args, call.args, strict=True):
             self._set(inner._lowering.local(field.name.text), arg, arg.span)
+        code.place(begin)
         inner.body(task.body)
         if into is not None:
             code.emit(lambda _: model.Set(into, Const(None, call.span), call.span))
@@ -344,7 +347,7 @@ class _Steps:
         done = self.code.label()
         for position, branch in enumerate(step.branches):
             other = self.code.label()
-            self._unless(branch.condition, other)
+            self._unless(branch.condition, other, done)
             self.body(branch.body)
             if step.otherwise is not None or position + 1 < len(step.branches):
                 self._jump(done, branch.span)
@@ -353,9 +356,9 @@ class _Steps:
             self.body(step.otherwise)
         self.code.place(done)
 
-    def _unless(self, condition: nodes.Expr, target: Label) -> None:
+    def _unless(self, condition: nodes.Expr, target: Label, done: Label) -> None:
         lowered = self._lowering.expr(condition)
-        self.code.emit(lambda at: model.JumpUnless(lowered, at(target), condition.span))
+        self.code.emit(lambda at: model.JumpUnless(lowered, at(target), at(done), condition.span))
 
     def _for(self, step: nodes.For) -> None:
         code, head, done = self.code, self.code.label(), self.code.label()
@@ -366,7 +369,7 @@ class _Steps:
         code.place(head)
         code.emit(lambda at: model.Next(items, position, self._lowering.local(step.name.text), at(done), step.span))
         if step.where is not None:
-            self._unless(step.where, head)
+            self._unless(step.where, head, head)
         self._looped(step.body, head, done, step.span)
 
     def _parallel(self, step: nodes.Parallel) -> None:
@@ -385,7 +388,7 @@ class _Steps:
         code.emit(lambda at: model.ForkEach(items, name, count, at(body), at(done), step.span))
         code.place(body)
         if step.where is not None:
-            self._unless(step.where, join)
+            self._unless(step.where, join, join)
         self._branch(step.body, join)
         code.place(done)
 

@@ -152,10 +152,12 @@ class Jump:
 
 @dataclass(frozen=True, slots=True)
 class JumpUnless:
-    """Go on at `target` when the condition is false (or fails to be evaluated: then the flow fails)."""
+    """Go on at `target` when the condition is false. Where it fails to be evaluated the flow fails, or, in a finally,
+    goes on at `done`, which is behind all branches."""
 
     condition: Expr
     target: int
+    done: int
     span: Span
 
 
@@ -224,11 +226,13 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """The steps of a task begin, and go up to `end`. What fails among them, and is not handled there, goes on where
-    `handler` says, with `into` (the name for the task's result) none; without a handler it has failed as anywhere."""
+    """The steps of a task begin, at `begin` after its arguments, and go up to `end`. What fails among them, and is not
+    handled there, goes on where `handler` says, with `into` (the name for the task's result) none; without a handler
+    it has failed as anywhere."""
 
     task: str
     into: str | None
+    begin: int
     end: int
     handler: Handler | None
     span: Span

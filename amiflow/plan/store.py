@@ -149,8 +149,8 @@ def _targets(code: Code) -> Iterator[int]:
                 yield from (*branches, done)
             case ForkEach(body=body, done=done):
                 yield from (body, done)
-            case Enter(end=end, handler=handler):
-                yield from (end,) if handler is None else (end, handler.target)
+            case Enter(begin=begin, end=end, handler=handler):
+                yield from (begin, end) if handler is None else (begin, end, handler.target)
             case (
                 Act(handler=Handler(target=target))
                 | Errand(handler=Handler(target=target))
@@ -163,7 +163,9 @@ def _targets(code: Code) -> Iterator[int]:
                 yield from () if step.handler is None else (step.handler.target,)
             case Take(end=end, handler=handler):
                 yield from (end,) if handler is None else (end, handler.target)
-            case Jump(target=target) | JumpUnless(target=target) | Next(done=target) | Again(done=target):
+            case JumpUnless(target=target, done=done):
+                yield from (target, done)
+            case Jump(target=target) | Next(done=target) | Again(done=target):
                 yield target
 
 

@@ -148,7 +148,7 @@ def jump(target: int) -> m.Jump:
 
 
 def unless(condition: ir.Expr, target: int) -> m.JumpUnless:
-    return m.JumpUnless(condition, target, span())
+    return m.JumpUnless(condition, target, target, span())
 
 
 def fail(text: Any) -> m.Fail:

@@ -39,6 +39,10 @@ task asks(channel: text) {
   return r.Value
 }
 
+task asks_of(channel: text) { log "asks of ${channel}" }
+
+pool lines max 1
+
 task ends_when_hung_up(channel: text) {
   wait Hangup as h where h.Channel == channel within 10s
   return h.Cause
@@ -104,6 +108,28 @@ def test_an_error_of_an_action_in_a_task_reaches_the_or_of_its_call() -> None:
     body = 'let x = asks("A") or as e { log "${e.kind}: ${e.Message}" } log "${x}"'
     test = 'expect log "error: No such channel" expect log "-"'
     assert trouble(body, 'reply Getvar { Response: "Error" Message: "No such channel" } ' + EVENT + test) == ""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        'asks_of(only(c.Exten, "a"))',
+        'let x = loud(only(c.Exten, "a")) log "x is ${x}"',
+        'let x = loud(only(c.Exten, "a")) or ignore log "x is ${x}"',
+        'if only(c.Exten, "a") == "a" { log "yes" } else if c.Exten == "12" { log "no" } else { log "neither" }',
+        'for x in split(c.Exten, only(c.Exten, "a")) { log x }',
+        'for x in ["1", "2"] where only(c.Exten, "a") == x { log x }',
+        'for x in split(c.Exten, only(c.Exten, "a")) parallel max 2 { log x }',
+        'repeat len(only(c.Exten, "a")) { log "again" }',
+        'for y in ["", "a"] { for x in take(["with a line"], len(only(y, "b"))  + 1) { log x } }',
+        'with lines within 1s { with lines within 1s { log "with no line" } log "with a line" }',
+    ],
+)
+def test_what_fails_in_a_finally_is_passed_over_with_all_that_belongs_to_it(step: str) -> None:
+    more = f'}} finally {{ {step} log "behind"'
+    wanted = [f'expect log "{one}"' for one in ("x is -", "with a line") if one in step.replace("${x}", "-")]
+    test = f'advance 5s expect log "end of X" {" ".join(wanted)} expect log "behind" expect nothing more'
+    assert trouble("", EVENT + test, more) == ""
 
 
 def test_an_event_for_a_wait_in_a_later_task_is_kept() -> None:
