@@ -74,6 +74,8 @@ class Drafts:
             value = evaluate(frame)
             if isinstance(value, str) and len(value) < short and value.isprintable():
                 return ((name, value),)
+            if value is None:  # a step of a finally failed that was to give it
+                raise EvaluationError(f"there is no value for `{name}`", span)
             text = write(value, coding)
             texts = text if isinstance(text, tuple) else (text,)
             for one in texts:

@@ -122,6 +122,8 @@ def test_an_error_of_an_action_in_a_task_reaches_the_or_of_its_call() -> None:
         'for x in split(c.Exten, only(c.Exten, "a")) parallel max 2 { log x }',
         'repeat len(only(c.Exten, "a")) { log "again" }',
         'for y in ["", "a"] { for x in take(["with a line"], len(only(y, "b"))  + 1) { log x } }',
+        'let x = only(c.Exten, "a") Hangup { Channel: x }',
+        'let x = c.CallerIDNum if x == none { fail "nobody" } Hangup { Channel: trust(x) }',
         'with lines within 1s { with lines within 1s { log "with no line" } log "with a line" }',
     ],
 )
@@ -129,7 +131,7 @@ def test_what_fails_in_a_finally_is_passed_over_with_all_that_belongs_to_it(step
     more = f'}} finally {{ {step} log "behind"'
     wanted = [f'expect log "{one}"' for one in ("x is -", "with a line") if one in step.replace("${x}", "-")]
     test = f'advance 5s expect log "end of X" {" ".join(wanted)} expect log "behind" expect nothing more'
-    assert trouble("", EVENT + test, more) == ""
+    assert trouble("", EVENT.replace("}", 'CallerIDNum: "<unknown>" }') + test, more) == ""
 
 
 def test_an_event_for_a_wait_in_a_later_task_is_kept() -> None:
