@@ -74,7 +74,9 @@ class Guard:
         """An event, before the picture hears it."""
         own = event.get("Uniqueid") or ""
         match event.name:
-            case "Newchannel" | "Newstate" | "NewCallerid" | "NewConnectedLine":
+            case "Newchannel":
+                self._look(event, own)
+            case "Newstate" | "NewCallerid" | "NewConnectedLine" if self._picture.id_of(own):  # not after its Hangup
                 self._look(event, own)
             case "DialBegin":
                 number = self._numbers.within(event.get("DialString") or "")

@@ -137,7 +137,9 @@ class Picture:
                 return self._rename(event)
             case "Hangup":
                 return self._forget(event.get("Uniqueid") or "")
-            case "Newchannel" | "Newstate" | "NewCallerid" | "NewConnectedLine" | "NewAccountCode":
+            case "Newchannel":
+                return ("channels",) if self._tell_channel(event) else ()
+            case "Newstate" | "NewCallerid" | "NewConnectedLine" | "NewAccountCode" if self._is_there(event):
                 return ("channels",) if self._tell_channel(event) else ()
         return ()
 
@@ -157,6 +159,10 @@ class Picture:
         self._channels[own] = new
         self._names[name] = own
         return True
+
+    def _is_there(self, event: Message) -> bool:
+        """Not after its Hangup: a change that another thread was about to make may come even then (seen on 16)."""
+        return event.get("Uniqueid") in self._channels
 
     def _unname(self, channel: Headers) -> None:
         """The name may be another channel's by now, as a masquerade swaps names."""
@@ -202,6 +208,8 @@ class Picture:
                 self._tell_bridge(bridge, event)
                 self._tell_channel(event)
                 self._enter(bridge, own)
+                if event.get("BridgeType") == "basic" and (linkedid := event.get("Linkedid")):
+                    self._join_calls(bridge, linkedid)
             case "BridgeLeave" if own is not None:
                 if bridge in self._bridges:  # the last to leave may come after its end
                     self._tell_bridge(bridge, event)
@@ -226,6 +234,13 @@ class Picture:
             return
         self._bridge_of[own] = bridge
         self._inside.setdefault(bridge, {})[own] = None
+
+    def _join_calls(self, bridge: str, linkedid: str) -> None:
+        """Whoever enters a basic bridge shows the oldest Linkedid in it; those inside get it too, and no event tells
+        (`ast_bridge_channel_update_linkedids`, 12+)."""
+        for own in self._inside.get(bridge, ()):
+            if self._channels[own].get("Linkedid") != linkedid:
+                self._channels[own] = {**self._channels[own], "Linkedid": linkedid}
 
     def _leave_bridge(self, own: str) -> None:
         bridge = self._bridge_of.pop(own, None)

@@ -122,6 +122,22 @@ def test_events_keep_the_picture_as_the_server_lists_it(run: Run, judge: PlainAm
         assert_is_as_listed(robot, judge)
 
 
+@pytest.mark.parametrize("first", [0, 1], ids=["the older first", "the younger first"])
+def test_two_calls_that_are_bridged_are_one_call(run: Run, judge: PlainAmi, first: int) -> None:
+    with run(WHEN_ASKED) as robot:
+        names = []
+        for _ in range(2):
+            own = calls.originate(judge, "Local/1234@default/n")
+            names.append(judge.wait("OriginateResponse", Uniqueid=own).Channel)
+        judge.action("Bridge", Channel1=names[first], Channel2=names[1 - first])
+        judge.until(lambda: len(judge.seen("BridgeEnter")) == 2 or None, "both in a bridge")
+        judge.until(lambda: all_up(judge) or None, "channels that are all up")
+        show(robot, judge)
+        older = judge.seen("Newchannel")[0].Uniqueid
+        assert [row.Linkedid for row in judge.listing("CoreShowChannels")].count(older) == 3
+        assert_is_as_listed(robot, judge)
+
+
 def test_the_picture_is_taken_again_after_a_restart(
     run: Run, asterisk: AsteriskServer, judge: PlainAmi, bridged_call: MakeCall
 ) -> None:

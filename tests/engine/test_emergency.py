@@ -115,6 +115,13 @@ def test_after_its_end_nothing_is_protected() -> None:
     assert hangup(guard, OTHER[0]) is None and hangup(guard, "PJSIP/never-1") is None
 
 
+def test_what_is_told_of_a_channel_after_its_end_protects_nothing() -> None:
+    over = event("Hangup", Channel=CALLER[0], Uniqueid=CALLER[1])
+    late = event("NewConnectedLine", Channel=CALLER[0], Uniqueid=CALLER[1], ConnectedLineNum="112")
+    guard = heard(DIALS, ANOTHER, over, late)
+    assert guard.forbids("Command", (("Command", "dialplan reload"),)) is None
+
+
 def test_the_list_of_channels_tells_of_calls_that_were_there_before() -> None:
     picture = Picture(PARTS)
     guard = Guard(NUMBERS, picture)

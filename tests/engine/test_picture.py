@@ -82,11 +82,29 @@ def test_a_channel_is_in_the_bridge_that_it_entered_last() -> None:
     assert picture.look("bridge_of", A[0]) is None and len(picture.look("pbx", "")["bridges"]) == 1
 
 
+def test_calls_that_share_a_basic_bridge_are_one_call() -> None:
+    def enters(kind: str, name: str, own: str, linked: str) -> Message:
+        return event("BridgeEnter", BridgeUniqueid="x", BridgeType=kind, Channel=name, Uniqueid=own, Linkedid=linked)
+
+    picture = heard(enters("basic", *B, "younger"), enters("basic", *A, "older"))
+    assert names(picture.look("call", "older")["channels"]) == [B[0], A[0]]
+    picture = heard(enters("base", *B, "younger"), enters("base", *A, "older"))  # a conference
+    assert names(picture.look("call", "older")["channels"]) == [A[0]]
+
+
 def test_a_channel_that_hangs_up_is_nowhere_any_more() -> None:
     joined = event("ConfbridgeJoin", Conference="680", Channel=A[0], Uniqueid=A[1], Linkedid="l")
     picture = heard(entered("x", *A), entered("x", *B), joined, event("Hangup", Channel=A[0], Uniqueid=A[1]))
     assert picture.look("conference", "680")["members"] == ()
     assert names(picture.look("call", "l")["channels"]) == names(picture.look("pbx", "")["channels"]) == [B[0]]
+
+
+@pytest.mark.parametrize("name", ["Newstate", "NewCallerid", "NewConnectedLine", "NewAccountCode"])
+def test_what_is_told_of_a_channel_after_its_end_does_not_bring_it_back(name: str) -> None:
+    """Asterisk 16 sends such events, of a connected line that another thread was about to change."""
+    late = event(name, Channel=A[0], Uniqueid=A[1], Linkedid="l", ChannelState="6", CallerIDNum="821")
+    picture = heard(channel(*A), event("Hangup", Channel=A[0], Uniqueid=A[1]), late)
+    assert picture.look("channel", A[0]) is None and picture.look("pbx", "")["channels"] == ()
 
 
 def test_a_conference_has_members_until_they_leave_or_it_ends() -> None:
