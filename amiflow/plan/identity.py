@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -22,6 +21,7 @@ from amiflow.plan.expressions import Global, Stored
 from amiflow.plan.keeping import Put, Remove, kind_of
 from amiflow.plan.model import Flow, Plan
 from amiflow.plan.types import type_name
+from amiflow.plan.walk import FIELDS, descendants
 from amiflow.report.source import Span
 
 
@@ -58,23 +58,17 @@ def _closure(plan: Plan, code: tuple[object, ...]) -> set[str]:
 
 
 def _mentions(value: Any) -> Iterator[str]:
-    match value:
-        case Global(name=name) | Stored(name=name):
-            yield name
-        case Put(store=name) | Remove(store=name):
-            yield name
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _mentions(item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _mentions(getattr(value, field.name))
+    for part in descendants(value):
+        match part:
+            case Global(name=name) | Stored(name=name) | Put(store=name) | Remove(store=name):
+                yield name
 
 
 def _plain(value: Any) -> Any:
     """The value as JSON can hold it, without any place in a source."""
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = ((field.name, getattr(value, field.name)) for field in fields(value))
+    names = FIELDS[type(value)]
+    if names is not None:
+        parts = [(name, getattr(value, name)) for name in names]
         return {"is": type(value).__name__} | {name: _plain(part) for name, part in parts if not isinstance(part, Span)}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]

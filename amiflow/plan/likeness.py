@@ -5,9 +5,9 @@ Belongs here: that one question. Never here: what follows from the answer (`engi
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import Any
 
+from amiflow.plan.walk import FIELDS
 from amiflow.report.source import Span
 
 
@@ -19,6 +19,7 @@ def alike(one: Any, other: Any) -> bool:
         return True
     if isinstance(one, tuple):
         return len(one) == len(other) and all(map(alike, one, other))
-    if is_dataclass(one) and not isinstance(one, type):
-        return all(alike(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    names = FIELDS[type(one)]
+    if names is not None:
+        return all(alike(getattr(one, name), getattr(other, name)) for name in names)
     return bool(one == other)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import timedelta
 from functools import cache
 from types import NoneType, UnionType
@@ -33,6 +33,7 @@ from amiflow.plan.model import (
     Take,
     WaitUntil,
 )
+from amiflow.plan.walk import FIELDS
 
 
 class StoreError(Exception):
@@ -66,8 +67,9 @@ def load(text: str) -> Plan:
 
 
 def _encode(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | {f.name: _encode(getattr(value, f.name)) for f in fields(value) if f.init}
+    names = FIELDS[type(value)]
+    if names is not None:
+        return {"is": type(value).__name__} | {name: _encode(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     if isinstance(value, timedelta):
@@ -77,8 +79,8 @@ def _encode(value: Any) -> Any:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    given = {f.name for f in fields(kind) if f.init}
-    return {name: hint for name, hint in get_type_hints(kind).items() if name in given}
+    given = get_type_hints(kind)
+    return {name: given[name] for name in FIELDS[kind] or ()}
 
 
 def _decode(data: Any, hint: Any, place: str) -> Any:

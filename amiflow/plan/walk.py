@@ -32,6 +32,15 @@ class _Parts(dict[type, _Look | None]):
         return look
 
 
+class _Fields(dict[type, tuple[str, ...] | None]):
+    """The names of all fields of a class of parts; of any other class none, which is not the same as no fields."""
+
+    def __missing__(self, kind: type) -> tuple[str, ...] | None:
+        names = tuple(field.name for field in fields(kind) if field.init) if is_dataclass(kind) else None
+        self[kind] = names
+        return names
+
+
 def _look(kind: type) -> _Look:
     names = _names(kind)
     if not names:
@@ -49,6 +58,7 @@ def _nothing(_: Any) -> tuple[Any, ...]:
     return ()
 
 
+FIELDS = _Fields()
 _PARTS = _Parts()
 
 
