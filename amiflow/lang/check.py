@@ -33,6 +33,7 @@ from amiflow.plan.model import EMERGENCY
 from amiflow.plan.types import (
     BOOL,
     INT,
+    NO_ITEM,
     NONE,
     TEXT,
     UNKNOWN,
@@ -193,7 +194,9 @@ class _Checker:
         if written is not None and given is not None and param.default is not None and not rules.fits(given, written):
             self.say(problems_types.type_mismatch(param.default, given, written, "the default"))
         kind = written if written is not None else (given if given is not None else TEXT)
-        self._give(param.name, maybe(TEXT) if kind == NONE else kind)
+        if kind in (NONE, ListOf(NO_ITEM)):
+            kind = maybe(TEXT) if kind == NONE else ListOf(TEXT)
+        self._give(param.name, kind)
 
     def _steady(self, value: nodes.Expr) -> None:
         """Constants are had once, when the run begins."""

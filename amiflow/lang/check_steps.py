@@ -219,7 +219,7 @@ class Steps:
                 kind = self.tasks.call(operation)
             case nodes.Call():
                 self.inference.infer(operation)
-                if not isinstance(self.inference.types[operation], Unknown):
+                if self.inference.types[operation] != UNKNOWN:
                     self.say(problems_flows.useless_call(operation))
         self._bind(into, kind)
         return kind
@@ -346,7 +346,7 @@ class Steps:
     def _with(self, step: nodes.With) -> bool:
         self.duration(step.within, "`within`")
         held = self.inference.holder(step.pool)
-        if not isinstance(held, Unknown) and not (isinstance(held, StoreOf) and held.kind == "pool"):
+        if held != UNKNOWN and not (isinstance(held, StoreOf) and held.kind == "pool"):
             self.say(problems_stores.not_a_pool(step.pool, held))
         other_end = self._handler(step.handler)
         ends = [self.block(step.body)]
@@ -366,8 +366,8 @@ class Steps:
         return self._merge(ends)
 
     def _loop(self, step: nodes.For | nodes.Repeat) -> None:
+        """What a round sets, the next one meets: rounds are gone through until they change no name's type."""
         inference = self.inference
-        learnt: Facts = NOTHING
         if isinstance(step, nodes.Repeat):
             self.count(step.count, "`repeat`")
             if step.every is not None:
@@ -375,15 +375,24 @@ class Steps:
             self._bind(step.name, INT)
         else:
             inference.bind_item(step.name, step.source)
-        inference.facts = without(inference.facts, self._assigned(step.body))
+        assigned = self._assigned(step.body)
+        inference.facts = without(inference.facts, assigned)
+        found, returned = inference.findings.found, len(self._returned)
+        before, told = None, len(found)
+        while before != (before := [inference.symbols.get(symbol) for symbol in assigned]):
+            found[told:] = [one for one in found[told:] if not step.span.holds(one.span)]  # tasks are gone through once
+            del self._returned[returned:]
+            self._round(step)
+
+    def _round(self, step: nodes.For | nodes.Repeat) -> None:
+        learnt: Facts = NOTHING
         if isinstance(step, nodes.For):
             if step.where is not None:
-                learnt = inference.condition(step.where)[0]
+                learnt = self.inference.condition(step.where)[0]
             if step.parallel is not None:
                 self.count(step.parallel, "`max`")
-        if isinstance(step, nodes.For) and step.parallel is not None:
-            self._branch(step.body, learnt, loops=1)
-            return
+                self._branch(step.body, learnt, loops=1)
+                return
         outer = self._loops, self._unbroken
         self._loops, self._unbroken = 1, False
         self.block(step.body, learnt)
@@ -420,8 +429,8 @@ class Steps:
             self.say(problems_names.not_a_var(step.target, symbol))
             return
         held = inference.symbols.get(symbol, UNKNOWN)
-        if held == NONE:
-            inference.symbols[symbol] = maybe(kind)
-        elif not rules.fits(kind, held):
+        if held != NONE and not rules.fits(kind, held):
             self.say(problems_types.wrong_set(step, kind, held, symbol))
+        elif held != UNKNOWN:  # none and an empty list leave open what else it holds
+            inference.symbols[symbol] = rules.unified((held, kind)) or held
         inference.facts = without(inference.facts, (symbol,))

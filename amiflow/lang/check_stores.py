@@ -11,7 +11,7 @@ from typing import TypeAlias
 from amiflow.lang import nodes, problems_stores, problems_types, rules
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
-from amiflow.plan.types import TEXT, StoreOf, Type, Unknown, definite
+from amiflow.plan.types import TEXT, UNKNOWN, StoreOf, Type, definite
 from amiflow.plan.walk import descendants
 
 Decl: TypeAlias = nodes.MapDecl | nodes.CounterDecl | nodes.SeriesDecl
@@ -57,11 +57,12 @@ def check_write(inference: Inference, step: nodes.Set | nodes.Delete | nodes.Add
     value = None if isinstance(step, nodes.Delete) else step.value
     given = inference.value(value) if value is not None else None
     if not isinstance(target, nodes.Index):
-        inference.infer(target)
+        if isinstance(target, nodes.Member):
+            inference.findings.say(problems_stores.not_a_place(target, inference.infer(target.base)))
         return
     held = inference.holder(target.base)
     inference.expect(target.index, TEXT, "a store's key")
-    if isinstance(held, Unknown):
+    if held == UNKNOWN:
         return
     verb = {nodes.Set: "set", nodes.Delete: "delete", nodes.Add: "add"}[type(step)]
     if not isinstance(held, StoreOf) or not _takes(held, step):

@@ -28,6 +28,7 @@ from amiflow.plan.types import (
     DATA,
     DURATION,
     INT,
+    NO_ITEM,
     NONE,
     NUMBER,
     REGEX,
@@ -73,6 +74,9 @@ class Inference:
     def infer(self, expr: nodes.Expr) -> Type:
         """The expression's type, perhaps one that may be none."""
         kind = self._kind(expr)
+        if isinstance(kind, ListOf | RecordOf) and rules.depth(kind) > rules.DEEPEST:
+            self.findings.say(problems_types.too_deep(expr, rules.DEEPEST))
+            kind = UNKNOWN
         path = path_of(expr, self.bindings.uses)
         fact = self.facts.get(path) if path is not None else None
         if fact is not None:
@@ -188,7 +192,7 @@ class Inference:
         item = rules.unified(kinds)
         if item is None:
             self.findings.say(problems_types.mixed_list(expr, kinds))
-        return ListOf(UNKNOWN if item is None else item)
+        return ListOf(UNKNOWN if item is None else item if kinds else NO_ITEM)
 
     def _record(self, record: nodes.Record) -> Type:
         seen: dict[str, nodes.Ident] = {}

@@ -37,6 +37,16 @@ def whole_store(name: nodes.Name, kind: StoreOf) -> Diagnostic:
     )
 
 
+def not_a_place(target: nodes.Member, held: Type) -> Diagnostic:
+    return problem(
+        "not-settable",
+        f"`{written(target) or target.name.text}` cannot be set",
+        target.span,
+        f"part of {an(type_name(held))}",
+        help="use a `var` of its own",
+    )
+
+
 def wrong_store(target: nodes.Index, verb: str, held: Type, valued: bool) -> Diagnostic:
     name = written(target.base) or "x"
     help = f"`{_WRITTEN[held.kind].format(name)}`" if isinstance(held, StoreOf) and held.kind in _WRITTEN else None

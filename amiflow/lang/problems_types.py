@@ -301,3 +301,8 @@ def too_long(span: Span, most: int) -> Diagnostic:
         "too long",
         help="write `x in [a, b, c]`, or name parts of it by `let`",
     )
+
+
+def too_deep(expr: nodes.Expr, most: int) -> Diagnostic:
+    headline = f"lists and records are at most {most} deep in each other"
+    return problem("nested-too-deep", headline, expr.span, "too deep")

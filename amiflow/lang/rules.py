@@ -34,6 +34,8 @@ from amiflow.plan.types import (
 )
 
 NUMERIC = frozenset({INT, NUMBER})
+DEEPEST = 30
+"""How deep lists and records may be in each other: names would let them be so to any depth."""
 ORDERED = frozenset({INT, NUMBER, DURATION, TIME, TEXT})
 
 TYPE_NAMES: Mapping[str, Type] = {
@@ -67,6 +69,18 @@ def fits(given: Type, wanted: Type) -> bool:
     return given == INT and wanted == NUMBER
 
 
+def depth(kind: Type) -> int:
+    """How deep lists and records are in each other."""
+    match kind:
+        case Maybe(of=of):
+            return depth(of)
+        case ListOf(item=item):
+            return 1 + depth(item)
+        case RecordOf(fields=fields):
+            return 1 + max((depth(field) for _, field in fields), default=0)
+    return 0
+
+
 def unified(types: Iterable[Type]) -> Type | None:
     """The one type of several values, such as a list's items; none where there is no such type."""
     result: Type = UNKNOWN
@@ -86,10 +100,13 @@ def _joint(first: Type, second: Type) -> Type | None:
     if isinstance(first, Maybe) or isinstance(second, Maybe):
         joint = _joint(definite(first), definite(second))
         return None if joint is None else maybe(joint)
-    if fits(first, second):
-        return second
+    if isinstance(first, ListOf) and isinstance(second, ListOf):
+        item = _joint(first.item, second.item)
+        return None if item is None else ListOf(item)
     if isinstance(first, RecordOf) and isinstance(second, RecordOf):
         return _joint_records(dict(first.fields), dict(second.fields))
+    if fits(first, second):
+        return second
     return first if fits(second, first) else None
 
 
@@ -136,7 +153,7 @@ _ARITHMETIC: Mapping[tuple[str, Type, Type], Type] = {
 def arithmetic(op: str, left: Type, right: Type) -> Type | None:
     """What `left op right` gives; none where it makes no sense. Both are definite types."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
-        return UNKNOWN
+        return left if isinstance(left, Unknown) else right
     if left in NUMERIC and right in NUMERIC:
         return INT if left == right == INT and op != "/" else NUMBER
     if op == "+" and isinstance(left, ListOf) and isinstance(right, ListOf):

@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from amiflow.plan.types import BOOL, DURATION, INT, NUMBER, TEXT, TIME, UNKNOWN, Data, ListOf, Maybe, Type, maybe
+from amiflow.plan.types import (
+    BOOL,
+    DURATION,
+    INT,
+    NO_ITEM,
+    NUMBER,
+    TEXT,
+    TIME,
+    UNKNOWN,
+    Data,
+    ListOf,
+    Maybe,
+    Type,
+    maybe,
+)
 from amiflow.report.data import dataclass
 
 Accepts: TypeAlias = Literal[
@@ -360,8 +374,8 @@ def result_type(row: Builtin, args: tuple[Type, ...]) -> Type:
     if row.result == "first argument":
         return head
     item = head.item if isinstance(head, ListOf) else UNKNOWN
-    if row.result == "item":
-        return item
+    if row.result == "item":  # of no items it is that with which it starts
+        return item if item != NO_ITEM else args[1] if len(args) > 1 else INT
     if row.result == "item? or argument" and not isinstance(head, ListOf):
         return NUMBER if NUMBER in args else head
     return maybe(item)

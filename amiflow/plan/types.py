@@ -67,7 +67,10 @@ class Maybe:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The type of what was already complained about; it agrees with everything."""
+    """The type of what was already complained about, or that of the items of a list that has none: it agrees with
+    everything."""
+
+    no_item: bool = False
 
 
 Type: TypeAlias = Scalar | ListOf | RecordOf | Data | MessageOf | StoreOf | Maybe | Unknown
@@ -82,10 +85,13 @@ NONE = Scalar("none")
 REGEX = Scalar("regex")
 DATA = Data()
 UNKNOWN = Unknown()
+NO_ITEM = Unknown(no_item=True)
 
 
 def maybe(kind: Type) -> Type:
-    """`T?`, without doubling the question mark."""
+    """`T?`, without doubling the question mark; an item of an empty list, or none, is none."""
+    if kind == NO_ITEM:
+        return NONE
     return kind if isinstance(kind, Maybe | Unknown | Data) or kind == NONE else Maybe(kind)
 
 
@@ -113,8 +119,8 @@ def type_name(kind: Type) -> str:
             return store
         case Data():
             return "data"
-        case Unknown():
-            return "unknown"
+        case Unknown(no_item=no_item):
+            return "nothing" if no_item else "unknown"
 
 
 HeaderType: TypeAlias = Literal["text", "int", "number", "bool", "duration", "time"]
