@@ -120,6 +120,8 @@ class Errands:
 
     def _texts(self, record: Expr | None, frame: Frame) -> dict[str, str]:
         fields: Mapping[str, Value] = self._core.value(record, frame) if record is not None else {}
+        if record is not None and not isinstance(fields, dict):
+            raise EvaluationError(f"{to_text(fields)} is no record", record.span)
         texts = {name: to_text(text) for name, text in fields.items() if text is not None}
         if record is not None and any(map(HALVES.search, texts.values())):
             raise EvaluationError("a value holds half a character", record.span)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from amiflow.ami.message import Message
-from amiflow.engine.functions import LONGEST, PURE, WORLDLY, Trouble, World, matches
+from amiflow.engine.functions import LONGEST, PURE, WORLDLY, Trouble, World, matches, nested
 from amiflow.engine.picture import Picture
 from amiflow.engine.stores import HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.values import BadText, Call, Failure, Reply, Value, finite, read, reader, to_text
@@ -72,6 +72,7 @@ _ORDER: dict[str, Callable[[Value, Value], Value]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_FLAT = ir.Const | ir.Header | ir.Join | ir.Compare | ir.Negate
 _REASONS = (Trouble, ZeroDivisionError, OverflowError, TypeError, ValueError)
 
 
@@ -121,18 +122,24 @@ def compile_expr(expr: ir.Expr) -> Evaluator:
             return _guarded(
                 lambda *values: _bounded("".join(map(to_text, values))), tuple(map(compile_expr, parts)), span
             )
-        case ir.ListExpr(items=items):
+        case ir.ListExpr(items=items, span=span):
             members = tuple(map(compile_expr, items))
-            return lambda frame: tuple([member(frame) for member in members])
-        case ir.RecordExpr(fields=fields):
+            return _holding(lambda frame: tuple([member(frame) for member in members]), items, span)
+        case ir.RecordExpr(fields=fields, span=span):
             pairs = tuple((key, compile_expr(value)) for key, value in fields)
-            return lambda frame: {key: value(frame) for key, value in pairs}
+            made = tuple(value for _, value in fields)
+            return _holding(lambda frame: {key: value(frame) for key, value in pairs}, made, span)
         case ir.Each():
             return _each(expr)
         case ir.Apply():
             return _apply(expr)
         case _:
             assert_never(expr)
+
+
+def _holding(make: Evaluator, parts: tuple[ir.Expr, ...], span: Span) -> Evaluator:
+    """What makes a list or record; one that may hold others is looked through."""
+    return make if all(isinstance(part, _FLAT) for part in parts) else _guarded(nested, (make,), span)
 
 
 def _look(expr: ir.Look) -> Evaluator:
@@ -292,7 +299,7 @@ def _each(expr: ir.Each) -> Evaluator:
                 found.append(item(inner))
         return tuple(found)
 
-    return each
+    return _holding(each, (expr.item,), expr.span)
 
 
 def _apply(expr: ir.Apply) -> Evaluator:

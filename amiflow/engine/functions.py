@@ -23,6 +23,7 @@ from amiflow.ami.message import Message, to_bytes
 from amiflow.engine.values import Value, at, finite, read_bool, to_text
 
 LONGEST = 1 << 20  # characters of a text, items of a list: so that a loop cannot double one until memory is gone
+DEEPEST = 100  # lists and records in each other: what writes values down goes through them by recursion
 
 
 class Trouble(Exception):
@@ -140,6 +141,20 @@ def _check_length(length: int) -> None:
         raise Trouble(f"the result is longer than {LONGEST}")
 
 
+def nested(value: Value) -> Value:
+    """A list or record that may hold others. Raises Trouble where nobody could write it down."""
+    todo, items = [(value, 1)], 0
+    while todo:
+        held, depth = todo.pop()
+        items += len(held)
+        if depth > DEEPEST:
+            raise Trouble(f"lists and records are more than {DEEPEST} deep in each other")
+        _check_length(items)  # on the way: a name that stands twice in each level doubles them
+        within = held.values() if isinstance(held, dict) else held
+        todo += [(item, depth + 1) for item in within if isinstance(item, tuple | list | dict)]
+    return value
+
+
 def _groups(x: str, pattern: str) -> tuple[str, ...]:
     encoded = x.encode("utf-8", "replace")
     found = regex(pattern).fullmatch(encoded)
@@ -195,10 +210,11 @@ def _chanvar(e: Value, name: str) -> str | None:
 
 
 def parsed_json(x: str) -> Value:
-    """The value of a JSON text; none where it is no JSON."""
+    """The value of a JSON text; none where it is no JSON, or too deep."""
     try:
-        return _frozen(json.loads(x, parse_float=_float, parse_constant=_float))
-    except (ValueError, OverflowError, RecursionError):
+        data = json.loads(x, parse_float=_float, parse_constant=_float)
+        return _frozen(nested(data)) if isinstance(data, list | dict) else data
+    except (ValueError, OverflowError, RecursionError, Trouble):
         return None
 
 

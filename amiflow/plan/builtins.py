@@ -324,7 +324,7 @@ _ROWS = (
         "json",
         (_p("x", "text"),),
         "data",
-        "The JSON in a text; none where it is no JSON.",
+        "The JSON in a text; none where it is no JSON, or nests lists and records more than 100 deep.",
         (('json("{\\"a\\": 7}").a', "7"), ('json("{")', "-")),
     ),
     Builtin(

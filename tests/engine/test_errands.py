@@ -18,10 +18,12 @@ from amiflow.engine.effects import (
     Signalled,
     SignalReply,
 )
+from amiflow.engine.functions import parsed_json
+from amiflow.engine.values import to_text
 from amiflow.plan import model as m
 from amiflow.plan import triggers
 from amiflow.plan.errands import AppendCall, ExecCall, HttpCall, Operation, SignalCall, allowance, host_of
-from amiflow.plan.expressions import Join, RecordExpr
+from amiflow.plan.expressions import Apply, Join, RecordExpr
 from amiflow.plan.types import Coding
 from support.machines import Bench
 from support.plans import const, expr, field, flow, list_of, local, log, on, pause, seconds, span
@@ -92,6 +94,13 @@ def test_half_a_character_fails_the_step(part: str) -> None:
     """JSON that somebody sends can write such a thing: `\\ud800`."""
     bench = ran(errand(http("post", **{part: record(Key="a\ud800")})))
     assert bench.failures == ["a value holds half a character"] and not errands(bench)
+
+
+@pytest.mark.parametrize("part", ["form", "headers"])
+@pytest.mark.parametrize("json", ["[1]", "null"])
+def test_data_that_is_no_record_fails_the_step(part: str, json: str) -> None:
+    bench = ran(errand(http("post", **{part: Apply("json", (const(json),), span())})))
+    assert bench.failures == [f"{to_text(parsed_json(json))} is no record"] and not errands(bench)
 
 
 def test_a_status_of_400_is_an_error_and_is_tried_again() -> None:

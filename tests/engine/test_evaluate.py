@@ -1,13 +1,16 @@
 """Compiled expressions give the language's values, and say where they cannot."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from amiflow.ami.message import Message
+from amiflow.engine import functions
 from amiflow.engine.evaluate import EvaluationError, Frame, compile_expr, seconds
 from amiflow.engine.functions import World
-from amiflow.engine.values import Call, Failure, Reply, Value
+from amiflow.engine.values import Call, Failure, Reply, Value, to_text
+from amiflow.engine.written import Pen
 from amiflow.plan import expressions as ir
 from amiflow.plan.types import Coding
 from amiflow.report.source import Span
@@ -90,6 +93,32 @@ def test_failures_name_the_reason_and_the_place(expr: ir.Expr, reason: str) -> N
     with pytest.raises(EvaluationError, match=reason) as caught:
         value_of(expr)
     assert caught.value.span == AT
+
+
+@pytest.mark.parametrize(
+    "wider",
+    [
+        lambda name: ir.ListExpr((name,), AT),
+        lambda name: ir.RecordExpr((("a", name),), AT),
+        lambda name: ir.Each(name, "y", ir.ListExpr((const(1),), AT), None, AT),
+    ],
+)
+def test_what_a_loop_nests_stays_such_as_can_be_written(wider: Callable[[ir.Expr], ir.Expr]) -> None:
+    value = _widened(wider)
+    assert Pen({}).write(value) and to_text(value)
+
+
+def test_what_doubles_at_each_level_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "LONGEST", 1000)
+    _widened(lambda name: ir.ListExpr((name, name), AT))
+
+
+def _widened(wider: Callable[[ir.Expr], ir.Expr]) -> Value:
+    widen, value = compile_expr(wider(ir.Local("x", AT))), ()
+    with pytest.raises(EvaluationError, match=r"100 deep in|longer than"):
+        for _ in range(5000):
+            value = widen(Frame({"x": value}, World(), True))
+    return value
 
 
 def test_headers_are_read_through_their_coding() -> None:

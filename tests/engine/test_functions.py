@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amiflow.ami.message import Message
-from amiflow.engine.functions import PURE, WORLDLY, Trouble, World, matches, regex
+from amiflow.engine.functions import DEEPEST, PURE, WORLDLY, Trouble, World, matches, regex
 from amiflow.plan.builtins import BUILTINS
 
 
@@ -86,6 +86,12 @@ def test_a_wrong_regular_expression_is_trouble() -> None:
 def test_json_is_frozen() -> None:
     assert PURE["json"]('{"a": [1, {"b": null}]}') == {"a": (1, {"b": None})}
     assert PURE["json"]("[" * 100_000) is None
+
+
+def test_json_that_nests_too_deep_to_be_written_is_none() -> None:
+    deepest = "[" * DEEPEST + "]" * DEEPEST
+    assert PURE["json"](deepest) is not None and PURE["json"](f"[{deepest}]") is None
+    assert PURE["json"]('{"a":' * DEEPEST + deepest + "}" * DEEPEST) is None
 
 
 @pytest.mark.parametrize("text", ["NaN", "[-Infinity]", '{"a": 1e999}', "1" * 5000])
