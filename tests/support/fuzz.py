@@ -1,7 +1,7 @@
 """Programs that nobody would write: made by the grammar's own rules, and recipes with pieces changed.
 
-What belongs here: making texts, and the one judgement, that any of them gives a plan or diagnostics. What never does:
-how many are enough (the test and `make fuzz` say).
+What belongs here: making texts, and the one judgement, that any of them gives diagnostics or a plan that can be stored
+and run. What never does: how many are enough (the test and `make fuzz` say).
 """
 
 from __future__ import annotations
@@ -14,19 +14,33 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import get_args
+from unittest.mock import patch
 
 from amiflow.ami.catalog import Catalog, load
+from amiflow.lang import nodes
 from amiflow.lang.compile import compile_recipe
 from amiflow.lang.grammar import Grammar, build
+from amiflow.lang.lower import lower
+from amiflow.lang.lower_expr import Lowering
+from amiflow.lang.parse import parse
 from amiflow.plan import store
+from amiflow.plan import testmodel as tm
 from amiflow.plan.builtins import BUILTINS
+from amiflow.plan.expressions import Const
 from amiflow.plan.manager_conf import manager_conf
+from amiflow.plan.model import Plan
 from amiflow.plan.show import show
+from amiflow.plan.triggers import OnSignal
+from amiflow.plan.types import UNKNOWN
+from amiflow.plan.walk import descendants
 from amiflow.report.formats import formatted
 from amiflow.report.render import render
-from amiflow.report.source import Source
+from amiflow.report.source import Source, Span
 from amiflow.tools.fmt import format_source
+from amiflow.tools.testing import run_tests
 
 PATIENCE = 30
 """Seconds after which a compiler counts as hanging; a hundredth of it is usual."""
@@ -59,6 +73,14 @@ SAMPLES: dict[str, list[str]] = {
     "OR_ELSE": ["or"],
     "_RSQB_VALUE": ["]"],
 }  # fmt: skip
+# Values of every type, and of none that is known; and what can be made of any expression.
+VALUES = ["[]", "first([])", "none", "5", "1.5", "true", "5s", '"a"', 'r"a+"', "{}", "{a: 1}", "[1]", "[[]]", "pbx",
+          "now()", 'json("[1, {}]")', 'channel("x")', "lib.room", 'lib.calls["a"]', "lib.shout", "lib"]  # fmt: skip
+AROUND = ["{0}.Channel", "{0}.size", "{0}[0]", '{0}["a"]', "[{0}]", "first([{0}])", "[x for x in {0}]", "{{a: {0}}}",
+          '"${{{0}}}"', "{0} ?? {0}", "{0} + {0}", "-{0}", "not {0}", "{0} == {0}", "{0} in {0}", "{0} like {0}",
+          "{0} < 5", "len({0})", "sum({0})", "max({0})", "sort({0})", "text({0})", "json({0})", "trust({0})",
+          "lib.shout({0})", "{0}.size({0})", "choose({0}, {0}, {0})"]  # fmt: skip
+KINDS = tuple(get_args(kinds) for kinds in (nodes.Expr, nodes.Step, nodes.TestStep))
 RUBBISH = ["\x00", "\ufeff", "\u2028", "\r", "\t", "'", "&&", "||", "=>", "${", '"', "\\", "#", "{", "}", "[", "]", "("]
 
 
@@ -79,10 +101,12 @@ class Maker:
     def text(self) -> str:
         """One text: by the rules, a recipe changed, both, or rubbish."""
         kind = self.dice.random()
-        if kind < 0.35:
+        if kind < 0.2:
             return self.program()
+        if kind < 0.65:
+            return self.exchanged(self.dice.choice(self.recipes))
         if kind < 0.95:
-            return self.changed(self.dice.choice(self.recipes) if kind < 0.8 else self.program())
+            return self.changed(self.dice.choice(self.recipes) if kind < 0.85 else self.program())
         return "".join(self.dice.choices([*RUBBISH, *self._lexemes, "\n", " "], k=self.dice.randint(0, 80)))
 
     def program(self) -> str:
@@ -99,6 +123,25 @@ class Maker:
             put = ("", part * 2, self.dice.choice(self._lexemes), self.dice.choice(RUBBISH), other[begin:stop],
                    self._by_rules(self.dice.choice(list(self._rules))))[kind]  # fmt: skip
             text = text[:start] + put + text[end:]
+        return text
+
+    def exchanged(self, text: str) -> str:
+        """A recipe with one to three of its expressions or steps replaced by others that the grammar allows there: many
+        of these get past the parser and the names."""
+        if self.dice.random() < 0.2:
+            text = f'import "lib.flow" as lib\n{text}'
+        for _ in range(self.dice.randint(1, 3)):
+            file, _ = parse(Source("r.flow", text), self._grammar)
+            kinds = self.dice.choice(KINDS)
+            spans = [node.span for node in descendants(file) if isinstance(node, kinds)]
+            if not spans:
+                continue
+            span, other = self.dice.choice(spans), self.dice.choice(spans)
+            put = text[other.start : other.end]
+            if kinds is KINDS[0] and self.dice.random() < 0.7:
+                put = self.dice.choice(AROUND).format(self.dice.choice([text[span.start : span.end], *VALUES]))
+                put = self.dice.choice([put, self.dice.choice(VALUES)])
+            text = text[: span.start] + put + text[span.end :]
         return text
 
     def _piece(self, text: str) -> tuple[int, int]:
@@ -164,7 +207,7 @@ def maker(seed: int) -> Maker:
 def judge(text: str, catalog: Catalog, grammar: Grammar) -> None:
     """Raises AssertionError, or what the compiler raised, where a text gives neither a plan nor diagnostics, or what
     it gives cannot be shown, stored or formatted; TimeoutError where that takes too long."""
-    with bounded(PATIENCE):
+    with bounded(PATIENCE), patch("amiflow.lang.compile.lower", lower_typed):
         compiled = compile_recipe("r.flow", lambda path: text if path == "r.flow" else IMPORTED, catalog, grammar)
         wrong = any(one.severity == "error" for one in compiled.diagnostics)
         assert (compiled.plan is None) == wrong, compiled.diagnostics
@@ -173,9 +216,37 @@ def judge(text: str, catalog: Catalog, grammar: Grammar) -> None:
         assert formatted("sarif", compiled.diagnostics, compiled.sources)
         if compiled.plan is not None:
             assert show(compiled.plan) and manager_conf(compiled.plan)
-            assert store.load(store.dump(compiled.plan)) == compiled.plan
+            stored = store.load(store.dump(compiled.plan))
+            assert stored == compiled.plan
+            complete = all(param.default is not None for param in stored.params)
+            run_tests(stored, [*compiled.tests, *([rehearsal(stored)] if complete else [])], catalog)
         laid, problems = format_source(Source("r.flow", text), grammar)
         assert (laid is None) == bool(problems)
+
+
+def lower_typed(file: nodes.File, lowering: Lowering) -> Plan:
+    """The compiler's last phase, where each expression has a type. Raises AssertionError for one that the checker has
+    not looked at, or knows nothing of, and yet says nothing about: the engine would find out what it is."""
+    everything = lowering.bindings.whole.everything
+    targets = {node.target for node in everything if isinstance(node, nodes.Set | nodes.Delete | nodes.Add)}
+    for node in everything:
+        if isinstance(node, KINDS[0]) and node not in targets:
+            kind = lowering.checked.types.get(node)
+            assert kind is not None and repr(UNKNOWN) not in repr(kind), f"{kind}: {lowering.slice(node.span)}"
+    return lower(file, lowering)
+
+
+def rehearsal(plan: Plan) -> tm.Test:
+    """Each event and signal of the plan comes, time passes, and amiflow is restarted."""
+    at = Span("r.flow", 0, 0)
+    events = [tm.GiveEvent(need.name, (), None, at) for need in plan.needs.events]
+    signals = [
+        tm.GiveSignal(one.signal, tuple((field.name, Const("1", at)) for field in one.fields), at)
+        for one in (flow.trigger for flow in plan.flows)
+        if isinstance(one, OnSignal)
+    ]
+    later = tm.Advance(Const(timedelta(hours=1), at), at)
+    return tm.Test("rehearsal", (tm.Begin(at), *events, *signals, later, tm.Connection("restart", at), later), at)
 
 
 @contextmanager
