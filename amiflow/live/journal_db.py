@@ -149,13 +149,13 @@ class Book:
             with suppress(sqlite3.Error):  # what matters is committed
                 db.executescript(f"PRAGMA incremental_vacuum({_RETURNED})")  # `execute` would give back one page only
 
-    def claim(self, now: float) -> list[Restored]:
-        """What earlier runs have left to the machines of this one."""
+    def claim(self, now: float, recipes: Sequence[str] | None = None) -> list[Restored]:
+        """What earlier runs have left to the machines of this one, or to these recipes."""
         if self._memory is None:
             return []
         db = self._opened()
         db.execute("BEGIN IMMEDIATE")
-        found = self._memory.claim(db, self._keep.path, now)
+        found = self._memory.claim(db, self._keep.path, now, recipes)
         db.execute("COMMIT")
         return found
 

@@ -49,15 +49,17 @@ _RETRY = 10.0  # seconds between attempts to write to a file that could not be w
 
 class _Gathered(Batch):
     """A batch as the thread gets it: with promises, to be kept once it and all before it is committed, or cannot be;
-    with the recipes and sources of new machines; with the number of entries for which there was no room, and of inputs
-    that could not be written for a mistake. With the last one the run `ends`."""
+    with the recipes and sources of new machines; with recipes for which is to be claimed what earlier runs have left,
+    and what is called once it is; with the number of entries for which there was no room, and of inputs that could not
+    be written for a mistake. With the last one the run `ends`."""
 
-    __slots__ = ("ends", "introduced", "mistaken", "promises", "refused")
+    __slots__ = ("claims", "ends", "introduced", "mistaken", "promises", "refused")
 
     def __init__(self) -> None:
         super().__init__()
         self.promises: list[str] = []
         self.introduced: list[tuple[str, tuple[Source, ...]]] = []
+        self.claims: tuple[Sequence[str], Callable[[], None]] | None = None
         self.refused = self.mistaken = 0
         self.ends = False
 
@@ -180,6 +182,22 @@ class Journal:
         self._put(batch)
         self._hurry.set()
 
+    def claim(self, recipes: Sequence[str], told: Callable[[], None]) -> None:
+        """Read what earlier runs have left to recipes that come new to this one; then `claimed` has it, and `told` is
+        called. One claim at a time."""
+        self.flush()
+        batch = self._own()
+        batch.claims = (recipes, told)
+        self._put(batch)
+        self._hurry.set()
+
+    def claimed(self) -> list[Restored] | None:
+        """What a claim gave, once it is there: for each recipe, or nothing where that cannot be read."""
+        found = None
+        while not self._found.empty():  # what came too late for the beginning of the run lies before it
+            found = self._found.get()
+        return found
+
     def _own(self) -> _Gathered:
         """The last batch, taken out of the queue."""
         try:
@@ -246,7 +264,7 @@ class Journal:
 
     def _work(self) -> None:
         wrote = self._take_all()
-        self._found.put(self._claim())
+        self._found.put(self._claim(self._began))
         while not self._ended:
             if not wrote:
                 self._sleep()
@@ -276,9 +294,9 @@ class Journal:
             self._take(batch)
         return is_any
 
-    def _claim(self) -> list[Restored]:
+    def _claim(self, now: float, recipes: Sequence[str] | None = None) -> list[Restored]:
         try:
-            return self._book.claim(self._began)
+            return self._book.claim(now, recipes)
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._book.shut()
             self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {error}")
@@ -297,6 +315,10 @@ class Journal:
             self._kept.put(action_id)
         if batch.promises:
             self._poke()
+        if batch.claims is not None:
+            recipes, told = batch.claims
+            self._found.put(self._claim(self._clock.wall(), recipes))
+            told()
         self._ended = batch.ends
 
     def _learn(self, batch: _Gathered) -> None:

@@ -136,18 +136,22 @@ class Memory:
 
     # --- what earlier runs have left ----------------------------------------------------------------------------------
 
-    def claim(self, db: sqlite3.Connection, path: str, now: float) -> list[Restored]:
-        """Within a transaction: what runs that are over have left, for each machine; from now on it is this run's."""
+    def claim(
+        self, db: sqlite3.Connection, path: str, now: float, recipes: Sequence[str] | None = None
+    ) -> list[Restored]:
+        """Within a transaction: what runs that are over have left, for each machine; from now on it is this run's. Or
+        for each of the recipes that this run comes to have; if it had one before, its stores are as that left them."""
         dead = self._dead(db, path)
+        whose = dead if recipes is None else [*dead, self._run]
         earlier = tuple(dead[-_MOST_RUNS:])
         found, taken = [], set[str]()
-        for recipe in self._recipes:
+        for recipe in self._recipes if recipes is None else recipes:
             if recipe in taken:
                 found.append(Restored(runs=earlier))
                 continue
             taken.add(recipe)
             pasts = tuple(past for run in dead for past in self._claim_states(db, run, recipe))
-            entries = tuple(entry for run in dead for entry in self._claim_entries(db, run, recipe, now))
+            entries = tuple(entry for run in whose for entry in self._claim_entries(db, run, recipe, now))
             found.append(Restored(pasts, entries, earlier))
         return found
 

@@ -4,8 +4,9 @@ Belongs here: when that is done, what new plans need of the servers, and what is
 compiling (`cli` hands in a `load`), what a machine takes over of another (`engine.succession`).
 
 A recipe that is wrong leaves everything as it is. A recipe is known by the path of its file. A file that is new begins
-as at the beginning of a run; where one is gone its runs go on to their end. The servers are asked for more events where
-the new plans need more; what fewer plans need is not taken back, as a filter cannot be: it goes with the connection.
+as at the beginning of a run, with what earlier runs have left to it; where one is gone its runs go on to their end. The
+servers are asked for more events where the new plans need more; what fewer plans need is not taken back, as a filter
+cannot be: it goes with the connection.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class Reloader:
 
     def __init__(self, load: Load, needs: Needs, poke: Callable[[], None]) -> None:
         self.needs = needs
+        self.poke = poke
         self._load = load
-        self._poke = poke
         self._done: queue.SimpleQueue[Fresh] = queue.SimpleQueue()
 
     def begin(self, first: int, plans: Mapping[str, Plan]) -> None:
@@ -110,7 +111,7 @@ class Reloader:
             told = Told()
             told.text(str(error), error=True)
             self._done.put(Fresh(None, {}, told))
-            self._poke()
+            self.poke()
 
     def take(self) -> Fresh | None:
         """What reading gave, where it is done."""
@@ -132,7 +133,7 @@ class Reloader:
         except Exception as error:  # a mistake of our own must not end a run that goes well
             told.text(f"a mistake of amiflow's own, {type(error).__name__}: {error}", error=True)
         self._done.put(Fresh(made, same, told))
-        self._poke()
+        self.poke()
 
 
 class Renewal:
@@ -169,6 +170,8 @@ class Renewal:
         self._waiting: list[Ticket] = []
         self._next: list[Ticket] = []
         self._gone: list[Runner] = []
+        self._fresh: Fresh | None = None
+        self._claims: list[str] = []
         self.busy = False
         self.closed = False
         self._again = False
@@ -189,12 +192,28 @@ class Renewal:
         self._reloader.begin(self._made, {recipe_of(runner.plan): runner.plan for runner in self._current()})
 
     def finish(self) -> None:
-        """Reading is done."""
-        fresh = self._reloader.take()
-        if fresh is None:
-            return
+        """Reading is done, or it is known what earlier runs have left to recipes that are new."""
+        if self._fresh is None:
+            fresh = self._reloader.take()
+            if fresh is not None:
+                self._read(fresh)
+        elif self._journal is not None and (found := self._journal.claimed()) is not None:
+            fresh, self._fresh = self._fresh, None
+            self._conclude(fresh, dict(zip(self._claims, found, strict=False)))
+
+    def _read(self, fresh: Fresh) -> None:
         for error, text in fresh.told.lines:
             self._log.line(Line("error" if error else "warn", "reload", text))
+        there = {recipe_of(runner.plan) for runner in self._current()}
+        recipes = dict.fromkeys(recipe_of(runner.plan) for runner in fresh.made[0]) if fresh.made is not None else ()
+        self._claims = [recipe for recipe in recipes if recipe not in there]
+        if self._journal is None or not self._claims or self.closed:
+            self._conclude(fresh, {})
+        else:
+            self._fresh = fresh
+            self._journal.claim(self._claims, self._reloader.poke)
+
+    def _conclude(self, fresh: Fresh, left: dict[str, Restored]) -> None:
         if self.closed:
             for ticket in (*self._waiting, *self._next):
                 ticket.answer(_ENDS)
@@ -202,7 +221,7 @@ class Renewal:
         if fresh.made is None:
             self._log.line(Line("error", "reload", "nothing is changed: the running recipes stay in place"))
         else:
-            self._put_in_place(*fresh.made, fresh.same)
+            self._put_in_place(*fresh.made, fresh.same, left)
         told = [self._log.masked(text) for text in fresh.told.frames]
         answer = Answer({"changed": fresh.made is not None, "told": told})
         for ticket in self._waiting:
@@ -217,7 +236,9 @@ class Renewal:
         Two may be of one recipe, which was given by two paths."""
         return [runner for runner in self._runners if not runner.retired]
 
-    def _put_in_place(self, fresh: Sequence[Runner], needs: Needs, same: Mapping[str, Collection[str]]) -> None:
+    def _put_in_place(
+        self, fresh: Sequence[Runner], needs: Needs, same: Mapping[str, Collection[str]], past: dict[str, Restored]
+    ) -> None:
         if self._journal is not None:
             self._journal.add(self._clock.wall(), None, Retire(), ())
         old = self._current()
@@ -240,11 +261,12 @@ class Renewal:
         self._needs.append((tuple(fresh), needs))
         self._ask_for_more()
         for runner in fresh:
-            self._hand(runner, Restored())  # what becomes of stores is written before runs of others write on
+            # What becomes of stores is written before runs of others write on.
+            self._hand(runner, past.pop(recipe_of(runner.plan), Restored()))
             for peer in self._peers.values():
-                line = self._ledger.lines[peer.name]
+                line, uptime = self._ledger.lines[peer.name], peer.uptime(self._clock.now())
                 if line.ready:
-                    self._hand(runner, ServerReady(peer.name, line.version, False))
+                    self._hand(runner, ServerReady(peer.name, line.version, False, uptime=uptime))
         for runner in old:
             if runner.status is None:
                 self._hand(runner, Retire())

@@ -231,6 +231,10 @@ class Peer:
         self._ready_at, self.ready = now, True
         self.times_ready += 1
 
+    def uptime(self, now: float) -> int | None:
+        """For how many seconds the server has been running, where it has ever told."""
+        return int(now - self._booted_at) if self._booted_at is not None else None
+
     def take_unseen(self, now: float) -> float | None:
         """For how many seconds nothing was seen of it, since it was last told to be ready, which it is now again."""
         since, self._blind_since = self._blind_since, None if self.ready else self.heard_at

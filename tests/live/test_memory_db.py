@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -59,6 +60,16 @@ class Run:
 
 def remember(token: str, instance: int = 1, **state: object) -> fx.Remember:
     return fx.Remember(token, instance, "pbx", {"server": "pbx", **state})
+
+
+def claimed(run: Run, recipe: str) -> fx.Restored:
+    """What a recipe gets that comes to a run."""
+    there = threading.Event()
+    run.journal.claim([recipe], there.set)
+    assert there.wait(20)
+    found = run.journal.claimed()
+    assert found is not None
+    return found[0]
 
 
 def tokens(left: fx.Restored) -> list[str]:
@@ -131,6 +142,13 @@ def test_each_recipe_gets_its_own(path: Path) -> None:
     third = Run(path, "run3", "a.flow", "b.flow")
     assert [tokens(one) for one in third.left] == [["a"], ["b"]]
     third.end()
+
+
+def test_a_recipe_that_comes_back_in_a_run_gets_its_stores_as_it_left_them(path: Path) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"), fx.StoreChanged("add", fx.Entry("seen", "counter", "a", 1, START, 1e12)))
+    assert (tokens(claimed(first, "r.flow")), claimed(first, "r.flow").entries[0].key) == ([], "a")
+    first.end()
 
 
 def test_flows_on_another_server_are_left_to_the_run_that_has_it(path: Path) -> None:

@@ -244,6 +244,44 @@ def test_a_recipe_that_is_new_begins_as_at_the_start_of_a_run_unless_the_kill_sw
     assert sum("a new file begins" in line for line in ran.lines) == 1
 
 
+def test_a_recipe_that_is_new_takes_up_what_earlier_runs_have_left(tmp_path: Path) -> None:
+    keep = Keep(str(tmp_path / "journal.sqlite"), 1 << 30, 1e9, Mask())
+    text = """
+map seen: text lasting 10m max 9 durable
+flow calls on DialBegin as d after restart resume {
+  set seen["b"] = d.DestChannel
+  log "waits"
+  wait Hangup within 1m
+  log "goes on: ${seen["b"] ?? "nothing"}"
+}
+"""
+    kept = Job(compiled(text, "kept.flow"), {}, {})
+    call = ("Event: DialBegin", "Privilege: call,all", "DestChannel: PJSIP/b-1")
+
+    def first(connection: Connection) -> None:
+        connection.say(*call)
+        until(lambda: ran.said("waits"))
+        stop_with(signal.SIGTERM)
+
+    def second(connection: Connection) -> None:
+        until(lambda: ran.said("what happens from here on is seen"))
+        for number in (2, 3):  # once it is there, nothing is left to be taken up
+            stop_with(signal.SIGHUP)
+            until(lambda: sum("recipes are in place" in line for line in ran.lines) == number - 1)  # noqa: B023
+        until(lambda: ran.said("goes on after a restart of amiflow"))
+        connection.say("Event: Hangup", "Privilege: call,all", "Channel: PJSIP/c-1")
+        until(lambda: ran.said("goes on: "))
+        stop_with(signal.SIGTERM)
+
+    for story in (first, second):
+        ran = Ran()
+        jobs = [kept] if story is first else [Job(compiled(CALLS), {}, {})]
+        log = Log(ran.lines.append, lambda: 0.0, Mask(), "text", "debug", sources=kept.plan.sources)
+        with scripted(answering(login=beside(story))) as ami:
+            run(jobs, [(server_of(ami), "hunter2")], log, SystemClock(), load=lambda _: [*jobs, kept], keep=keep)  # noqa: B023
+    assert ran.said("goes on: PJSIP/b-1") and sum("goes on after" in line for line in ran.lines) == 1
+
+
 def test_what_is_over_does_not_begin_again() -> None:
     """A recipe of `on start` flows alone has come to its end; another one keeps the run."""
     ran = Ran()
