@@ -19,10 +19,9 @@ from amiflow.live import pushdown
 from amiflow.live.clock import Clock
 from amiflow.live.config import Server
 from amiflow.live.log import Log
-from amiflow.live.privileges import complaint, grant, missing
+from amiflow.live.privileges import Asked, complaint, grant, missing, needed_on
 from amiflow.live.problems import Trouble
 from amiflow.live.supervise import Peer, PeerEvent
-from amiflow.plan.model import ActionNeed
 
 _PATIENCE = 5.0
 UNBOOTED = "FullyBooted has not come: the server is still starting, or the account's `read =` lacks the class system"
@@ -44,7 +43,7 @@ class Asking:
 
     def __init__(
         self,
-        needs: Sequence[ActionNeed],
+        needs: Sequence[Asked],
         event_filter: str | None,
         run_id: str,
         log: Log,
@@ -72,7 +71,7 @@ class Asking:
         self._granted.pop(peer.name, None)
         if not ready.booted and at_least(ready.ami_version, (1, 6)):
             self._log.server("warn", peer.name, "privileges", UNBOOTED)
-        if self._needs or self._filter:
+        if needed_on(self._needs, peer.name) or self._filter:
             self._ask(self._privileges, peer, ready, ("Action", "ListCommands"))
         else:
             self._done(peer, ready)
@@ -107,7 +106,7 @@ class Asking:
         self._heard(peer, peer.submit_own(action_id, headers, self._clock.now(), _PATIENCE))
 
     def _weigh(self, peer: Peer, ready: Ready, answered: Answered) -> None:
-        lacking = missing(self._needs, answered.response)
+        lacking = missing(needed_on(self._needs, peer.name), answered.response)
         if lacking and peer.attempts == 1:
             raise Trouble(f"{peer.name}: {complaint(peer.server.username, lacking)}", grant(lacking[0]))
         if lacking:
@@ -132,7 +131,7 @@ class Asking:
 
     # --- while the run goes on ---
 
-    def renew(self, needs: Sequence[ActionNeed], event_filter: str | None) -> None:
+    def renew(self, needs: Sequence[Asked], event_filter: str | None) -> None:
         """From the next login on this is to be asked."""
         self._needs = needs
         self._filter = event_filter
@@ -147,7 +146,7 @@ class Asking:
         if pushdown.adds(peer.mask, mask):
             peer.mask = mask
             self._ask_more(peer, "mask", ("Action", "Events"), ("EventMask", mask))
-        if self._needs:
+        if needed_on(self._needs, peer.name):
             self._ask_more(peer, "privileges", ("Action", "ListCommands"))
         granted = self._granted.get(peer.name)
         if granted is not None and self._filter is None:
@@ -169,5 +168,5 @@ class Asking:
             good = answered.response.name == "Success"
             text = "sends further classes of events" if good else "does not send the further classes of events"
             self._log.server("info" if good else "error", peer.name, "mask", text)
-        elif lacking := missing(self._needs, answered.response):
+        elif lacking := missing(needed_on(self._needs, peer.name), answered.response):
             self._log.server("error", peer.name, "privileges", complaint(peer.server.username, lacking))

@@ -41,6 +41,7 @@ from amiflow.live.ledger import Ledger
 from amiflow.live.link import Link
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
+from amiflow.live.privileges import Asked
 from amiflow.live.problems import Trouble
 from amiflow.live.reload import Reloader, Renewal
 from amiflow.live.requests import Ticket
@@ -49,7 +50,6 @@ from amiflow.live.status import Status
 from amiflow.live.supervise import CONNECTS, Peer, PeerEvent, Refusal
 from amiflow.live.tidings import Tidings
 from amiflow.live.wake import Finished, Wake, wait
-from amiflow.plan.model import ActionNeed
 
 READ_IN_A_TURN = 1 << 20
 _FAREWELL = 3.0
@@ -74,7 +74,7 @@ class Loop:
         self,
         peers: Sequence[Peer],
         runners: Sequence[Runner],
-        needs: Sequence[ActionNeed],
+        needs: Sequence[Asked],
         log: Log,
         clock: Clock,
         wake: Wake[Link | None],

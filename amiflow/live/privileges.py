@@ -1,17 +1,63 @@
 """What the account may do, compared with what the plans need.
 
-Belongs here: reading the answer to ListCommands, which lists the actions that this account may run and no others
-(Asterisk 1.4 and later), and the words for what is missing. Never here: asking (`loop`).
+Belongs here: what each server is asked about, reading the answer to ListCommands, which lists the actions that this
+account may run and no others (Asterisk 1.4 and later), and the words for what is missing. Never here: asking (`login`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from amiflow.ami.message import Message
-from amiflow.plan.model import ActionNeed
+from amiflow.plan.model import Act, ActionNeed, Instruction, Plan
+from amiflow.plan.picture import PARTS
 
 _NO_ACTIONS = frozenset({"response", "actionid", "message"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An action that plans send, and the servers of the flows that do; none: any server."""
+
+    need: ActionNeed
+    servers: frozenset[str] | None
+
+    def also(self, other: Asked) -> Asked:
+        """The same action, as this and another plan send it."""
+        anywhere = self.servers is None or other.servers is None
+        return Asked(self.need, None if anywhere else (self.servers or frozenset()) | (other.servers or frozenset()))
+
+
+def asked_of(plans: Iterable[Plan]) -> tuple[Asked, ...]:
+    """The actions that plans send."""
+    return together(Asked(need, _servers(plan, need.name)) for plan in plans for need in plan.needs.actions)
+
+
+def together(asked: Iterable[Asked]) -> tuple[Asked, ...]:
+    """Each action once."""
+    found: dict[str, Asked] = {}
+    for one in asked:
+        known = found.get(one.need.name)
+        found[one.need.name] = one if known is None else known.also(one)
+    return tuple(found.values())
+
+
+def needed_on(asked: Iterable[Asked], server: str) -> list[ActionNeed]:
+    """The actions that are sent to this server."""
+    return [one.need for one in asked if one.servers is None or server in one.servers]
+
+
+def _servers(plan: Plan, action: str) -> frozenset[str] | None:
+    """The servers that all flows which send the action are for; the lists of a picture are asked of any."""
+    flows = [flow for flow in plan.flows if _sends((*flow.body, *flow.final), action)]
+    named = frozenset(flow.server for flow in flows if flow.server is not None)
+    lists = {name for part in plan.needs.picture for name, _, _ in PARTS[part].actions}
+    return None if action in lists or not flows or any(flow.server is None for flow in flows) else named
+
+
+def _sends(steps: Iterable[Instruction], action: str) -> bool:
+    return any(isinstance(step, Act) and step.action == action for step in steps)
 
 
 def missing(needs: Iterable[ActionNeed], commands: Message) -> list[ActionNeed]:

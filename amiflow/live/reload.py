@@ -27,12 +27,13 @@ from amiflow.live.journal_file import Journal
 from amiflow.live.ledger import Ledger
 from amiflow.live.log import Line, Log
 from amiflow.live.login import Asking
+from amiflow.live.privileges import Asked, together
 from amiflow.live.problems import Refused, Trouble
 from amiflow.live.pushdown import event_filter
 from amiflow.live.requests import Answer, Ticket
 from amiflow.live.runner import Runner, recipe_of
 from amiflow.live.supervise import Peer
-from amiflow.plan.model import ActionNeed, Plan
+from amiflow.plan.model import Plan
 from amiflow.report.diagnostic import Diagnostic, ordered
 from amiflow.report.formats import formatted
 from amiflow.report.render import render
@@ -66,14 +67,14 @@ class Needs:
     mask: str
     filter: str | None
     wanted: tuple[Wanted, ...]
-    actions: tuple[ActionNeed, ...]
+    actions: tuple[Asked, ...]
 
     def also(self, other: Needs) -> Needs:
         """What these and others need."""
-        actions = {need.name: need for need in (*self.actions, *other.actions)}
+        actions = together((*self.actions, *other.actions))
         wanted = tuple(dict.fromkeys((*self.wanted, *other.wanted)))
         asked = event_filter(wanted) if self.filter is not None and other.filter is not None else None
-        return Needs(pushdown.both(self.mask, other.mask), asked, wanted, tuple(actions.values()))
+        return Needs(pushdown.both(self.mask, other.mask), asked, wanted, actions)
 
 
 @dataclass(frozen=True, slots=True)

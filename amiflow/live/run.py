@@ -41,6 +41,7 @@ from amiflow.live.loop import CONTROL, ERRANDS, JOURNAL, RELOAD, SOURCE, SWITCH,
 from amiflow.live.memory_db import Memory
 from amiflow.live.meter import Meter
 from amiflow.live.narrator import Narrator
+from amiflow.live.privileges import asked_of
 from amiflow.live.problems import Refused, problem
 from amiflow.live.pushdown import event_filter
 from amiflow.live.record import Writer
@@ -154,9 +155,9 @@ def machines(
 def needs(runners: Sequence[Runner], shadow: bool, pushdown: bool) -> Needs:
     """What these machines need of the servers; without `pushdown` all events."""
     wanted = tuple(dict.fromkeys(one for runner in runners for one in interest(runner.plan, runner.machine.world)))
-    actions = {need.name: need for runner in runners for need in runner.plan.needs.actions}
+    actions = () if shadow else asked_of(runner.plan for runner in runners)
     mask = event_mask(runner.plan for runner in runners) if pushdown else "on"
-    return Needs(mask, event_filter(wanted) if pushdown else None, wanted, () if shadow else tuple(actions.values()))
+    return Needs(mask, event_filter(wanted) if pushdown else None, wanted, actions)
 
 
 def _machine(job: Job, options: Options, shared: Shared) -> Machine:

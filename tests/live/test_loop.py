@@ -110,6 +110,17 @@ def test_a_missing_privilege_is_named_before_anything_is_done() -> None:
     assert "Redirect" not in ami.names()
 
 
+def test_a_server_may_deny_what_only_flows_for_another_one_need() -> None:
+    recipe = """
+flow f on start server "pbx" { Getvar { Channel: "PJSIP/a-1" Variable: "ROOM" } Hangup { Channel: "PJSIP/a-1" } }
+flow g on start server "watched" { log "watches" wait 1m }
+"""
+    ran = Ran()
+    with scripted(answering(Getvar=value)) as ami, scripted(answering(), commands=("Ping",)) as watched:
+        go(recipe, [(server_of(watched, "watched"), "hunter2"), (server_of(ami), "hunter2")], ran)
+    assert ran.status == 0 and ran.said("watches")
+
+
 def test_a_broken_line_leaves_the_outcome_unknown_and_the_run_comes_back() -> None:
     def cut(connection: Connection, _: Action) -> None:
         connection.cut()
