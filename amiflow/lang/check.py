@@ -128,7 +128,7 @@ class _Checker:
                 self._hours(decl)
             case nodes.PoolDecl(name=name, max=most):
                 self.steps.count(most, "`max`")
-                self._give(name, StoreOf("pool", UNKNOWN))
+                self._give(name, StoreOf("pool", NO_ITEM))
 
     def _hours(self, hours: nodes.HoursDecl) -> None:
         if not is_zone(hours.zone.value) and not _unread(hours.zone):
