@@ -92,6 +92,30 @@ def imagined(errand: Errand) -> ErrandDone:
             assert_never(other)
 
 
+class Programs:
+    """Those that run now. None outlives the run, as nobody would end it in its time any more."""
+
+    def __init__(self) -> None:
+        self._running = set[subprocess.Popen[bytes]]()
+        self._over = False
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        """It runs. Raises Failed where it is to be ended at once."""
+        self._running.add(process)  # before the look, so that either this or the end sees it
+        if self._over:
+            raise Failed("the run is over", begun=True)
+
+    def remove(self, process: subprocess.Popen[bytes]) -> None:
+        """It has ended."""
+        self._running.discard(process)
+
+    def end(self) -> None:
+        """End them all, and each that still begins."""
+        self._over = True
+        for process in list(self._running):
+            _kill(process)
+
+
 class Workshop:
     """Does errands, a few at a time, each in a thread of its own; `poke` is called where one has been done."""
 
@@ -102,6 +126,7 @@ class Workshop:
         self._room = threading.BoundedSemaphore(MOST_ERRANDS)
         self._waiting: dict[str, Errand] = {}  # what loop or worker takes out first, it has
         self._done: queue.SimpleQueue[ErrandDone] = queue.SimpleQueue()
+        self._programs = Programs()
 
     def begin(self, errand: Errand, patience: float) -> None:
         """Begin an errand that is to be done within so many seconds; one too many fails at once."""
@@ -116,6 +141,10 @@ class Workshop:
             del self._waiting[errand.errand_id]
             self._room.release()
             self._refuse(errand, str(error))
+
+    def close(self) -> None:
+        """The run is over."""
+        self._programs.end()
 
     def _refuse(self, errand: Errand, why: str) -> None:
         self._done.put(ErrandDone(errand.errand_id, None, why, begun=False))
@@ -154,7 +183,7 @@ class Workshop:
         try:
             if not self.withdraw(errand.errand_id):
                 return ErrandDone(errand.errand_id, None, "nobody waits for it any more", begun=False)
-            return ErrandDone(errand.errand_id, _done(request, end))
+            return ErrandDone(errand.errand_id, _done(request, end, self._programs))
         except Failed as failure:
             return ErrandDone(errand.errand_id, None, str(failure), failure.begun)
         except (OSError, ValueError) as error:
@@ -165,14 +194,14 @@ class Workshop:
             self._places.release()
 
 
-def _done(request: Request, end: float) -> HttpResult | ExecResult | None:
+def _done(request: Request, end: float, programs: Programs) -> HttpResult | ExecResult | None:
     match request:
         case HttpRequest():
             from amiflow.live.web import fetch  # the libraries behind it take 2 MB that most runs do not need
 
             return fetch(request, end)
         case ExecRequest(argv=argv):
-            return _run(argv, end)
+            return _run(argv, end, programs)
         case AppendRequest(path=path, line=line):
             _append(path, line)
             return None
@@ -183,7 +212,7 @@ def _done(request: Request, end: float) -> HttpResult | ExecResult | None:
 # --- programs and files
 
 
-def _run(argv: tuple[str, ...], end: float) -> ExecResult:
+def _run(argv: tuple[str, ...], end: float, programs: Programs) -> ExecResult:
     """Run a program in a session of its own, with nothing of this process's environment."""
     if not argv[0].startswith("/"):
         raise Failed(f"`{argv[0]}` is no absolute path", begun=False)
@@ -200,6 +229,7 @@ def _run(argv: tuple[str, ...], end: float) -> ExecResult:
         raise Failed(f"`{argv[0]}` cannot be run: {error.strerror}", begun=False) from error
     with process:
         try:
+            programs.add(process)
             out = _output(process, end)
             return ExecResult(process.wait(left(end)), out.decode("utf-8", "replace"))
         except Failed:
@@ -208,6 +238,8 @@ def _run(argv: tuple[str, ...], end: float) -> ExecResult:
         except subprocess.TimeoutExpired:
             _kill(process)
             raise Failed(OVER, begun=True) from None
+        finally:
+            programs.remove(process)
 
 
 def _output(process: subprocess.Popen[bytes], end: float) -> bytes:

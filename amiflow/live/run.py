@@ -50,9 +50,10 @@ from amiflow.live.runner import Runner, recipe_of
 from amiflow.live.supervise import Peer
 from amiflow.live.wake import Wake
 from amiflow.plan.bounds import DEFAULT, Caps, caps_text
-from amiflow.plan.errands import ANY
-from amiflow.plan.model import Plan
+from amiflow.plan.errands import ANY, allowance
+from amiflow.plan.model import Errand, Plan
 from amiflow.plan.triggers import OnSignal
+from amiflow.report.source import Span
 
 _READING = 30.0  # seconds that the beginning of a run waits for what earlier ones have left
 _SWITCH = 0.0005  # seconds that a thread may keep the interpreter while another waits for it
@@ -204,12 +205,12 @@ def run(
     about = About(run_id, tuple(names), tuple(job.plan.sources for job in jobs))
     with wake.listening():
         try:
-            workshop = Workshop(allowed(outside.allow), partial(wake.poke, ERRANDS))
             with (
                 writing(keep, about, clock, log, partial(wake.poke, JOURNAL), memory) as journal,
                 listening(outside, _awaits_signals(jobs), log, partial(wake.poke, CONTROL)) as mailbox,
                 watching(outside.kill_switch, partial(wake.poke, SWITCH)) as switch,
                 closing(outside.herald or Herald()) as herald,
+                closing(Workshop(allowed(outside.allow), partial(wake.poke, ERRANDS))) as workshop,
             ):
                 meter = Meter() if outside.web is not None else None
                 reread = partial(wake.poke, RELOAD)
@@ -295,16 +296,25 @@ def check_allowed(jobs: Sequence[Job], outside: Outside) -> None:
         problem(
             "not-allowed",
             f"this run does not allow `{one}`",
-            job.plan.flows[0].span.head(),
-            "asked for in this recipe",
+            span,
+            "asked for here",
             f"start it with `--allow {one}`, or say so under `allow:` of the configuration",
         )
         for job in jobs
-        for one in job.plan.needs.allowances
+        for one, span in sorted(_wanted(job.plan).items())
         if not one.endswith(f":{ANY}") and not may.covers(one)
     ]
     if found:
         raise Refused(found, {source.path: source for job in jobs for source in job.plan.sources})
+
+
+def _wanted(plan: Plan) -> dict[str, Span]:
+    """What the plan wants to be allowed, each with the first step that does."""
+    wanted: dict[str, Span] = {}
+    for step in (step for flow in plan.flows for step in (*flow.body, *flow.final) if isinstance(step, Errand)):
+        if (name := allowance(step.operation)) is not None:
+            wanted.setdefault(name, step.span)
+    return wanted
 
 
 def _awaits_signals(jobs: Sequence[Job]) -> bool:

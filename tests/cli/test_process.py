@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,27 @@ def test_a_signal_ends_a_run_in_order(number: int, status: int) -> None:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (status, "")
     assert "tidied up" in out and ami.names()[-1] == "Logoff"
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended without anybody asking how."""
+    with contextlib.suppress(OSError):
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def test_a_program_of_a_recipe_ends_with_the_run() -> None:
+    script = "echo \\$\\$ > new; mv new pid; exec sleep 600"
+    Path("starts.flow").write_text(f'flow f on start {{ exec ["/bin/sh", "-c", "{script}"] within 10m or ignore }}\n')
+    process = start("run", "starts.flow", "--simulate", "--allow", "exec:/bin/sh")
+    while process.poll() is None and not Path("pid").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    patience = time.monotonic() + 60
+    while (lives := is_running(int(Path("pid").read_text()))) and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert not lives
 
 
 def test_a_log_that_nobody_reads_any_more_does_no_harm() -> None:

@@ -164,7 +164,7 @@ def test_where_there_is_no_thread_for_it_an_errand_fails_and_keeps_no_place(monk
 
 
 def test_a_mistake_of_our_own_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amiflow.live.effects._done", lambda request, end: {}[request])
+    monkeypatch.setattr("amiflow.live.effects._done", lambda request, *_: {}[request])
     poked = threading.Semaphore(0)
     workshop = Workshop(allowed(["exec:/bin/true"]), poked.release)
     room = workshop._room._value
@@ -212,6 +212,23 @@ def test_a_program_that_takes_too_long_is_ended(script: str) -> None:
     """Also where somebody whom it has left behind still could write."""
     done = do(ExecRequest(("/bin/sh", "-c", script)), "exec:/bin/sh", patience=0.2)
     assert (done.failure, done.begun) == ("the time is over", True)
+
+
+def test_no_program_outlives_the_run(tmp_path: Path) -> None:
+    """Nobody would end it in its time any more."""
+    poked = threading.Semaphore(0)
+    workshop = Workshop(allowed(["exec:/bin/sh"]), poked.release)
+    script = f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 600"
+    workshop.begin(errand("e1", ExecRequest(("/bin/sh", "-c", script))), 600.0)
+    while not (tmp_path / "pid").exists():
+        time.sleep(0.01)
+    workshop.close()
+    assert poked.acquire(timeout=50)  # its thread has seen it end
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    workshop.begin(errand("e2", ExecRequest(("/bin/sh", "-c", f"touch {tmp_path}/late; sleep 600"))), 600.0)
+    assert poked.acquire(timeout=50)
+    assert [done.failure for done in workshop.take()][1:] == ["the run is over"]
 
 
 @pytest.mark.parametrize("patience", [3e6, 1e14])
