@@ -117,6 +117,14 @@ def test_whether_a_run_could_begin(amiflow: Amiflow, monkeypatch: pytest.MonkeyP
     assert checked()[0] == 2 and "ready.flow is a text, and no journal" in checked()[1]
 
 
+def test_what_is_not_allowed_is_shown_where_it_is_asked_for(amiflow: Amiflow) -> None:
+    Path("asks.flow").write_text(
+        'task note() { append "a.jsonl" {a: 1} }\n\nflow f on start {\n  log "x"\n  note()\n}\n'
+    )
+    err = amiflow("run", "asks.flow", "--simulate", "--no-journal").err
+    assert "this run does not allow `append:a.jsonl`\n --> asks.flow:1:15\n" in err
+
+
 def test_an_empty_configuration_is_told_what_it_lacks(amiflow: Amiflow) -> None:
     Path("empty.yaml").touch()
     result = amiflow("check", "right.flow", "--config", "empty.yaml")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from amiflow.live.control import _CALLERS
+from amiflow.live.effects import MOST_ERRANDS
+from amiflow.live.http_port import _WORKERS
 from support.command import RIGHT, Amiflow
 
 EXPOSURE = "20"  # tenths of a point; an unhardened service has 96
@@ -37,6 +40,12 @@ def test_paths_are_filled_in_as_absolute_ones(unit: Path, tmp_path: Path) -> Non
         f"/amiflow run --config {tmp_path}/etc/amiflow.yaml --log-format json {tmp_path}/recipes {tmp_path}/one.flow"
     )
     assert start.startswith("ExecStart=/") and "DynamicUser=yes" in lines and "$" not in unit.read_text()
+
+
+def test_every_errand_may_have_its_thread(unit: Path) -> None:
+    """And so may whoever asks the run, beside the run's own and what programs start."""
+    (tasks,) = [line.removeprefix("TasksMax=") for line in unit.read_text().splitlines() if "TasksMax=" in line]
+    assert int(tasks) >= 1.5 * (MOST_ERRANDS + _CALLERS + _WORKERS)
 
 
 @needs_systemd
