@@ -12,6 +12,7 @@ import click
 from amiflow.cli.entries import as_json, as_text
 from amiflow.cli.paths import FILE
 from amiflow.cli.setup import config_option, configuration, journal_path
+from amiflow.cli.terminal import say
 from amiflow.live.document import seconds
 from amiflow.live.journal_reader import Choice, reading
 from amiflow.live.secrets import Mask
@@ -51,8 +52,11 @@ def command(mask: Mask, /, config_path: str | None, journal: str | None, in_json
     """
     path = journal_path(journal, configuration(config_path, mask))
     with reading(path) as reader:
+        entry = None
         for entry in reader.entries(_choice(chosen)):
             click.echo(as_json(entry) if in_json else as_text(entry))
+    if entry is None:
+        say(f"the journal {path} holds no such entry")
     return 0
 
 

@@ -7,6 +7,7 @@ Belongs here: what is filled into the unit file, which lies beside. Never here: 
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import sys
 from pathlib import Path
@@ -44,6 +45,8 @@ def command(paths: tuple[str, ...], config: str, user: str | None) -> int:
         say(f"{config} is not there yet: without it the service will not start")
     if user is not None and not _ACCOUNT.fullmatch(user):
         raise click.BadParameter(f"`{user}` is no name of an account", param_hint="'--user'")
+    if user is not None and not _is_known(user):
+        say(f"there is no account {user} yet: without it the service will not start")
     amiflow = Path(sys.argv[0]).absolute() if os.path.basename(sys.argv[0]) == "amiflow" else _beside_python()
     text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         amiflow=amiflow,
@@ -55,6 +58,13 @@ def command(paths: tuple[str, ...], config: str, user: str | None) -> int:
     )
     click.echo(text, nl=False)
     return 0
+
+
+def _is_known(account: str) -> bool:
+    try:
+        return bool(pwd.getpwnam(account))
+    except KeyError:
+        return False
 
 
 def _beside_python() -> Path:

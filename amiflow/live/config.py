@@ -142,7 +142,7 @@ def find(explicit: str | None, environ: Mapping[str, str]) -> str | None:
     run."""
     if explicit is not None:
         return explicit
-    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".config")
     places = ("amiflow.yaml", os.path.join(home, "amiflow", "amiflow.yaml"), "/etc/amiflow/amiflow.yaml")
     found = next((place for place in places if os.path.isfile(place)), None)
     if found is not None and can_be_written_by_others(found):

@@ -84,6 +84,7 @@ def beginning(capture: Capture) -> float:
 
 
 _HELP = "choose with `--server NAME` which server of the configuration the recording is played as"
+_MADE_BY = "`amiflow record -o FILE` writes a recording"
 
 
 def _wake_nobody() -> None:
@@ -112,7 +113,7 @@ def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
         heard = piece.at
         for item in decoder.feed(piece.data):
             if isinstance(item, Malformed):
-                raise Trouble(f"the recording cannot be read: {item.reason}")
+                raise Trouble(f"{capture.path} cannot be read: {item.reason}", _MADE_BY)
             if not greeted:
                 version = item.version if isinstance(item, Banner) else ""
                 yield piece.at, effects.ServerReady(capture.server, version, False)
@@ -120,7 +121,7 @@ def _inputs(capture: Capture) -> Iterator[tuple[float, Input]]:
             if isinstance(item, Message) and not _is_answer(item, lists):
                 yield stamps.time(item, piece.at), effects.Received(capture.server, item)
     if not greeted:
-        raise Trouble("the recording holds no message")
+        raise Trouble(f"{capture.path} holds no message", _MADE_BY)
 
 
 @dataclass(slots=True)

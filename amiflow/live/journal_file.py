@@ -78,7 +78,7 @@ def default_path(environ: Mapping[str, str], root: bool) -> str:
     """`$XDG_STATE_HOME/amiflow/journal.sqlite`; without that variable below `/var/lib` for root, `~/.local/state` for
     others."""
     state = environ.get("XDG_STATE_HOME") or (
-        "/var/lib" if root else os.path.join(environ.get("HOME", "/"), ".local", "state")
+        "/var/lib" if root else os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local", "state")
     )
     return os.path.join(state, "amiflow", "journal.sqlite")
 
@@ -299,7 +299,8 @@ class Journal:
             return self._book.claim(now, recipes)
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._book.shut()
-            self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {error}")
+            why = getattr(error, "strerror", None) or error
+            self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {why}")
             return []
 
     def _take(self, batch: _Gathered) -> None:

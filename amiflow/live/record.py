@@ -38,6 +38,7 @@ class Capture:
     server: str
     begun: float | None
     pieces: tuple[Piece, ...]
+    path: str = "the recording"
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ def read(path: str) -> Capture:
 def parse(content: bytes, path: str) -> Capture:
     """The capture in these bytes; `path` is for the words of a Trouble. A last piece cut short is left out."""
     if not content.startswith(_MARK):
-        return Capture("capture", None, (Piece(0.0, content),) if content else ())
+        return Capture("capture", None, (Piece(0.0, content),) if content else (), path)
     head, _, rest = content.partition(b"\n")
     try:
         fields = json.loads(head)
@@ -89,7 +90,7 @@ def parse(content: bytes, path: str) -> Capture:
             raise Trouble(f"{path} is a capture of version {fields['version']}, and only {VERSION} is known")
         begun = float(fields["begun"])
         datetime.fromtimestamp(begun, UTC)  # raises where that is no time
-        return Capture(str(fields["server"]), begun, tuple(_pieces(rest)))
+        return Capture(str(fields["server"]), begun, tuple(_pieces(rest)), path)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise Trouble(f"{path} is a damaged capture: {error}") from None
 

@@ -117,6 +117,8 @@ def test_a_dry_run_prints_the_plan_and_connects_to_nothing(amiflow: Amiflow) -> 
         (("--params", "latin1.yaml"), "latin1.yaml is not UTF-8 text: byte 2 is 0xe9"),
         (("--config", "latin1.yaml"), "latin1.yaml is not UTF-8 text: byte 2 is 0xe9"),
         (("--events", "absent.ami"), "cannot read absent.ami"),
+        (("--events", "bad.yaml"), "bad.yaml cannot be read: no Asterisk manager interface: it says `server: {}`"),
+        (("--events", "empty.ami"), "empty.ami holds no message"),
         (("--simulate",), "--dry-run and --simulate exclude each other"),
         (("--scenario", "x"), "--scenario belongs to --simulate"),
         (("--log-format", "xml"), "'xml' is not one of"),
@@ -129,6 +131,7 @@ def test_what_is_wrong_with_the_usage_is_said(amiflow: Amiflow, args: tuple[str,
     Path("p.yaml").write_text("rooms: 5\n")
     Path("bad.yaml").write_text("server: {}\n")
     Path("latin1.yaml").write_bytes(b"# \xe9\n")
+    Path("empty.ami").touch()
     result = amiflow("run", "right.flow", "--dry-run", *args)
     assert result.status == 2
     assert words in result.err

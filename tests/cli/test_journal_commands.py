@@ -110,6 +110,7 @@ def test_choices_of_log(amiflow: Amiflow, where: tuple[str, ...]) -> None:
     assert flows("--channel", "PJSIP/a-*") == {"fails"}
     assert flows("--since", "1h") == {"asks", "fails", None}
     assert flows("--since", "2999-01-01T00:00") == set()
+    assert "holds no such entry" in amiflow("log", "--flow", "askz").err and amiflow("log").err == ""
 
 
 def test_log_as_json_has_everything(amiflow: Amiflow, where: tuple[str, ...]) -> None:

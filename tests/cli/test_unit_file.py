@@ -64,8 +64,10 @@ def test_systemd_finds_it_hardened(unit: Path) -> None:
 
 
 def test_an_account_of_its_own(amiflow: Amiflow) -> None:
-    out = amiflow("service", "right.flow", "--user", "pbx").out
-    assert "\nUser=pbx\n" in out and "DynamicUser" not in out
+    result = amiflow("service", "right.flow", "--user", "no_such_account")
+    assert "\nUser=no_such_account\n" in result.out and "DynamicUser" not in result.out
+    assert "there is no account no_such_account yet" in result.err
+    assert "account" not in amiflow("service", "right.flow", "--user", "root").err
 
 
 @pytest.mark.parametrize("path", ["my recipes", "50%.flow", 'a".flow', "${HOME}"])

@@ -469,9 +469,12 @@ def test_what_was_lost_is_logged_at_the_end(desk: Desk) -> None:
         ({"XDG_STATE_HOME": "/s"}, True, "/s/amiflow/journal.sqlite"),
         ({"HOME": "/home/a"}, False, "/home/a/.local/state/amiflow/journal.sqlite"),
         ({"HOME": "/root"}, True, "/var/lib/amiflow/journal.sqlite"),
+        ({}, False, "/home/b/.local/state/amiflow/journal.sqlite"),
+        ({"HOME": ""}, False, "/home/b/.local/state/amiflow/journal.sqlite"),
     ],
 )
-def test_the_default_place(environ: dict[str, str], root: bool, path: str) -> None:
+def test_the_default_place(environ: dict[str, str], root: bool, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "expanduser", {"~": "/home/b"}.__getitem__)  # as the list of users says
     assert default_path(environ, root) == path
 
 

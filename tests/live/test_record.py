@@ -45,7 +45,7 @@ def test_a_capture_cut_short_gives_its_whole_pieces(pieces: list[tuple[int, byte
 
 def test_raw_bytes_are_one_piece() -> None:
     assert record.parse(b"Asterisk Call Manager/11.0.0\r\n", "x") == Capture(
-        "capture", None, (Piece(0.0, b"Asterisk Call Manager/11.0.0\r\n"),)
+        "capture", None, (Piece(0.0, b"Asterisk Call Manager/11.0.0\r\n"),), "x"
     )
     assert record.parse(b"", "x").pieces == ()
 
