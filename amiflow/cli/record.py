@@ -38,9 +38,13 @@ def command(mask: Mask, /, config_path: str | None, output: str, **where: object
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise Trouble(f"cannot write {output}: {error.strerror}") from None
-    with os.fdopen(descriptor, "wb") as file, logging_to_stdout(configured, mask, clock, None, False) as log:
-        try:
-            return record(server, secret, Writer.begin(file, server.name, clock.now(), clock.wall()), log, clock)
-        except Trouble:
-            os.unlink(output)  # nothing was seen, and the next attempt may take the same name
-            raise
+    try:
+        with os.fdopen(descriptor, "wb") as file, logging_to_stdout(configured, mask, clock, None, False) as log:
+            try:
+                return record(server, secret, Writer.begin(file, server.name, clock.now(), clock.wall()), log, clock)
+            except Trouble:
+                os.unlink(output)  # nothing was seen, and the next attempt may take the same name
+                raise
+    except OSError as error:
+        help = "what came before is in it, and can be played"
+        raise Trouble(f"cannot write all to {output}: {error.strerror}", help) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from amiflow.cli import main as main_module
 from amiflow.cli.main import COMMANDS, group, main
+from amiflow.live.record import Writer
 from support.command import Amiflow
 from support.runs import answering, stop_with
 from support.scripted_ami import scripted
@@ -335,6 +337,19 @@ def test_a_recording_is_written_once_and_can_be_played(amiflow: Amiflow) -> None
     assert "`--simulate`" not in amiflow("record", "-o", "again.ami").err
     result = amiflow("run", "hangs.flow", "--dry-run", "--events", "capture.ami")
     assert result.status == 0 and "gone: PJSIP/a-1" in result.out
+
+
+def test_a_recording_for_which_there_is_no_room_is_named(amiflow: Amiflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Writer, "add", full)
+    Path("secret").write_text("hunter2\n")
+    with scripted(answering()) as ami:
+        where = ("--host", "127.0.0.1", "--port", str(ami.port), "--username", "robot", "--secret-file", "secret")
+        result = amiflow("record", *where, "-o", "capture.ami")
+    assert result.status == 2 and "cannot write all to capture.ami: No space left on device" in result.err
+    assert Path("capture.ami").exists()
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------
