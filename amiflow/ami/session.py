@@ -412,7 +412,7 @@ class Session:
         if message.name == "Goodbye" and self.state is State.LEAVING:
             self._close("logged off", "asked")
             return
-        pending = self._open.pop(action_id, None) if action_id else None
+        pending = self._open.pop(action_id or self._unnamed(), None)
         if pending is not None:
             self._on_answer(pending, message, now)
             if self._open and (oldest := self._oldest()):
@@ -423,6 +423,11 @@ class Session:
             self._report(Answered(action_id, message, tuple(listing.rows), None))
         else:
             self._report(Stray(message))
+
+    def _unnamed(self) -> str:
+        """What an answer without ActionID is to: up to 1.8.4 Asterisk answers `Events` so, in its turn."""
+        oldest = self._oldest()
+        return oldest.action_id if oldest is not None and oldest.name == "Events" else ""
 
     def _on_answer(self, pending: _Pending, response: Message, now: float) -> None:
         if not pending.data:

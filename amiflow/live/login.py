@@ -165,7 +165,7 @@ class Asking:
         if what == "filter":
             self._hear_of_filter(peer, answered)
         elif what == "mask":
-            good = answered.response.name == "Success"
+            good = answered.response.name in ("Success", "Events On")  # the latter up to Asterisk 1.4.31
             text = "sends further classes of events" if good else "does not send the further classes of events"
             self._log.server("info" if good else "error", peer.name, "mask", text)
         elif lacking := missing(needed_on(self._needs, peer.name), answered.response):

@@ -360,6 +360,18 @@ def test_answers_to_nothing_are_strays() -> None:
     assert kinds(client.hears(answer(second))) == ["Answered"]
 
 
+@pytest.mark.parametrize("word", ["Success", "Events On"])
+def test_old_servers_answer_events_in_its_turn_without_its_action_id(word: str) -> None:
+    """Up to Asterisk 1.8.4; up to 1.4.31 in other words."""
+    client, bare = ready(outstanding=2), f"Response: {word}\r\nEvents: On\r\n\r\n"
+    first, second = client.asks(1), f"{PREFIX}-2"
+    client.session.submit(second, [("Action", "Events")], client.now, 5.0, None, own=True)
+    assert kinds(client.hears(bare)) == ["Stray"]
+    found = client.hears(answer(first), bare, bare)
+    assert kinds(found) == ["Answered", "Answered", "Stray"]
+    assert [event.action_id for event in found if isinstance(event, Answered)] == [first, second]
+
+
 def test_an_event_is_no_answer_whatever_it_carries() -> None:
     client = ready()
     action_id = client.asks(1)
