@@ -356,6 +356,11 @@ class Core:
         if instance.program.keeps:
             self.changed[instance.root] = None
 
+    def write_down_changed(self) -> None:
+        """Have written down how all runs stand that stand otherwise than before."""
+        while self.changed:
+            self.write_down(self.changed.popitem()[0])
+
     def write_down(self, instance: Instance) -> None:
         """Have written down how the run stands, or that it is over."""
         over = instance.state == "ended"

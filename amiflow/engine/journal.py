@@ -60,13 +60,13 @@ from amiflow.report.source import Source, Span
 
 class Batch:
     """What a scribe has written: pages, of which only the last is not full, and what is to outlive the run, each with
-    its time and machine. `size` is about what the full ones take, in bytes of memory."""
+    its time and machine, or the end of a machine. `size` is about what the full ones take, in bytes of memory."""
 
     __slots__ = ("pages", "remembered", "size")
 
     def __init__(self) -> None:
         self.pages = [Page()]
-        self.remembered: list[tuple[float, int, Remember | StoreChanged]] = []
+        self.remembered: list[tuple[float, int, Remember | StoreChanged | Exit]] = []
         self.size = 0
 
     @property
@@ -275,6 +275,7 @@ class Scribe:
             case Exit():
                 self._over.add(machine)
                 self._forget(machine)
+                self._batch.remembered.append((at, machine, effect))
             case _:
                 assert_never(effect)
 

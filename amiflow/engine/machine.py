@@ -150,8 +150,7 @@ class Machine:
             self._drain()
         if not core.instances and (self._ending is not None or self._moments.are_all):
             self._close_when_over()
-        while core.changed:
-            core.write_down(core.changed.popitem()[0])
+        core.write_down_changed()
         return core.take()
 
     def deadline(self) -> float | None:
@@ -481,6 +480,7 @@ class Machine:
             self._exited = True
             self._kin.end()
             self._actions.limits.lift()  # places of calls that it dialled are those of the other machines of the run
+            self._core.write_down_changed()  # the end is the last that is heard of a machine
             self._core.emit(Exit(self._moments.status()))
 
     def _is_ours(self, message: Message) -> bool:

@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from amiflow.engine.effects import Entry, Past, Remember, Restored, StoreChanged
+from amiflow.engine.effects import Entry, Exit, Past, Remember, Restored, StoreChanged
 from amiflow.live.journal_dead import is_dead
 from amiflow.report.data import dataclass
 
@@ -50,6 +50,7 @@ class _State:
     """A run of a flow as it is to be written; its data are none where it is over."""
 
     machine: int
+    recipe: str
     at: float
     remember: Remember
 
@@ -61,31 +62,35 @@ class Memory:
     def __init__(self, run: str, recipes: Sequence[str], servers: Sequence[str]) -> None:
         self._run = run
         self._servers = json.dumps(list(servers))
-        self._recipes = list(recipes)
+        self._recipes = dict(enumerate(recipes))  # of each machine that is not at its end
+        self._machines = len(recipes)
         self._states: dict[str, _State] = {}
         self._stored: set[str] = set()  # the tokens that are in the file
         self._unwritten: dict[str, None] = {}
-        self._changes: deque[tuple[int, StoreChanged]] = deque(maxlen=_MOST_CHANGES)
+        self._changes: deque[tuple[str, StoreChanged]] = deque(maxlen=_MOST_CHANGES)
 
     def introduce(self, recipe: str) -> None:
         """The recipe of the next machine, as one was read again."""
-        self._recipes.append(sys.intern(recipe))
+        self._recipes[self._machines] = sys.intern(recipe)
+        self._machines += 1
 
     @property
     def waits(self) -> bool:
         """Whether something is to be written."""
         return bool(self._unwritten or self._changes)
 
-    def take(self, at: float, machine: int, effect: Remember | StoreChanged) -> None:
-        """What there is to remember of a machine."""
-        if isinstance(effect, StoreChanged):
-            self._changes.append((machine, effect))
+    def take(self, at: float, machine: int, effect: Remember | StoreChanged | Exit) -> None:
+        """What there is to remember of a machine, until its end."""
+        if isinstance(effect, Exit):
+            self._recipes.pop(machine, None)
+        elif isinstance(effect, StoreChanged):
+            self._changes.append((self._recipes[machine], effect))
         elif effect.state is None and effect.token not in self._stored:
             # Of those that begin and end while the disk is full nothing is left, however long that lasts.
             self._states.pop(effect.token, None)
             self._unwritten.pop(effect.token, None)
         else:
-            self._states[effect.token] = _State(machine, at, effect)
+            self._states[effect.token] = _State(machine, self._recipes[machine], at, effect)
             self._unwritten[effect.token] = None
 
     def write(self, db: sqlite3.Connection, anew: bool, sure: bool) -> None:
@@ -95,8 +100,8 @@ class Memory:
             db.execute(_LEFT_OVER, (self._run, json.dumps(list(self._states))))
         for token in tuple(self._states) if anew else tuple(self._unwritten):
             self._write_state(db, token, self._states[token])
-        for machine, changed in self._changes:
-            self._write_change(db, self._recipes[machine], changed)
+        for recipe, changed in self._changes:
+            self._write_change(db, recipe, changed)
 
     def committed(self) -> None:
         """It is written."""
@@ -114,7 +119,7 @@ class Memory:
         if remember.state is None:
             db.execute("DELETE FROM flow_state WHERE token = ?", (token,))
             return
-        whose = (token, self._run, one.machine, remember.instance, self._recipes[one.machine], remember.server)
+        whose = (token, self._run, one.machine, remember.instance, one.recipe, remember.server)
         db.execute(_INTO_STATES, (*whose, one.at, _json(remember.state)))
 
     def _write_change(self, db: sqlite3.Connection, recipe: str, changed: StoreChanged) -> None:
@@ -145,7 +150,7 @@ class Memory:
         whose = dead if recipes is None else [*dead, self._run]
         earlier = tuple(dead[-_MOST_RUNS:])
         found, taken = [], set[str]()
-        for recipe in self._recipes if recipes is None else recipes:
+        for recipe in self._recipes.values() if recipes is None else recipes:
             if recipe in taken:
                 found.append(Restored(runs=earlier))
                 continue

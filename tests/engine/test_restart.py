@@ -48,6 +48,15 @@ def test_what_was_sent_without_an_answer_is_unknown_and_not_sent_again() -> None
         assert lives.ended == [("done", None)] and lives.written == {}
 
 
+def test_the_end_of_a_machine_is_the_last_that_is_heard_of_it() -> None:
+    """Whoever writes down what it remembers may forget it then."""
+    bench = Bench(plan(flow("f", on("A"), pause(10), after="resume")), keeping=True)
+    bench.event("A")
+    bench.give(fx.Retire())
+    bench.advance(10)
+    assert [type(one) for one in bench.effects[-2:]] == [fx.Remember, fx.Exit]
+
+
 def test_what_was_answered_is_not_sent_again() -> None:
     lives = resumed(act("Redirect"), pause(10), log("on"))
     lives.answer()

@@ -21,6 +21,7 @@ from amiflow.live.secrets import Mask
 from amiflow.report.source import Source
 from amiflow.tools import memory as plain
 from support.machines import START
+from support.sizes import sizes
 
 LONG_AGO = START - 1e9
 
@@ -142,6 +143,23 @@ def test_each_recipe_gets_its_own(path: Path) -> None:
     third = Run(path, "run3", "a.flow", "b.flow")
     assert [tokens(one) for one in third.left] == [["a"], ["b"]]
     third.end()
+
+
+def test_of_a_machine_at_its_end_only_what_it_left_is_kept(path: Path) -> None:
+    """However often recipes are read again in a run that lasts for years."""
+    first = Run(path, "run1", "a.flow")
+    memory = first.journal._memory
+    assert memory is not None
+    before = sizes(memory, ())
+    for number in range(1, 4):
+        first.journal.introduce("b.flow" if number == 3 else "a.flow", ())
+        first.take(fx.Exit(0), machine=number - 1)
+    assert sizes(memory, ()) == before
+    first.take(remember("t1"), machine=3)
+    first.end()
+    second = Run(path, "run2", "b.flow")
+    assert tokens(second.left[0]) == ["t1"]
+    second.end()
 
 
 def test_a_recipe_that_comes_back_in_a_run_gets_its_stores_as_it_left_them(path: Path) -> None:
