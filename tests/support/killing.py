@@ -44,7 +44,7 @@ class StepByStep(Journal):
         self._late = late
         self._fatal = fatal
         self._take_all()
-        self._found.put(self._claim())
+        self._found.put(self._claim(self._began))
 
     def add(self, at: float, machine: int | None, item: Input | None, effects: Sequence[Effect]) -> None:
         super().add(at, machine, item, effects)
