@@ -32,7 +32,7 @@ CONNECTS = "connects to "
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _FIRST_REFUSED, _LONGEST_REFUSED = 30.0, 600.0
 _STEADY = 60.0
-_BOOT_SLACK = 5.0
+_BOOT_SLACK = 5.0  # seconds by which an Uptime in whole seconds may be off, as it is told late
 
 Jitter: TypeAlias = Callable[[], float]
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -224,9 +224,12 @@ class Peer:
         return events
 
     def _note_boot(self, uptime: int | None, now: float) -> None:
+        """Uptime is of the server's wall clock, which may go slow for weeks, and be set back. But a server that was
+        restarted began when it was last heard or later: later than before by all the time that it was connected."""
         booted_at = now - uptime if uptime is not None else None
-        if self._booted_at is not None and booted_at is not None and booted_at > self._booted_at + _BOOT_SLACK:
-            self.restarted = True
+        connected = self._blind_since - self._ready_at if self._blind_since is not None else 0.0
+        if self._booted_at is not None and booted_at is not None:
+            self.restarted |= booted_at > self._booted_at + max(_BOOT_SLACK, connected / 2)
         self._booted_at = self._booted_at if booted_at is None else booted_at
         self._ready_at, self.ready = now, True
         self.times_ready += 1

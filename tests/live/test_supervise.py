@@ -35,6 +35,9 @@ def test_a_pause_is_shortened_at_random_by_up_to_a_half() -> None:
     assert Backoff(jitter=lambda: 1.0).pause(refused=True) == 15.0
 
 
+WEEKS = 28 * 86400
+
+
 class Connected:
     """A peer whose connections are pairs of sockets, and whose time is given."""
 
@@ -87,6 +90,22 @@ def test_a_restart_is_known_by_the_time_of_booting_however_late_it_is_told(
     assert peer.ready and peer.restarted == restarted
     assert peer.take_unseen(105.0) == 105.0  # since it was last heard, at the first login
     peer.cut()
+    connected.far.close()
+
+
+@pytest.mark.parametrize(("uptime", "restarted"), [(WEEKS + 80, False), (WEEKS - 3600, False), (8, True)])
+def test_a_clock_that_goes_slow_or_was_set_back_on_the_server_is_no_restart(uptime: int, restarted: bool) -> None:
+    """Its Uptime is of its wall clock: after weeks of one connection that may be off by more than seconds."""
+    connected, lost = Connected(), float(WEEKS)
+    connected.log_in(0.0)
+    connected.booted(100, 0.0)
+    connected.peer.take_unseen(0.0)
+    connected.hear("Event: Hangup\r\nChannel: PJSIP/a-1\r\n\r\n", lost)
+    connected.lose(lost)
+    connected.log_in(lost + 10.0)
+    connected.booted(uptime, lost + 10.0)
+    assert connected.peer.restarted == restarted
+    connected.peer.cut()
     connected.far.close()
 
 
