@@ -33,6 +33,11 @@ _HABITS = {
         "write it as a step of its own, `let r = Action { … }`, and take what you need of `r`",
         None,
     ),
+    "piece": (
+        "an answer is named before something of it is read",
+        "write `let r = Action { … }`, and `r.Value` where its value is needed",
+        None,
+    ),
     "typed": ("types of names are not written: they are found", "leave the type out", None),
     "elif": ("`elif` is not a word of the language", "write `else if`", "else if"),
     "elsif": ("`elsif` is not a word of the language", "write `else if`", "else if"),
@@ -192,7 +197,7 @@ def _habit(source: Source, mistake: Mistake) -> Diagnostic:
         edit = None if set(inside) & set('"\\$') else Edit(span, f'"{inside}"', "safe")
         return _error("foreign-habit", 'a text stands in `"…"`', _primary(span, "wrong quotes"), edit=edit)
     headline, help_, instead = _HABITS[what]
-    width = len(mistake.behind[0]) if what in ("assign", "chain", "action", "typed") else len(what)
+    width = len(mistake.behind[0]) if what in ("assign", "chain", "action", "piece", "typed") else len(what)
     span = Span(source.path, start or 0, (start or 0) + width)
     edit = None if instead is None else _sign_replaced(source, span, what, instead)
     label = _primary(span, "not written like this")

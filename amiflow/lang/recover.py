@@ -341,6 +341,8 @@ class Recovery:
             yield Fix("habit", at, chained, _end(refused), HABIT, "chain")
         if text.startswith("//", place):
             yield Fix("habit", at, (), self._line_end(refused), HABIT, "//")
+        if refused.type == "MEMBER" and "RETRY" in cursor.expected():
+            yield Fix("habit", at, (), _end(refused), HABIT, "piece")
 
     def _late_habits(self, history: list[Cursor], refused: Token) -> Iterator[tuple[Fix, Cursor]]:
         """Habits that show late, and are mended from the token where they begin."""
