@@ -45,7 +45,7 @@ def _cell(table: Table, number: int, row: Mapping[object, object], name: str, ki
     value = None if absent else _read(given, definite(kind))
     is_key = name == table.columns[0][0]
     if (value is None and not (optional and absent)) or (is_key and value == ""):
-        shown = to_text(given) if isinstance(given, str | int | float) else "nothing"
+        shown = to_text(given) if isinstance(given, str | int | float) and given != "" else "nothing"
         raise TableError(f"`{name}` in row {number} of `{table.name}` is {shown}, not {type_name(kind)}")
     return value
 

@@ -10,8 +10,8 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,7 +48,7 @@ def _read(table: Table, root: str | None) -> Rows:
         if path.exists() and path.stat().st_size > MOST_BYTES:
             raise TableError(f"a table of more than {MOST_BYTES >> 20} MiB is too large")
         text = path.read_text(encoding="utf-8-sig")
-        return build(table, _rows(path.suffix.lower(), text))
+        return build(table, _rows(table, path.suffix.lower(), text))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise Trouble(f"cannot read {path}, the table `{table.name}`: {reason}") from None
@@ -63,26 +63,58 @@ def _is_within(path: Path, folder: Path) -> bool:
     return os.path.commonpath((inner, outer)) == outer
 
 
-def _rows(kind: str, text: str) -> list[object]:
+def _rows(table: Table, kind: str, text: str) -> list[Any]:
     if kind == ".csv":
-        return list(csv.DictReader(io.StringIO(text, newline="")))
-    data = json.loads(text) if kind == ".json" else _yaml(text)
+        return _csv(table, text)
+    data = json.loads(text, object_pairs_hook=_record) if kind == ".json" else _yaml(text)
     if not isinstance(data, list):
         raise TableError("a list of records is wanted")
-    return [_plain(row) for row in data]
+    return data
+
+
+def _csv(table: Table, text: str) -> list[Any]:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    headings = _record((name, None) for name in rows.fieldnames or () if name)
+    missing = next((name for name, _ in table.columns if name not in headings), None)
+    if missing is not None:
+        raise TableError(f"`{table.name}` has no column `{missing}`")
+    cells: list[dict[Any, Any]] = list(rows)
+    for number, row in enumerate(cells, 1):
+        if any(row.get(None, ())):  # such as a comma within a name: all cells behind it would be in other columns
+            raise TableError(f"row {number} of `{table.name}` has more cells than there are columns")
+    return cells
+
+
+def _record(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for name, cell in pairs:
+        if name in record:
+            raise TableError(f"`{name}` is written twice")
+        record[name] = cell
+    return record
 
 
 def _yaml(text: str) -> object:
     if len(text) > MOST_YAML:
         raise TableError(f"a YAML file of more than {MOST_YAML} characters takes too long to read; write CSV or JSON")
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_AsWritten)
     except (KeyError, AttributeError):  # `!!bool maybe`, `!!timestamp maybe`
         raise TableError("a value is not of its tag") from None
 
 
-def _plain(row: object) -> object:
-    """YAML reads `2026-12-24` as a date; to a table it is a text."""
-    if not isinstance(row, dict):
-        return row
-    return {key: cell.isoformat() if isinstance(cell, date) else cell for key, cell in row.items()}
+_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+
+
+class _AsWritten(yaml.SafeLoader):
+    """Values are the texts that stand there, as in CSV: it is the columns that say what they are, and YAML takes the
+    number `0301` for an octal one, the name `No` for false and `2026-12-24` for a date."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (the base class has it as a variable of instances)
+        first: [form for form in forms if form[0] in _KEPT]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        _record((str(key.value), None) for key, _ in node.value)
+        return super().construct_mapping(node, deep)

@@ -39,4 +39,4 @@ def test_contents_that_do_not_fit_end_the_run(amiflow: Amiflow, tmp_path: Path) 
     _given(tmp_path)
     (tmp_path / "other" / "lists" / "vip.csv").write_text("number,nam\n1,Ada\n")
     result = amiflow("run", "--dry-run", "recipes/r.flow", "--root", "other")
-    assert result.status == 2 and "row 1 of `vip` has no column `name`" in result.err
+    assert result.status == 2 and "`vip` has no column `name`" in result.err

@@ -38,17 +38,23 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [
-        ("t.csv", "number,rank\n100,2\n", "row 1 of `t` has no column `active`"),
-        ("t.csv", "number,rank,active\n100,2,yes\n100,3,no\n", "row 2 of `t` has the key `100` again"),
-        ("t.csv", "number,rank,active\n,2,yes\n", "`number` in row 1 of `t` is , not text"),
-        ("t.csv", "number,rank,active\n100,two,yes\n", "`rank` in row 1 of `t` is two, not int"),
-        ("t.csv", "number,rank,active\n100,\n", "`rank` in row 1 of `t` is , not int"),
+        ("t.csv", "number,rank,share\n100,2,\n", "`t` has no column `active`"),
+        ("t.csv", "number,rank,Share,active\n100,2,0.5,yes\n", "`t` has no column `share`"),
+        ("t.csv", "", "`t` has no column `number`"),
+        ("t.csv", "number,rank,share,active\n100,2,,yes\n100,3,,no\n", "row 2 of `t` has the key `100` again"),
+        ("t.csv", "number,rank,share,active\n,2,,yes\n", "`number` in row 1 of `t` is nothing, not text"),
+        ("t.csv", "number,rank,share,active\n100,two,,yes\n", "`rank` in row 1 of `t` is two, not int"),
+        ("t.csv", "number,rank,share,active\n100,\n", "`rank` in row 1 of `t` is nothing, not int"),
+        ("t.csv", "number,rank,share,active\n100,2,,yes,x\n", "row 1 of `t` has more cells than there are columns"),
+        ("t.csv", "number,rank,share,active,rank\n100,2,,yes,3\n", "`rank` is written twice"),
         ("t.csv", "number,rank,share,active\n100,2,much,yes\n", "`share` in row 1 of `t` is much, not number?"),
         ("t.json", '{"100": {}}', "a list of records is wanted"),
         ("t.json", "[1]", "row 1 of `t` has no columns"),
         ("t.json", "[", "Expecting value"),
         ("t.json", '[{"number": "1", "rank": true, "active": true}]', "`rank` in row 1 of `t` is true, not int"),
         ("t.json", '[{"number": ["1"], "rank": 1, "active": true}]', "`number` in row 1 of `t` is nothing, not text"),
+        ("t.json", '[{"number": "1", "rank": 1, "rank": 2, "active": true}]', "`rank` is written twice"),
+        ("t.yaml", "- {number: 1, rank: 1, rank: 2, active: yes}\n", "`rank` is written twice"),
         ("t.yaml", "a: [", "while parsing"),
     ],
 )
@@ -57,6 +63,22 @@ def test_what_does_not_fit_is_told(tmp_path: Path, name: str, text: str, wanted:
     with pytest.raises(Trouble) as trouble:
         read_tables([table(tmp_path, name)])
     assert str(tmp_path / name) in str(trouble.value) and wanted in str(trouble.value)
+
+
+def test_what_yaml_has_is_what_is_written_there(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "- {number: 0301, rank: 08, active: On, share: ~}\n- {number: No, rank: 1, active: n}\n"
+    )
+    rows = read_tables([table(tmp_path, "t.yaml")])["t"]
+    assert rows == {
+        "0301": {"number": "0301", "rank": 8, "share": None, "active": True},
+        "No": {"number": "No", "rank": 1, "share": None, "active": False},
+    }
+
+
+def test_empty_columns_of_a_spreadsheet_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("number,rank,share,active,,\n100,2,,yes,,,\n")
+    assert list(read_tables([table(tmp_path, "t.csv")])["t"]) == ["100"]
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
