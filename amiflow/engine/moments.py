@@ -41,8 +41,8 @@ class Period:
 
 @dataclass(slots=True, eq=False)
 class Appointment:
-    """An `at`, `cron` or hours' flow on its server, when it is next due and when it last was (the epoch in seconds);
-    `next` gives the moment after another."""
+    """An `at`, `cron` or hours' flow on its server, when it is next due and since when that is awaited: since it last
+    was, or its server could be used (the epoch in seconds); `next` gives the moment after another."""
 
     program: Program
     server: Server
@@ -87,7 +87,6 @@ class Moments:
         for appointment in self._appointments:
             past = times.get((appointment.program.flow.name, appointment.server.name))
             if past is not None and appointment.program.flow.name in same:
-                appointment.last = past.last
                 self._core.timers.cancel(appointment.timer)
                 self._appoint(appointment, max(past.last, min(past.due - _EARLY, self._core.world.wall)))
         before.stop()
@@ -169,7 +168,7 @@ class Moments:
         return partial(calendar.next_edge, opens=trigger.edge == "opens")
 
     def _appoint(self, appointment: Appointment, after: float) -> None:
-        due = appointment.next(after)
+        appointment.last, due = after, appointment.next(after)
         if due is not None:
             appointment.due = due
             self._await(appointment)
@@ -180,14 +179,17 @@ class Moments:
         appointment.timer = core.timers.set(core.now + left, "appointment", appointment)
 
     def arrive(self, appointment: Appointment) -> None:
-        """The time may have come. What a suspended machine slept through runs once."""
+        """The time may have come. What a suspended machine slept through runs once. A clock that was set back by more
+        than an hour had been wrong: what comes from there on is awaited anew, though it may have been once."""
         wall = self._core.world.wall
+        if wall < appointment.last - _LONGEST:
+            self._appoint(appointment, wall)
+            return
         if appointment.due - wall > _EARLY:
             self._await(appointment)
             return
         self._start(appointment.program, appointment.server)
-        appointment.last = max(wall, appointment.due)
-        self._appoint(appointment, appointment.last)
+        self._appoint(appointment, max(wall, appointment.due))
 
     def stop(self) -> None:
         """Nothing begins any more."""

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,6 +122,26 @@ def test_what_a_clock_set_forward_leaps_over_runs_once() -> None:
     bench.now += 3600
     bench.effects += bench.machine.handle(Tick(), bench.now, START + 86400)
     assert bench.said == ["half past"]
+
+
+@pytest.mark.parametrize("back", [0, 1800])
+def test_what_ran_does_not_run_again_as_the_clock_is_set_back_by_less_than_an_hour(back: int) -> None:
+    bench = Bench(flow("f", cron((30,), (8,)), log("half past")))
+    bench.advance(1800)
+    for hours in range(1, 24):
+        bench.effects += bench.machine.handle(Tick(), 1800 + hours * 3600, START + 1800 - back + hours * 3600)
+    assert bench.said == ["half past"]
+
+
+def test_a_clock_that_was_years_ahead_for_a_while_does_not_take_the_days_until_then_with_it() -> None:
+    bench = Bench(flow("f", cron((30,), (8,)), log("half past")))
+    bench.effects += bench.machine.handle(Tick(), 60.0, START + 10 * 366 * 86400)
+    bench.effects += bench.machine.handle(Tick(), 3600.0, START + 10 * 366 * 86400)
+    assert bench.said == ["half past"]
+    bench.now = 7300.0
+    bench.give(Tick())
+    bench.advance(86400)
+    assert bench.said == ["half past"] * 2
 
 
 def test_nothing_begins_after_the_stop() -> None:
