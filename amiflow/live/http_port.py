@@ -68,7 +68,8 @@ class Web:
             self._server = _Server(settings, token, mailbox)
         except OSError as error:
             where = f"{settings.host}:{settings.port}"
-            raise Trouble(f"cannot listen on {where} for HTTP: {error.strerror or error}") from None
+            help = "another run may have it: `listen` of `http` in the configuration says where"
+            raise Trouble(f"cannot listen on {where} for HTTP: {error.strerror or error}", help) from None
         self.port: int = self._server.server_address[1]
         serve = threading.Thread(target=self._server.serve_forever, args=(_LOOK,), name="http", daemon=True)
         serve.start()
