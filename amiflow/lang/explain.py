@@ -275,6 +275,7 @@ def _unexpected(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnosti
         return _error("foreign-habit", headline, _primary(span, "not a sign here"), help_="write `choose(c, a, b)`")
     if refused.type == FOREIGN:
         label = _primary(span, "not part of the language")
+        help_ = "a name has letters from a to z, digits and `_`" if word.isalpha() else help_
         return _error("bad-character", f"{_visible(word)} cannot stand here", label, help_=help_)
     if refused.type in ("RPAR", "RSQB", "RBRACE") and mistake.fix.kind == "drop":
         edit = Edit(span, "", "likely")
