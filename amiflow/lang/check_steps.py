@@ -187,17 +187,19 @@ class Steps:
 
     def _let(self, step: nodes.Let) -> bool:
         if isinstance(step.value, nodes.Action | nodes.Raw | nodes.Http | nodes.Exec | nodes.Append | nodes.Signal):
-            return self._tail(step.tail, (step.name,), self._operation(step.value, step.name))
+            self._operation(step.value, step.name)
+            return self._tail(step.tail, (step.name,))
         if isinstance(step.value, nodes.Call) and step.value in self.inference.bindings.calls:
             self._task_tail(step.value, step.tail)
-            return self._tail(step.tail, (step.name,), self._operation(step.value, step.name))
+            self._operation(step.value, step.name)
+            return self._tail(step.tail, (step.name,))
         kind = self.inference.infer(step.value)
         self._bind(step.name, kind)
         tail = step.tail
         if tail.within is not None or tail.retry is not None or tail.handler is not None:
             if not (isinstance(step.value, nodes.Call) and isinstance(kind, Unknown)):
                 self.say(problems_flows.needless_tail(step))
-            return self._tail(tail, (step.name,), kind)
+            return self._tail(tail, (step.name,))
         return True
 
     def _operation(self, operation: nodes.Operation, into: nodes.Ident | None) -> Type:
@@ -257,7 +259,7 @@ class Steps:
             self.say(problems_messages.originate_async(entry))
         return LAUNCHED
 
-    def _tail(self, tail: nodes.Tail, names: Iterable[nodes.Ident], kind: Type = UNKNOWN) -> bool:
+    def _tail(self, tail: nodes.Tail, names: Iterable[nodes.Ident]) -> bool:
         if tail.within is not None:
             self.duration(tail.within, "`within`")
         if tail.retry is not None:

@@ -62,7 +62,7 @@ def explain(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnostic:
         case "colon":
             return _no_colon(source, mistake.fix.put[0])
         case "name" | "case" | "spelling":
-            return _other_word(grammar, source, mistake)
+            return _other_word(source, mistake)
         case "text":
             return _open_text(source, mistake)
         case "choice" | "drop" | "skip" | "unexpected":
@@ -222,7 +222,7 @@ def _header_sign(source: Source, fix: Fix, sign: str) -> Diagnostic:
     return _error("foreign-habit", headline, _primary(span, "`:` belongs here"), help_=f"write `{name}:`", edit=edit)
 
 
-def _other_word(grammar: Grammar, source: Source, mistake: Mistake) -> Diagnostic:
+def _other_word(source: Source, mistake: Mistake) -> Diagnostic:
     found = mistake.fix.put[0]
     span, word = _at(source, found), _short(str(found))
     if mistake.fix.kind == "name":

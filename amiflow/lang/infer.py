@@ -259,7 +259,7 @@ class Inference:
             case Unknown() | Data():
                 return base
             case RecordOf(fields=fields):
-                return self._field(dict(fields), member.name, base)
+                return self._field(dict(fields), member.name)
             case MessageOf():
                 found = self.vocabulary.member(base, name)
                 if found is not None:
@@ -268,7 +268,7 @@ class Inference:
         self.findings.say(problems_types.no_parts(member, base))
         return UNKNOWN
 
-    def _field(self, fields: dict[str, Type], name: nodes.Ident, base: Type) -> Type:
+    def _field(self, fields: dict[str, Type], name: nodes.Ident) -> Type:
         if name.text not in fields:
             self.findings.say(problems_types.unknown_field(name, list(fields)))
             return UNKNOWN
@@ -298,7 +298,7 @@ class Inference:
                 return maybe(item)
             case RecordOf(fields=fields) if isinstance(index.index, nodes.Text):
                 self.infer(index.index)
-                return self._field(dict(fields), key_of(index.index), base)
+                return self._field(dict(fields), key_of(index.index))
             case MessageOf():
                 self.expect(index.index, TEXT, "a header's name")
                 if isinstance(index.index, nodes.Text) and plain_text(index.index) is not None:

@@ -211,7 +211,7 @@ class Recovery:
             first = refused if back == 0 else self.tokens[at]
             yield from ((fix, base) for fix in self._insertions(at, back, first, base))
             yield from ((fix, base) for fix in self._replacements(at, back, first, base))
-        yield from ((fix, cursor) for fix in self._drops(count, refused, cursor))
+        yield from ((fix, cursor) for fix in self._drops(count, refused))
 
     def _by_indentation(self, refused: Token) -> Iterator[tuple[Fix, Cursor]]:
         """A closing bracket before the first line that is too far left for the bracket open at that point."""
@@ -305,7 +305,7 @@ class Recovery:
                 for other in near(word, [literal for literal in literals if literal.isalpha()])
             )
 
-    def _drops(self, at: int, refused: Token, cursor: Cursor) -> Iterator[Fix]:
+    def _drops(self, at: int, refused: Token) -> Iterator[Fix]:
         """The refused token, or the rest of its line where no bracket is open in it, left out."""
         if refused.type == END:
             return

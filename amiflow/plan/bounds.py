@@ -41,25 +41,23 @@ def caps_text(caps: Caps) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A bound that nobody can change: at most so many `of` what, what happens beyond, and what counts that (the kind
-    of `counts`, the log's own words, or nothing where the recipe's own step fails)."""
+    """A bound that nobody can change: at most so many `of` what, and what happens beyond."""
 
     of: str
     most: int
     beyond: str
-    counter: str = ""
 
 
 BOUNDS = (
     # --- flows
-    Bound("runs of an urgent flow, which its `max` does not bind", 10_000, "refused, an error in the log", "refused"),
-    Bound("matches of a flow that are pending", 10_000, "the oldest is dropped, logged", "match-refused"),
-    Bound("keys of a flow that `N times` counts", 10_000, "the oldest count is dropped, logged", "match-refused"),
-    Bound("keys of a flow that cool down", 10_000, "the oldest may start again, logged", "cooldown-lost"),
-    Bound("events kept for the later waits of a run", 1_000, "that wait fails with `look-back-lost`", "look-back-lost"),
+    Bound("runs of an urgent flow, which its `max` does not bind", 10_000, "refused, an error in the log"),
+    Bound("matches of a flow that are pending", 10_000, "the oldest is dropped, logged"),
+    Bound("keys of a flow that `N times` counts", 10_000, "the oldest count is dropped, logged"),
+    Bound("keys of a flow that cool down", 10_000, "the oldest may start again, logged"),
+    Bound("events kept for the later waits of a run", 1_000, "that wait fails with `look-back-lost`"),
     Bound("steps of a run without a wait", 1_000_000, "the run fails"),
     Bound("characters of a text, items of a list", 1 << 20, "the step fails"),
-    Bound("things of a kind in the live picture of a server", 100_000, "left out, an error in the log", "picture-full"),
+    Bound("things of a kind in the live picture of a server", 100_000, "left out, an error in the log"),
     Bound("calls and user events whose line of causes is followed", 10_000, "the oldest are no more"),
     # --- beyond AMI
     Bound("errands being done at once", 16, "further ones wait within their time"),
