@@ -163,7 +163,7 @@ def test_recipes_are_read_again(run: amiflow_process.Amiflow, amiflow: Amiflow) 
 
 def test_sighup_reads_them_again_too(run: amiflow_process.Amiflow, amiflow: Amiflow) -> None:
     Path("service.flow").write_text(CHANGED)
-    run.signal(signal.SIGHUP)
+    run.send(signal.SIGHUP)
     run.wait("reload", "recipes are in place")
     assert amiflow("signal", "click").out == '{"ok": false}\n'
     assert run.end() == 0
@@ -196,7 +196,7 @@ def test_systemd_hears_of_the_life_of_a_run(
         hear("READY=1")
         hear("WATCHDOG=1")
         del heard[:]
-        run.signal(signal.SIGHUP)
+        run.send(signal.SIGHUP)
         hear("RELOADING=1")
         hear("READY=1")
         assert run.end() == 0

@@ -28,7 +28,7 @@ from amiflow.report.source import Span
 from support.threads import no_more_threads
 
 
-def do(request: Request, *names: str, patience: float = 5.0) -> ErrandDone:
+def do(request: Request, *names: str, patience: float = 50.0) -> ErrandDone:
     poked = threading.Semaphore(0)
     workshop = Workshop(allowed(names), poked.release)
     workshop.begin(errand("e1", request), patience)
@@ -129,10 +129,10 @@ def test_of_too_many_errands_the_next_fails_at_once(monkeypatch: pytest.MonkeyPa
     workshop = Workshop(allowed(["exec:/bin/sleep"]), poked.release)
     for number in range(3):
         workshop.begin(errand(f"e{number}", ExecRequest(("/bin/sleep", "60"))), 0.5)
-    assert poked.acquire(timeout=5)
+    assert poked.acquire(timeout=50)
     (done,) = workshop.take()
     assert (done.errand_id, done.failure, done.begun) == ("e2", "2 errands are being done or wait already", False)
-    assert poked.acquire(timeout=5) and poked.acquire(timeout=5)
+    assert poked.acquire(timeout=50) and poked.acquire(timeout=50)
     assert workshop._room._value == 2  # both places are free again
 
 

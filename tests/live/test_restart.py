@@ -241,7 +241,7 @@ def test_who_waits_for_a_run_of_before_a_reload_waits_for_it_in_the_next_run_too
             first.wait("ready")
             last[-1].say(*of(NEW, "a", 1))
             first.wait("log", "has PJSIP/a-1")
-            first.signal(signal.SIGHUP)
+            first.send(signal.SIGHUP)
             first.wait("reload", "1 runs go on by those of before")
             last[-1].say(*of(NEW, "b", 2))
             until(lambda: len(states(folder)) == 2)

@@ -39,14 +39,14 @@ def simulator() -> Iterator[Simulator]:
 
 
 def client(simulator: Simulator, name: str = "amiflow") -> PlainAmi:
-    ami = PlainAmi(simulator.address[1], timeout=5)
+    ami = PlainAmi(simulator.address[1])
     assert ami.login(name, "s").Message == "Authentication accepted"
     return ami
 
 
 def test_login_plain_and_md5_then_fully_booted(simulator: Simulator) -> None:
     for way in (PlainAmi.login, PlainAmi.login_md5):
-        with PlainAmi(simulator.address[1], timeout=5) as ami:
+        with PlainAmi(simulator.address[1]) as ami:
             assert ami.banner == "Asterisk Call Manager/11.0.0"
             assert way(ami, "amiflow", "s").Message == "Authentication accepted"
             assert ami.wait("FullyBooted").Privilege == "system,all"
@@ -101,13 +101,13 @@ def test_the_scenario_begins_at_the_first_login_and_ends() -> None:
         assert not simulator.wait(0.1)
         with client_of(simulator) as ami:
             ami.wait("ConfbridgeJoin")
-            assert simulator.wait(5)
+            assert simulator.wait(20)
     finally:
         simulator.stop()
 
 
 def client_of(simulator: Simulator) -> PlainAmi:
-    ami = PlainAmi(simulator.address[1], timeout=5)
+    ami = PlainAmi(simulator.address[1])
     ami.login("amiflow", "amiflow")
     return ami
 
@@ -121,7 +121,7 @@ def test_the_scenario_may_begin_when_it_is_told_to() -> None:
             assert not ami.seen("Newchannel")
             simulator.begin()
             ami.wait("ConfbridgeJoin")
-            assert simulator.wait(5)
+            assert simulator.wait(20)
     finally:
         simulator.stop()
 

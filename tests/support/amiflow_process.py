@@ -72,10 +72,6 @@ class Amiflow:
             reader.join(5)
         return status
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
     @property
     def ended(self) -> bool:
         return self._process.poll() is not None
