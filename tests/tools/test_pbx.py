@@ -403,6 +403,15 @@ def test_bridge_joins_two_calls_and_the_one_left_goes_on_in_the_dialplan() -> No
     assert bench.told("Newexten", Uniqueid="a")[-1].items() >= {"Application": "Hangup", "Priority": "3"}.items()
 
 
+def test_bridge_takes_nobody_out_of_a_conference() -> None:
+    bench = Bench()
+    bench.originate("Local/1234@default", exten="680", ChannelId="a")
+    bench.originate("Local/1234@default", ChannelId="b")
+    answer = bench.act("Bridge", 1, Channel1="a", Channel2="b")
+    assert answer["Message"] == "Unable to add Channel1 to bridge: Local/1234@default-00000000;1"
+    assert not bench.told("BridgeLeave")
+
+
 def test_bridge_takes_legs_out_of_their_bridges() -> None:
     bench = Bench()
     bench.originate("Local/800@default")

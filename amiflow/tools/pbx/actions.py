@@ -125,7 +125,7 @@ def _hang_up(exchange: Exchange, channel: Channel, cause: int) -> None:
 
 
 def bridge(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
-    """Two channels, wherever they are, into a new basic bridge."""
+    """Two channels into a new basic bridge, wherever they are but in a conference, which lets nobody be taken out."""
     names = asked.get("Channel1"), asked.get("Channel2")
     if not all(names):
         return refusal("Missing channel parameter in request")
@@ -135,8 +135,9 @@ def bridge(exchange: Exchange, asked: Request, reply: Reply) -> Answer:
             return refusal(f"Channel{number} does not exist: {names[number - 1]}")
     one, two = (channel for channel in found if channel)
     for number, channel in ((1, one), (2, two)):
-        if one is two or _ending(channel) or not (channel.pbx or channel.bridge):
-            return refusal(f"Unable to add Channel{number} to bridge")
+        held = channel.bridge is not None and channel.bridge.kind == "base"
+        if one is two or held or _ending(channel) or not (channel.pbx or channel.bridge):
+            return refusal(f"Unable to add Channel{number} to bridge: {channel.name}")
     together = exchange.new_bridge("basic", "simple_bridge")
     together.acquaints = True
     for channel in (one, two):
