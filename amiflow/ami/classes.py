@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from amiflow.ami.versions import at_least
+
 EVERYTHING = 0x7FFFFFFF
 
 # perms of Asterisk's manager.c, in its order, which is the order in which an event's Privilege names them.
@@ -35,6 +37,9 @@ BITS = {
 }
 _WORDS = {**BITS, "all": EVERYTHING, "none": 0}
 CLASSES = frozenset(_WORDS)
+# Where an event changed its class: the newer one, the Asterisk that has it for certain, and the one before (Newexten;
+# TestEvent; Cdr).
+_MOVED = (("dialplan", (16, 0), "call"), ("reporting", (12, 0), "test"), ("cdr", (1, 6), "call"))
 _TRUE = frozenset(("yes", "true", "y", "t", "1", "on"))
 _FALSE = frozenset(("no", "false", "n", "f", "0", "off"))
 
@@ -62,6 +67,13 @@ def read_permissions(text: str) -> int:
         for name, bit in _WORDS.items():
             mask |= bit if name.startswith(item) else 0
     return mask
+
+
+def mask_for(mask: str, ami_version: str) -> str:
+    """The mask for a server that may be older: with the classes in which it sends the same events."""
+    classes = mask.split(",")
+    older = {before for now, since, before in _MOVED if now in classes and not at_least(ami_version, since)}
+    return ",".join([*classes, *sorted(older.difference(classes))])
 
 
 def read_mask(text: str) -> int | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from amiflow.ami.classes import BITS, read_mask
+from amiflow.ami.classes import BITS, mask_for, read_mask
 from amiflow.ami.codec import Banner, Decoder, encode
 from amiflow.ami.errors import LocalError
 from amiflow.ami.lists import Listing, Lists, ListShape
@@ -339,7 +339,7 @@ class Session:
     def _log_in(self, proof: list[tuple[str, str]]) -> None:
         self._become(State.LOGIN)
         who = [("Action", "Login"), ("Username", self._options.username)]
-        self._asked = self._send_own([*who, *proof, ("Events", self._options.mask)])
+        self._asked = self._send_own([*who, *proof, ("Events", mask_for(self._options.mask, self.ami_version))])
 
     def _on_challenge(self, message: Message, now: float) -> None:
         if not self._is_asked(message):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from amiflow.ami.classes import mask_for
 from amiflow.ami.codec import header_line
 from amiflow.ami.errors import LocalError
 from amiflow.ami.reports import Answered, Ready
@@ -145,7 +146,7 @@ class Asking:
         Filters add up; one that is to go takes the connection with it."""
         if pushdown.adds(peer.mask, mask):
             peer.mask = mask
-            self._ask_more(peer, "mask", ("Action", "Events"), ("EventMask", mask))
+            self._ask_more(peer, "mask", ("Action", "Events"), ("EventMask", mask_for(mask, peer.ami_version)))
         if needed_on(self._needs, peer.name):
             self._ask_more(peer, "privileges", ("Action", "ListCommands"))
         granted = self._granted.get(peer.name)

@@ -265,6 +265,11 @@ class Peer:
             return Refusal("invalid", str(error))
         return self._after(events, now)
 
+    @property
+    def ami_version(self) -> str:
+        """What its banner says; empty while there is none."""
+        return self._session.ami_version if self._session is not None else ""
+
     def submit_own(self, action_id: str, headers: Headers, now: float, patience: float) -> Sequence[PeerEvent]:
         """Hand an action of the runner's own to a session that is ready, and may be gone again: what made it ready and
         what ended it may have come together."""

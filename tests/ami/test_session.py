@@ -188,6 +188,22 @@ def test_plain() -> None:
     assert client.hears(answer(f"{PREFIX}-s1", ACCEPTED)) == [LoggedIn("11.0.0", plain=True)]
 
 
+@pytest.mark.parametrize(
+    ("banner", "mask", "asked"),
+    [
+        (b"11.0.0", "dialplan,system", "dialplan,system"),
+        (b"5.0.0", "cdr,dialplan,reporting", "cdr,dialplan,reporting"),
+        (b"2.10.6", "dialplan,reporting,system", "dialplan,reporting,system,call"),
+        (b"1.3", "dialplan,reporting", "dialplan,reporting,call,test"),
+        (b"1.0", "cdr,call", "cdr,call"),
+        (b"1.0", "on", "on"),
+    ],
+)
+def test_an_older_server_is_asked_for_the_classes_that_its_events_have(banner: bytes, mask: str, asked: str) -> None:
+    client = Client(b"Asterisk Call Manager/" + banner + b"\r\n", auth="plain", mask=mask)
+    assert client.said()[0]["Events"] == asked
+
+
 def test_auto_falls_back_where_there_is_no_challenge_and_md5_does_not() -> None:
     client = Client()
     client.hears(answer(f"{PREFIX}-s1", "Message: Must specify AuthType", word="Error"))
