@@ -397,6 +397,7 @@ def test_optional_and_certain_headers() -> None:
     assert of_event("BridgeEnter.BridgeName").optional
     assert of_event("OriginateResponse.Uniqueid").optional
     assert of_event("UserEvent.Channel").optional
+    assert of_event("EndpointList.Contacts").optional
     assert not of_event("UserEvent.UserEvent").optional
     assert not of_event("BridgeEnter.BridgeUniqueid").optional
     assert not of_event("Newexten.AppData").optional
