@@ -128,6 +128,15 @@ def test_headers_are_spelled_as_on_the_wire(documented: str, wire: str) -> None:
     assert of_event(documented).name == wire
 
 
+def test_a_header_that_is_misspelled_in_the_documentation() -> None:
+    assert of_event("TransportDetail.AsyncOperations").type == "int"
+    assert event("TransportDetail").header("AsycOperations") is None
+
+
+def test_an_event_of_cel_may_have_a_name_of_its_own() -> None:
+    assert of_event("CEL.EventName").values == ()
+
+
 def test_names_with_a_part_of_their_own_are_found_and_kept() -> None:
     variable = of_event("OriginateResponse.ChanVariable(SIP/[2001:db8::1]-1)")
     assert (variable.name, variable.repeated) == ("ChanVariable(SIP/[2001:db8::1]-1)", True)
@@ -266,6 +275,9 @@ def test_what_came_later_says_when() -> None:
     assert not exists(of_event("Hangup.TechCause"), "16.28.0")
     assert not exists(of_action("Filter.MatchCriteria"), "16.28.0")
     assert exists(of_action("Login.Events"), "16")
+    assert exists(of_event("AgentLogoff.Channel"), "16")
+    assert exists(of_event("AttendedTransfer.TransferTargetChannel"), "16")
+    assert not exists(of_event("OutboundRegistrationDetail.SecurityNegotiation"), "16")
 
 
 def test_classes_follow_the_version() -> None:
@@ -370,6 +382,8 @@ def test_types_of_event_headers(header: str, type: str, unit: str | None) -> Non
         ("ConfbridgeTalking.TalkingStatus", "on", "off"),
         ("Shutdown.Restart", "True", "False"),
         ("EndpointDetail.RtpSymmetric", "true", "false"),
+        ("ContactStatusDetail.AuthenticateQualify", "1", "0"),
+        ("OutboundRegistrationDetail.SupportOutbound", "yes", "no"),
         ("PeerEntry.Dynamic", "yes", "no"),
     ],
 )
@@ -398,6 +412,8 @@ def test_optional_and_certain_headers() -> None:
     assert of_event("OriginateResponse.Uniqueid").optional
     assert of_event("UserEvent.Channel").optional
     assert of_event("EndpointList.Contacts").optional
+    assert of_event("AuthDetail.EndpointName").optional
+    assert of_event("ContactStatusDetail.RoundtripUsec").optional
     assert not of_event("UserEvent.UserEvent").optional
     assert not of_event("BridgeEnter.BridgeUniqueid").optional
     assert not of_event("Newexten.AppData").optional
