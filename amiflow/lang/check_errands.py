@@ -34,10 +34,24 @@ def check_errand(inference: Inference, operation: ERRANDS) -> Type:
         case nodes.Append(path=path, record=record):
             inference.expect(path, TEXT, "a file's name")
             _record(inference, record, "a line of a file")
-        case nodes.Signal(block=block):
+        case nodes.Signal(name=name, block=block):
+            check_signal(inference, name, block)
             for entry in block.headers:
                 _scalar(inference, entry)
     return UNKNOWN
+
+
+def check_signal(inference: Inference, name: nodes.Ident, block: nodes.Block) -> list[nodes.SignalTrigger]:
+    """Its fields are those of the flows that take it; which ones of the file do. A step's may be meant for those of
+    another recipe of the run."""
+    triggers = [flow.trigger for flow in inference.bindings.flows.values()]
+    taken = [one for one in triggers if isinstance(one, nodes.SignalTrigger) and one.signal.text == name.text]
+    known = {arg.name.text for one in taken for arg in one.args}
+    _keys(inference, block)
+    for entry in block.headers:
+        if taken and entry.key.text not in known:
+            inference.findings.say(problems_types.unknown_field(entry.key, sorted(known)))
+    return taken
 
 
 def _http(inference: Inference, call: nodes.Http) -> None:

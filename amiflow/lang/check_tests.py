@@ -20,7 +20,7 @@ from amiflow.lang import (
     rules,
 )
 from amiflow.lang.check_blocks import Role, check_block
-from amiflow.lang.check_errands import check_expected, check_reply
+from amiflow.lang.check_errands import check_expected, check_reply, check_signal
 from amiflow.lang.check_steps import Steps
 from amiflow.lang.crontab import is_zone
 from amiflow.plan.types import TEXT, UNKNOWN, ListOf, MessageOf, StoreOf
@@ -119,15 +119,11 @@ class _Test:
                     self.say(problems_names.unknown_flow(flow, list(self.inference.bindings.flows)))
 
     def _signal(self, name: nodes.Ident, block: nodes.Block) -> None:
-        triggers = [flow.trigger for flow in self.inference.bindings.flows.values()]
-        taken = [one for one in triggers if isinstance(one, nodes.SignalTrigger) and one.signal.text == name.text]
-        known = {arg.name.text for one in taken for arg in one.args}
-        if not taken:
+        if not check_signal(self.inference, name, block):
+            triggers = [flow.trigger for flow in self.inference.bindings.flows.values()]
             signals = [one.signal.text for one in triggers if isinstance(one, nodes.SignalTrigger)]
             self.say(problems_names.unknown_signal(name, signals))
         for entry in block.headers:
-            if taken and entry.key.text not in known:
-                self.say(problems_types.unknown_field(entry.key, sorted(known)))
             self.inference.infer(entry.value)
 
     def _setting(self, step: nodes.GivenParam | nodes.GivenNow) -> None:

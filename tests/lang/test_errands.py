@@ -40,10 +40,14 @@ def test_a_plan_with_errands_survives_being_stored_and_shown() -> None:
         ('exec ["/bin/x", c.CallerIDName ?? "x"]', "unsafe-value"),
         ("append c.Exten {a: 1}", "unsafe-value"),
         ('let r = http get "https://a.example" exec ["/bin/x", r.text]', "unsafe-value"),
+        ('signal own { too: "x" }', "unknown-field"),
+        ('signal others { to: "x" to: "y" }', "duplicate-key"),
     ],
 )
 def test_wrong_steps(steps: str, code: str) -> None:
-    found = [one.code for one in compile_text(f"flow f on Newchannel as c {{ log c.Channel {steps} }}").diagnostics]
+    own = "flow own on signal own(to: text) as s { log s.to }"
+    text = f"flow f on Newchannel as c {{ log c.Channel {steps} }} {own}"
+    found = [one.code for one in compile_text(text).diagnostics]
     assert code in found, found
 
 
@@ -52,6 +56,7 @@ def test_wrong_steps(steps: str, code: str) -> None:
     [
         ('signal tel { who: "x" }', "unknown-name"),
         ('signal tell { whom: "x" }', "unknown-field"),
+        ('signal tell { who: "x" who: "y" }', "duplicate-key"),
         ("reply exec { status: 1 }", "unknown-field"),
         ('reply http get "*" { status: "200" }', "type-mismatch"),
         ('expect http get "*" { jsn: {a: 1} }', "unknown-field"),
