@@ -46,7 +46,15 @@ PATIENCE = 30
 """Seconds after which a compiler counts as hanging; a hundredth of it is usual."""
 DEPTH, WORDS = 25, 120
 """What a piece by the rules has at most, before everything in it is written as short as can be."""
-IMPORTED = 'param room: text = "680"\ncounter calls within 1h max 10\ntask shout(what: text) { log what }\n'
+IMPORTED = """
+param room: text = "680"
+secret key
+counter calls within 1h max 10
+map kept: {what: text} lasting 1h max 10 durable
+pool lines max 2
+hours office in "UTC" { mon-fri 08:00-18:00 }
+task shout(what: text) { log what set kept[what] = {what: what} return {said: what} }
+"""
 
 # A few of each terminal that is no fixed word; what stands in NAMES makes programs that get past the names.
 NAMES = ["a", "b", "c", "room", "text", "int", "bool", "duration", "time", "list", "call", "Newchannel", "Hangup",
@@ -73,14 +81,20 @@ SAMPLES: dict[str, list[str]] = {
     "OR_ELSE": ["or"],
     "_RSQB_VALUE": ["]"],
 }  # fmt: skip
-# Values of every type, and of none that is known; and what can be made of any expression.
+# Values of every type, and of none that is known; what can be made of any expression; steps with any in them.
 VALUES = ["[]", "first([])", "none", "5", "1.5", "true", "5s", '"a"', 'r"a+"', "{}", "{a: 1}", "[1]", "[[]]", "pbx",
-          "now()", 'json("[1, {}]")', 'channel("x")', "lib.room", 'lib.calls["a"]', "lib.shout", "lib"]  # fmt: skip
+          "now()", 'json("[1, {}]")', 'channel("x")', "lib.room", 'lib.calls["a"]', "lib.shout", "lib", "lib.office",
+          "lib.lines", 'lib.kept["a"].what', "hash(lib.key)"]  # fmt: skip
 AROUND = ["{0}.Channel", "{0}.size", "{0}[0]", '{0}["a"]', "[{0}]", "first([{0}])", "[x for x in {0}]", "{{a: {0}}}",
           '"${{{0}}}"', "{0} ?? {0}", "{0} + {0}", "-{0}", "not {0}", "{0} == {0}", "{0} in {0}", "{0} like {0}",
           "{0} < 5", "len({0})", "sum({0})", "max({0})", "sort({0})", "text({0})", "json({0})", "trust({0})",
           "lib.shout({0})", "{0}.size({0})", "choose({0}, {0}, {0})"]  # fmt: skip
-KINDS = tuple(get_args(kinds) for kinds in (nodes.Expr, nodes.Step, nodes.TestStep))
+MORE = ["lib.shout({0}) or ignore", "json.size({0})", "len({0})", "add lib.calls[{0}]", 'set lib.kept["a"] = {0}',
+        "delete lib.kept[{0}]", "with lib.lines within {0} {{ stop }}", "set lib.room = {0}", "signal x {{ a: {0} }}",
+        'append "x.jsonl" {{a: {0}}}', 'let y = http post "http://a.example" json {0}', 'exec ["a", {0}]', "return {0}",
+        'for y in {0} {{ log "${{y}}" }}', 'repeat 2 {{ log "${{{0}}}" }}', 'raw "X" {{ A: {0} }}', "fail {0}", "stop",
+        "wait until {0} within 1s or ignore", "let y = {0}", "let y = lib.shout({0})"]  # fmt: skip
+KINDS = EXPRESSIONS, STEPS, _ = [get_args(kind) for kind in (nodes.Expr, nodes.Step, nodes.TestStep)]
 RUBBISH = ["\x00", "\ufeff", "\u2028", "\r", "\t", "'", "&&", "||", "=>", "${", '"', "\\", "#", "{", "}", "[", "]", "("]
 
 
@@ -132,15 +146,15 @@ class Maker:
             text = f'import "lib.flow" as lib\n{text}'
         for _ in range(self.dice.randint(1, 3)):
             file, _ = parse(Source("r.flow", text), self._grammar)
-            kinds = self.dice.choice(KINDS)
-            spans = [node.span for node in descendants(file) if isinstance(node, kinds)]
-            if not spans:
-                continue
-            span, other = self.dice.choice(spans), self.dice.choice(spans)
-            put = text[other.start : other.end]
-            if kinds is KINDS[0] and self.dice.random() < 0.7:
-                put = self.dice.choice(AROUND).format(self.dice.choice([text[span.start : span.end], *VALUES]))
-                put = self.dice.choice([put, self.dice.choice(VALUES)])
+            parts = {kind: [one.span for one in descendants(file) if isinstance(one, kind)] for kind in KINDS}
+            kind = self.dice.choice([kind for kind in KINDS if parts[kind]])
+            span, other = self.dice.choices(parts[kind], k=2)
+            old, put = text[span.start : span.end], text[other.start : other.end]
+            value = self.dice.choice([*VALUES, *(text[one.start : one.end] for one in parts[EXPRESSIONS])])
+            if kind is EXPRESSIONS and self.dice.random() < 0.7:
+                put = self.dice.choice([value, self.dice.choice(AROUND).format(self.dice.choice([old, value]))])
+            elif kind is STEPS and self.dice.random() < 0.7:
+                put = f"{old} {self.dice.choice(MORE).format(value)}"
             text = text[: span.start] + put + text[span.end :]
         return text
 
@@ -230,7 +244,7 @@ def lower_typed(file: nodes.File, lowering: Lowering) -> Plan:
     everything = lowering.bindings.whole.everything
     targets = {node.target for node in everything if isinstance(node, nodes.Set | nodes.Delete | nodes.Add)}
     for node in everything:
-        if isinstance(node, KINDS[0]) and node not in targets:
+        if isinstance(node, EXPRESSIONS) and node not in targets:
             kind = lowering.checked.types.get(node)
             assert kind is not None and repr(UNKNOWN) not in repr(kind), f"{kind}: {lowering.slice(node.span)}"
     return lower(file, lowering)
