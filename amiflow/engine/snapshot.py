@@ -63,7 +63,8 @@ class Snapshots:
 
     def begin(self, server: Server, restarted: bool) -> None:
         """The server is there (again): ask for everything. Without a picture there is nothing to wait for."""
-        picture, server.known = server.picture, False
+        self.lost(server)  # it may be told to be ready twice
+        picture = server.picture
         if picture is None:
             self._taken(server)
             return

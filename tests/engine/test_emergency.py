@@ -338,6 +338,15 @@ def test_a_lost_line_ends_the_asking_again() -> None:
     assert run.sends == []
 
 
+def test_a_server_that_is_ready_twice_is_asked_for_each_list_once() -> None:
+    """It tells late that it has booted (`FullyBooted`)."""
+    run = protecting()
+    refuses_lists(run)
+    run.ready()
+    run.advance(20)
+    assert [headers["Action"] for headers in run.actions] == ["CoreShowChannels", "BridgeList"]
+
+
 def test_flows_of_a_start_and_a_reconnect_begin_once_however_often_lists_are_asked_for() -> None:
     made = plan(flow("s", start(), log("start")), flow("r", OnRun("reconnect", span()), log("reconnect")))
     run = Bench(guarded(made), emergency=NUMBERS)
