@@ -160,7 +160,7 @@ class Machine:
         core = self._core
         if core.yielded or core.stirred:
             return core.now
-        return core.timers.next if core.timers.next < inf else None
+        return max(core.timers.next, core.now) if core.timers.next < inf else None  # who comes back may be overdue
 
     def take_over(self, before: Machine, same: Collection[str], now: float, wall: float) -> None:
         """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the

@@ -48,6 +48,14 @@ def test_what_was_sent_without_an_answer_is_unknown_and_not_sent_again() -> None
         assert lives.ended == [("done", None)] and lives.written == {}
 
 
+def test_a_run_whose_time_is_long_over_takes_nobody_back_to_that_time() -> None:
+    """The loop gives what comes next to the machine at its deadline at the latest, and no time may lie before that."""
+    lives = resumed(wait(on("B"), within=5))
+    lives.come_back(3600, ready=False)
+    lives.give(fx.ServerReady("pbx", "11.0.0", False))
+    assert lives.machine.deadline() == lives.mono
+
+
 def test_the_end_of_a_machine_is_the_last_that_is_heard_of_it() -> None:
     """Whoever writes down what it remembers may forget it then."""
     bench = Bench(plan(flow("f", on("A"), pause(10), after="resume")), keeping=True)
