@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from amiflow.ami.message import Message
-from amiflow.engine.functions import LONGEST, PURE, WORLDLY, Trouble, World, matches, nested
+from amiflow.engine.functions import HEARD, LONGEST, PURE, WORLDLY, Trouble, World, matches, nested
 from amiflow.engine.picture import Picture
 from amiflow.engine.stores import HeldCounter, HeldMap, HeldSeries
 from amiflow.engine.values import BadText, Call, Failure, Reply, Value, finite, read, reader, to_text
@@ -309,6 +309,8 @@ def _apply(expr: ir.Apply) -> Evaluator:
         return lambda frame: then(frame) if condition(frame) else otherwise(frame)
     if expr.function in PURE:
         return _guarded(PURE[expr.function], args, expr.span)
+    if expr.function in HEARD:
+        return _guarded(HEARD[expr.function], (lambda frame: frame.escapes, *args), expr.span)
     worldly = WORLDLY[expr.function]
     span = expr.span
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import re2
 
+from amiflow.ami.escape import unescape
 from amiflow.ami.message import Message, to_bytes
 from amiflow.engine.values import Value, at, finite, read_bool, to_text
 
@@ -200,12 +201,17 @@ def _peer_of(channel: str) -> str:
     return peer
 
 
-def _chanvar(e: Value, name: str) -> str | None:
+def _all(escapes: bool, e: Value, header: str) -> tuple[str, ...]:
+    escaped = escapes and header.lower().endswith("chanvariable")  # of the repeated headers it is those (the catalogue)
+    return tuple(map(unescape, e.all(header)) if escaped else e.all(header))
+
+
+def _chanvar(escapes: bool, e: Value, name: str) -> str | None:
     for header in ("ChanVariable", "Variable"):
-        for pair in e.all(header):
+        for pair in _all(escapes, e, header):
             key, equals, value = pair.partition("=")
             if equals and key == name:
-                return str(value)
+                return value
     return None
 
 
@@ -265,11 +271,12 @@ PURE: dict[str, Callable[..., Value]] = {
     "keys": lambda x: tuple(x),
     "tech_of": lambda channel: channel.partition("/")[0],
     "peer_of": _peer_of,
-    "chanvar": _chanvar,
-    "all": lambda e, header: tuple(e.all(header)),
     "json": parsed_json,
     "hash": _hash,
 }
+
+# These read what a server has written: whether it makes C-escapes is their first argument.
+HEARD: dict[str, Callable[..., Value]] = {"all": _all, "chanvar": _chanvar}
 
 # These read the world too: it is their first argument.
 WORLDLY: dict[str, Callable[..., Value]] = {

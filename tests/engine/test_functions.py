@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amiflow.ami.message import Message
-from amiflow.engine.functions import DEEPEST, PURE, WORLDLY, Trouble, World, matches, regex
+from amiflow.engine.functions import DEEPEST, HEARD, PURE, WORLDLY, Trouble, World, matches, regex
 from amiflow.plan.builtins import BUILTINS
 
 
 def test_rows_and_functions_agree() -> None:
-    assert PURE.keys() | WORLDLY.keys() | {"choose"} == BUILTINS.keys()
-    assert not PURE.keys() & WORLDLY.keys()
+    assert sorted([*PURE, *HEARD, *WORLDLY, "choose"]) == sorted(BUILTINS)
 
 
 def test_time_functions_read_the_world_and_its_zone() -> None:
@@ -62,8 +61,17 @@ def test_peer_of_cuts_only_the_unique_part() -> None:
 
 def test_chanvar_finds_the_first_of_that_name() -> None:
     event = Message.build([("Event", "Hangup"), ("ChanVariable", "A=1=2"), ("ChanVariable", "B=3")])
-    assert PURE["chanvar"](event, "A") == "1=2"
-    assert PURE["chanvar"](event, "C") is None
+    assert HEARD["chanvar"](True, event, "A") == "1=2"
+    assert HEARD["chanvar"](True, event, "C") is None
+
+
+def test_escapes_of_channel_variables_are_undone_where_asterisk_makes_them() -> None:
+    event = Message.build([("Event", "Hangup"), ("ChanVariable", "A=O\\'Brien\\?"), ("DestChanVariable", "B=\\\\")])
+    assert HEARD["chanvar"](True, event, "A") == "O'Brien?"
+    assert HEARD["all"](True, event, "destchanvariable") == ("B=\\",)
+    assert HEARD["chanvar"](False, event, "A") == "O\\'Brien\\?"
+    row = Message.build([("Event", "Status"), ("Variable", "A=O\\'Brien")])
+    assert HEARD["chanvar"](True, row, "A") == "O\\'Brien"
 
 
 def test_a_regular_expression_matches_the_whole_text_in_linear_time() -> None:
