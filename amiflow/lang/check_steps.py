@@ -22,10 +22,10 @@ from amiflow.lang.check_stores import check_write
 from amiflow.lang.check_tasks import Tasks
 from amiflow.lang.constants import Constants
 from amiflow.lang.infer import Inference
-from amiflow.lang.narrow import NOTHING, Facts, common, joined, without
+from amiflow.lang.narrow import NOTHING, Fact, Facts, common, joined, without
 from amiflow.lang.scope import Symbol
 from amiflow.lang.vocabulary import ANSWERED, FAILURE, LAUNCHED, RAW_ANSWER, USER_EVENT
-from amiflow.plan.types import DURATION, INT, NONE, UNKNOWN, MessageOf, StoreOf, Type, Unknown, maybe
+from amiflow.plan.types import DURATION, INT, NONE, UNKNOWN, Maybe, MessageOf, StoreOf, Type, Unknown, maybe
 from amiflow.plan.walk import descendants
 
 
@@ -436,3 +436,5 @@ class Steps:
         elif held != UNKNOWN:  # none and an empty list leave open what else it holds
             inference.symbols[symbol] = rules.unified((held, kind)) or held
         inference.facts = without(inference.facts, (symbol,))
+        if not isinstance(kind, Maybe | Unknown) and kind != NONE:
+            inference.assume({(symbol,): Fact(True)})
