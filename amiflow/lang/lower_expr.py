@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import copy
 from datetime import timedelta
 from itertools import count
-from typing import cast
+from typing import Literal, TypeAlias, cast
 
 from amiflow.lang import nodes
 from amiflow.lang.infer import PICTURE, TRUST
@@ -25,6 +25,8 @@ from amiflow.report.source import Source, Span
 
 _UNITS = {"us": "microseconds", "ms": "milliseconds", "s": "seconds", "min": "minutes"}
 _TRUE = frozenset({"1", "yes", "true", "on"})
+_Equality: TypeAlias = Literal["==", "!=", "in", "not in"]
+_NEGATED: Mapping[_Equality, _Equality] = {"!=": "==", "not in": "in"}
 
 
 class Lowering:
@@ -153,8 +155,8 @@ class Lowering:
                     part for side in (left, right) for part in (side.parts if isinstance(side, ir.Either) else (side,))
                 ]
                 return ir.Either(tuple(parts), span)
-            case "==" | "!=":
-                return self._equality(binary, left, right)
+            case "==" | "!=" | "in" | "not in" as op:
+                return self._equality(binary, op, left, right)
             case "matches":
                 return ir.Matches(left, cast("nodes.Regex", binary.right).pattern, span)
             case "??":
@@ -163,16 +165,18 @@ class Lowering:
                 return ir.Binary(binary.op, left, right, span)
         return ir.Compare(binary.op, left, right, span)
 
-    def _equality(self, binary: nodes.Binary, left: ir.Expr, right: ir.Expr) -> ir.Expr:
+    def _equality(self, binary: nodes.Binary, op: _Equality, left: ir.Expr, right: ir.Expr) -> ir.Expr:
         """None equals only a written none, so where both sides may be none that is tested as well."""
-        span = binary.span
-        written = isinstance(binary.left, nodes.Nothing) or isinstance(binary.right, nodes.Nothing)
-        unsure = all(isinstance(self.checked.type_of(side), Maybe) for side in (binary.left, binary.right))
+        span, kind = binary.span, self.checked.type_of(binary.right)
+        held = kind.item if isinstance(kind, ListOf) and op in ("in", "not in") else kind
+        others = binary.right.items if isinstance(binary.right, nodes.ListOf) else (binary.right,)
+        written = any(isinstance(side, nodes.Nothing) for side in (binary.left, *others))
+        unsure = isinstance(held, Maybe) and isinstance(self.checked.type_of(binary.left), Maybe)
         if written or not unsure:
-            return ir.Compare("==" if binary.op == "==" else "!=", left, right, span)
+            return ir.Compare(op, left, right, span)
         present = ir.Compare("!=", left, ir.Const(None, span), span)
-        equal = both((ir.Compare("==", left, right, span), present), span)
-        return equal if binary.op == "==" else ir.Not(equal, span)
+        equal = both((ir.Compare(_NEGATED.get(op, op), left, right, span), present), span)
+        return ir.Not(equal, span) if op in _NEGATED else equal
 
     # --- headers that are written
 

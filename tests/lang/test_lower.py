@@ -176,10 +176,13 @@ def _parts(expr: object) -> list[object]:
 
 def test_none_equals_only_a_written_none() -> None:
     body = flow(
-        "flow f on Newchannel as c { if c.CallerIDNum == c.CallerIDName { stop } if c.CallerIDNum == none { stop } }"
+        "flow f on Newchannel as c { if c.CallerIDNum == c.CallerIDName { stop } "
+        "if c.CallerIDNum in [c.CallerIDName] { stop } if c.CallerIDNum not in [c.CallerIDName] { stop } "
+        'if c.CallerIDNum in [c.CallerIDName, none] { stop } if c.CallerIDNum in ["5"] { stop } if c.CallerIDNum == none { stop } }'
     ).body
     conditions = [step.condition for step in body if isinstance(step, model.JumpUnless)]
-    assert [type(condition) for condition in conditions] == [ir.Both, ir.Compare]
+    wanted = [ir.Both, ir.Both, ir.Not, ir.Compare, ir.Compare, ir.Compare]
+    assert [type(condition) for condition in conditions] == wanted
 
 
 def test_params_have_types_and_trusts_are_listed() -> None:
