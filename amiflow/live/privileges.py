@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from amiflow.ami.message import Message
+from amiflow.plan.manager_conf import least_class
 from amiflow.plan.model import Act, ActionNeed, Instruction, Plan
 from amiflow.plan.picture import PARTS
 
@@ -79,7 +80,7 @@ def complaint(username: str, lacking: Iterable[ActionNeed]) -> str:
 
 
 def grant(need: ActionNeed) -> str:
-    """What to write into manager.conf."""
+    """What to write into manager.conf: the least powerful class that will do."""
     if not need.classes:
         return f"the account lacks a class that {need.name} needs: see its `write =` in manager.conf"
-    return f"{need.name} needs `write = {need.classes[0]}` for this account in manager.conf"
+    return f"{need.name} needs `write = {least_class(need.classes)}` for this account in manager.conf"

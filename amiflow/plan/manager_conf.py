@@ -55,6 +55,11 @@ def write_classes(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted(certain | _cheapest(left)))
 
 
+def least_class(classes: Iterable[str]) -> str:
+    """The least powerful of these classes."""
+    return min(classes, key=lambda one: _COST.get(one, _OTHER))
+
+
 def _cheapest(groups: list[frozenset[str]]) -> set[str]:
     candidates = sorted({one for group in groups for one in group})
     sets = (set(chosen) for size in range(len(candidates) + 1) for chosen in combinations(candidates, size))

@@ -47,3 +47,4 @@ def test_the_class_is_named() -> None:
     assert "Getvar, which needs the class call or reporting;" in words
     assert "the server has no action Atxfer" in words
     assert "`write = call`" in grant(NEEDS[0])
+    assert "`write = reporting`" in grant(ActionNeed("CoreShowChannels", ("system", "reporting")))
