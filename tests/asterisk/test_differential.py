@@ -182,6 +182,17 @@ def an_application_instead_of_an_extension(stage: Stage) -> None:
 
 
 @script
+def variables_and_a_caller_in_quotes(stage: Stage) -> None:
+    variables = r'A=x\,y,B="q,r",C=\"s\",D=a\\b,CALLERID(name)=X'
+    stage.call("1234", CallerID=r'"O\'Neil \"Q\"" <0049 (30) 1-2.3>', Variable=variables)
+
+
+@script
+def a_caller_without_a_name(stage: Stage) -> None:
+    stage.call("1234", CallerID="0049 30-1.2")
+
+
+@script
 def two_calls_bridged_by_an_action(stage: Stage) -> None:
     for name in "ab":
         stage.call("1234", name=name)

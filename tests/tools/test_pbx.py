@@ -184,6 +184,17 @@ def test_originate_runs_an_application_and_hangs_up() -> None:
     assert not bench.pbx.exchange.channels
 
 
+def test_originate_reads_its_variables_and_caller_as_asterisk_does() -> None:
+    bench = Bench()
+    head = {"Channel": "Local/1234@default", "ChannelId": "a", "Application": "Wait", "Data": "9", "Async": "true"}
+    variables = r'A=x\,y,B="q,r",C=\"s\",CALLERID(name)=Ann'
+    bench.act("Originate", CallerID=r'"Bob \"B\"" <0049 (30) 1-2>', Variable=variables, **head)
+    values = [bench.act("Getvar", Channel="a", Variable=name)["Value"] for name in "ABC"]
+    assert values == ["x,y", "q,r", '"s"']
+    told = [(one["CallerIDName"], one["CallerIDNum"]) for one in bench.told("NewCallerid", Uniqueid="a")]
+    assert told == [("Ann", "<unknown>"), (r"Bob \"B\"", "00493012")]
+
+
 @pytest.mark.parametrize(
     ("headers", "words"),
     [

@@ -12,6 +12,7 @@ from amiflow.ami.request import Request
 from amiflow.report.data import dataclass
 from amiflow.tools.pbx import dialplan
 from amiflow.tools.pbx.answer import every, whole
+from amiflow.tools.pbx.applications import arguments, assign
 from amiflow.tools.pbx.channel import Channel, Headers, Party, State
 from amiflow.tools.pbx.dial import Word, hear, rings, set_free, status_of, tell_dial
 from amiflow.tools.pbx.exchange import Exchange, pause
@@ -63,7 +64,7 @@ def read_order(exchange: Exchange, asked: Request) -> Order | str:
 
 
 def _order(asked: Request, priority: int, millis: int | None) -> Order:
-    pairs = (pair for text in every(asked, "Variable") for pair in text.split(",") if "=" in pair)
+    pairs = (pair for text in every(asked, "Variable") for pair in arguments(text) if "=" in pair)
     return Order(
         asked.get("Channel"),
         asked.get("Context"),
@@ -81,15 +82,20 @@ def _order(asked: Request, priority: int, millis: int | None) -> Order:
 
 
 def caller_id(text: str) -> Party:
-    """`"Bob" <102>`, `<102>`, `102` or a name alone."""
-    full = re.fullmatch(r'\s*(?:"([^"]*)"|([^<]*?))\s*<([^>]*)>\s*', text)
+    """`"Bob" <102>`, `<102>`, `102` or a name alone. What only parts the digits of a number is dropped."""
+    full = re.fullmatch(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<]*?))\s*<([^>]*)>\s*', text)
     if full:
-        name = full[1] if full[1] is not None else full[2]
-        return Party(full[3] or None, name or None)
+        name = re.sub(r"\\(.)", r"\1", full[1]) if full[1] is not None else full[2]
+        return Party(_digits(full[3]) or full[3] or None, name or None)
     text = text.strip().strip('"')
-    if re.fullmatch(r"[0-9*#+]+", text):
-        return Party(text, None)
+    if digits := _digits(text):
+        return Party(digits, None)
     return Party(None, text or None)
+
+
+def _digits(number: str) -> str:
+    """A number as Asterisk keeps it (`ast_isphonenumber`, `ast_shrink_phone_number`); empty where it is none."""
+    return re.sub(r"[() .-]", "", number) if re.fullmatch(r"[0-9*#+() .-]+", number) else ""
 
 
 def carry_out(exchange: Exchange, order: Order, done: Callable[[bool], None], response: bool) -> Thread:
@@ -112,7 +118,7 @@ def _dress(exchange: Exchange, order: Order, channel: Channel) -> None:
     channel.account = order.account
     exchange.publish(channel)
     for name, value in reversed(order.variables):
-        exchange.set_variable(channel, name, value)
+        assign(exchange, channel, name, value)
     if order.caller != Party():
         channel.caller = order.caller
         exchange.publish(channel)
