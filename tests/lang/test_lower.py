@@ -178,7 +178,8 @@ def test_none_equals_only_a_written_none() -> None:
     body = flow(
         "flow f on Newchannel as c { if c.CallerIDNum == c.CallerIDName { stop } "
         "if c.CallerIDNum in [c.CallerIDName] { stop } if c.CallerIDNum not in [c.CallerIDName] { stop } "
-        'if c.CallerIDNum in [c.CallerIDName, none] { stop } if c.CallerIDNum in ["5"] { stop } if c.CallerIDNum == none { stop } }'
+        'if c.CallerIDNum in [c.CallerIDName, none] { stop } if c.CallerIDNum in ["5"] { stop } '
+        "if c.CallerIDNum == none { stop } }"
     ).body
     conditions = [step.condition for step in body if isinstance(step, model.JumpUnless)]
     wanted = [ir.Both, ir.Both, ir.Not, ir.Compare, ir.Compare, ir.Compare]
