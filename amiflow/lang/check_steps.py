@@ -209,7 +209,9 @@ class Steps:
                 kind = self._action(operation)
             case nodes.Raw(name=name, block=block):
                 known = self.inference.vocabulary.catalog.action(name.value)
-                if known is not None:
+                if known is not None and known.refused is not None:
+                    self.say(problems_messages.refused_action(name, known.name, known.refused))
+                elif known is not None:
                     self.say(problems_messages.needless_raw(name, known.name))
                 check_block(self.inference, block, MessageOf("action", ()), "action")
                 kind = RAW_ANSWER

@@ -71,7 +71,7 @@ def unknown_action(name: nodes.Ident, catalog: Catalog) -> Diagnostic:
     )
 
 
-def refused_action(name: nodes.Ident, spelling: str, reason: str) -> Diagnostic:
+def refused_action(name: nodes.Ident | nodes.PlainText, spelling: str, reason: str) -> Diagnostic:
     return problem(
         "refused-action", f"a recipe cannot send `{spelling}`", name.span, "never sent", notes=(reason.rstrip("."),)
     )
