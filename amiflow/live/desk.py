@@ -29,10 +29,10 @@ from amiflow.live.requests import (
 )
 from amiflow.live.runner import Runner
 from amiflow.live.status import Status
+from amiflow.plan.triggers import OnSignal
 
 PAUSED = "is paused"
 _NEARNESS = ("unknown", "idle", "wrong", "stopped", "failed", "done")
-_UNKNOWN = Answer(None, "no flow takes this signal", "unknown")
 
 
 @dataclass(slots=True)
@@ -40,8 +40,8 @@ class _Signal:
     """A signal whose sender waits: how many machines have still to say what they make of it, and the best answer."""
 
     ticket: Ticket
+    best: Answer
     left: int = 0
-    best: Answer = _UNKNOWN
 
 
 class Desk:
@@ -62,7 +62,7 @@ class Desk:
         """Do what is asked; of a signal the answer comes later, by `reply`."""
         match ticket.request:
             case GiveSignal(name=name, fields=fields):
-                self._signals[ticket.number] = _Signal(ticket)
+                self._signals[ticket.number] = _Signal(ticket, self._unknown(name))
                 self._give(effects.Signalled(name, fields, ticket.number))
             case TellStatus():
                 ticket.answer(Answer(self._status.tell()))
@@ -138,11 +138,17 @@ class Desk:
             return
         signal.left -= 1
         answer = Answer(reply.value, reply.failure, reply.kind)
-        if _NEARNESS.index(answer.kind) >= _NEARNESS.index(signal.best.kind):
+        if answer.kind != "unknown" and _NEARNESS.index(answer.kind) >= _NEARNESS.index(signal.best.kind):
             signal.best = answer
         if signal.left <= 0 or reply.kind in ("done", "failed", "stopped"):
             del self._signals[reply.signal_id]
             signal.ticket.answer(signal.best)
+
+    def _unknown(self, signal: str) -> Answer:
+        """The answer where no flow takes the signal."""
+        flows = (one for runner in self._runners if runner.status is None for one in runner.plan.flows)
+        help = nearest(signal, {one.trigger.signal for one in flows if isinstance(one.trigger, OnSignal)})
+        return Answer(None, "no flow takes this signal" + (f"; {help}" if help else ""), "unknown")
 
     def _lacks(self, flow: str | None) -> Answer | None:
         """The answer where no plan has the flow."""

@@ -225,7 +225,7 @@ def test_a_signal_reaches_a_run_and_its_reply_comes_back(tmp_path: Path) -> None
         status, out, err = give("click", "agent=nobody", *place)
         assert (status, out) == (2, "") and "signal click: there is no nobody" in err
         status, out, err = give("clack", "agent=Ann", *place)
-        assert (status, out) == (2, "") and "signal clack: no flow takes this signal" in err
+        assert (status, out) == (2, "") and "signal clack: no flow takes this signal; did you mean `click`?" in err
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 0 and "Zoë clicks" in out
