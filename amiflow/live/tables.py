@@ -98,7 +98,7 @@ def _yaml(text: str) -> object:
     if len(text) > MOST_YAML:
         raise TableError(f"a YAML file of more than {MOST_YAML} characters takes too long to read; write CSV or JSON")
     try:
-        return yaml.load(text, Loader=_AsWritten)
+        return _AsWritten(text).get_single_data()
     except (KeyError, AttributeError):  # `!!bool maybe`, `!!timestamp maybe`
         raise TableError("a value is not of its tag") from None
 
