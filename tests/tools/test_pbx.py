@@ -282,7 +282,29 @@ def test_a_caller_who_gives_up_cancels_the_dial() -> None:
     bench = Bench(calls=[{"from": "PJSIP/alice", "to": "dave", "hangs_up_after": "3s"}])
     bench.pass_time(5)
     assert [event["DialStatus"] for event in bench.told("DialEnd")] == ["CANCEL"]
-    assert not bench.pbx.exchange.channels
+    assert [(event["Channel"][:11], event["Cause"]) for event in bench.told("Hangup")] == [
+        ("PJSIP/dave-", "127"),
+        ("PJSIP/alice", "127"),
+    ]
+
+
+def test_a_caller_who_was_answered_hangs_up_normally() -> None:
+    bench = Bench(calls=[{"from": "PJSIP/alice", "to": "bob", "hangs_up_after": "3s"}])
+    bench.pass_time(5)
+    assert [event["Cause"] for event in bench.told("Hangup")] == ["16", "16"]
+
+
+def test_a_call_to_nowhere_never_becomes_a_channel() -> None:
+    bench = Bench(calls=[{"from": "PJSIP/alice", "to": "nowhere"}])
+    bench.pass_time(5)
+    assert not bench.events
+
+
+def test_a_caller_by_sip_is_refused_as_busy_at_once() -> None:
+    bench = Bench(calls=[{"from": "PJSIP/alice", "to": "busy"}])
+    bench.pass_time(1)
+    assert bench.names("PJSIP/alice-00000000")[-4:] == ["Newstate", "HangupRequest", "SoftHangupRequest", "Hangup"]
+    assert bench.told("Hangup")[0]["Cause"] == "17"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ def _refuse(exchange: Exchange, channel: Channel, frame: Frame, cause: int, data
     if channel.state is not State.UP:
         channel.cause = cause
         exchange.set_state(channel, State.BUSY)
+        if not channel.local:  # SIP's refusal is the end of the call
+            exchange.other_end_hung_up(channel, cause)
     yield from rest(exchange, channel, number(data) if data.strip() else None)
     return False
 

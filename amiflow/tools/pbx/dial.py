@@ -129,7 +129,7 @@ def drop(exchange: Exchange, caller: Channel, legs: Iterable[Leg], status: str, 
     for leg in legs:
         tell_dial(exchange, "DialEnd", caller, leg.channel, ("DialStatus", status))
         if not leg.channel.local:
-            leg.channel.cause = leg.channel.cause or 16
+            leg.channel.cause = leg.channel.cause or caller.cause or 16
         leg.channel.cause = cause or leg.channel.cause
         exchange.hang_up(leg.channel)
 

@@ -17,6 +17,7 @@ from amiflow.tools.scenario import Endpoint
 NO_ANSWER = 19
 BUSY, CONGESTED = 17, 34
 ANSWERED_ELSEWHERE = 26
+CANCELLED = 127  # what PJSIP makes of a call that its caller gave up before it was answered (487)
 _TRIP = 0.01  # seconds until an endpoint's first sign of life
 
 
@@ -77,8 +78,9 @@ def _pjsip(exchange: Exchange, endpoint: Endpoint, wanted: Wanted) -> Channel:
 
 
 def arrive(exchange: Exchange, endpoint: Endpoint, exten: str) -> Channel | None:
-    """A call comes in from an endpoint; its PBX thread starts. None where no channel fits any more."""
-    if exchange.full():
+    """A call comes in from an endpoint; its PBX thread starts. None where no channel fits any more, or the extension
+    does not exist: PJSIP refuses such a call before there is a channel."""
+    if exchange.full() or dialplan.step(exchange, endpoint.context, exten, 1) is None:
         return None
     uniqueid = exchange.new_uniqueid()
     name = f"{endpoint.name}-{exchange.new_number('PJSIP')}"
@@ -147,7 +149,7 @@ def _behave(exchange: Exchange, channel: Channel, endpoint: Endpoint) -> Thread:
 def end_later(exchange: Exchange, channel: Channel, seconds: float) -> Thread:
     """The person at an endpoint hangs up after a while."""
     yield from _rest(exchange, channel, seconds)
-    exchange.other_end_hung_up(channel, 16)
+    exchange.other_end_hung_up(channel, 16 if channel.state is State.UP else CANCELLED)
 
 
 def _rest(exchange: Exchange, channel: Channel, seconds: float) -> Thread:
