@@ -93,6 +93,8 @@ def _list(x: Value) -> tuple[Value, ...] | None:
 
 def _e164(number: str, country: str = "") -> str | None:
     dialled = number.strip()
+    if dialled.startswith(("+", "00")):
+        dialled = dialled.replace("(0)", "")
     digits = re.sub(r"[^0-9]", "", dialled)
     if dialled.startswith("00"):
         digits = digits[2:]

@@ -128,10 +128,12 @@ _ROWS = (
         "e164",
         (_p("number", "text"), _p("country", "text", optional=True)),
         "text?",
-        "The number in international form (`+` and 7 to 15 digits). `+…` and `00…` are international; another number "
-        "is national and needs `country`, whose code replaces one leading 0. None where that gives no number.",
+        "The number in international form (`+` and 7 to 15 digits). `+…` and `00…` are international, and a `(0)` in "
+        "them is left out; another number is national and needs `country`, whose code replaces one leading 0. None "
+        "where that gives no number.",
         (
             ('e164("0049 30 1234567")', "+49301234567"),
+            ('e164("+49 (0)30 1234567")', "+49301234567"),
             ('e164("030 1234567", "49")', "+49301234567"),
             ('e164("030 1234567")', "-"),
             ('e164("anonymous", "49")', "-"),

@@ -3,9 +3,11 @@
 import re
 
 from amiflow.ami import catalog
+from amiflow.lang.compile import compile_recipe
 from amiflow.plan.builtins import BUILTINS
 from amiflow.report.codes import CODES
 from amiflow.tools import reference
+from amiflow.tools.testing import run_tests
 from support.recipes import RECIPES, ROOT
 
 
@@ -18,6 +20,17 @@ def test_every_function_is_there_with_its_examples() -> None:
     assert headings(page) == sorted(BUILTINS)
     assert "`e164(number: text, country?: text) -> text?`" in page
     assert '| `int("42")` | `42` |' in page
+
+
+def test_every_example_of_a_function_is_true() -> None:
+    examples = [example for row in BUILTINS.values() for example in row.examples]
+    logs = "\n".join(f'log "${{{expression}}}"' for expression, _ in examples)
+    wanted = "\n".join(f'expect log "{value}"' for _, value in examples)
+    text = f'flow f on start {{\n{logs}\n}}\ntest "t" {{\nstart\n{wanted}\nexpect nothing more\n}}\n'
+    made = compile_recipe("r.flow", lambda _: text)
+    assert made.plan is not None, [one.headline for one in made.diagnostics]
+    (result,) = run_tests(made.plan, made.tests)
+    assert result.unmet is None, (result.unmet.headline, result.unmet.came[:1])
 
 
 def test_every_kind_of_diagnostic_is_there_wrong_and_right() -> None:
