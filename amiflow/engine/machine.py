@@ -158,9 +158,10 @@ class Machine:
         if self._exited:
             return None
         core = self._core
-        if core.yielded or core.stirred:
+        due = core.timers.next
+        if core.yielded or core.stirred or due < core.now:  # runs come back with times that are long over
             return core.now
-        return max(core.timers.next, core.now) if core.timers.next < inf else None  # who comes back may be overdue
+        return due if due < inf else None
 
     def take_over(self, before: Machine, same: Collection[str], now: float, wall: float) -> None:
         """Take the place of another machine of the same recipe, in which nothing begins from now on. `same` are the
@@ -326,12 +327,10 @@ class Machine:
         """What exists on the server is known now, as far as the plan wants to know."""
         if server.guard is not None:
             self._actions.connected(server)
-        if self._ending is not None:
-            return
-        if not server.begun:
+        if self._ending is None and not server.begun:
             server.begun = True
             self._moments.begin(server)
-        elif server.returned:
+        elif self._ending is None and server.returned:
             server.returned = False
             self._moments.again(server)
 

@@ -298,10 +298,12 @@ class Journal:
         try:
             return self._book.claim(now, recipes)
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            self._book.shut()
-            why = getattr(error, "strerror", None) or error
-            self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {why}")
-            return []
+            why = getattr(error, "strerror", None) or str(error)
+        except Exception as error:  # whatever is wrong with the journal, it ends no run
+            why = f"a mistake of amiflow's own, {type(error).__name__}: {error}"
+        self._book.shut()
+        self._complain(f"what earlier runs have left in {self._keep.path} cannot be read: {why}")
+        return []
 
     def _take(self, batch: _Gathered) -> None:
         self.lost += batch.mistaken + batch.refused

@@ -209,6 +209,18 @@ def test_what_could_not_be_written_is_in_doubt_until_it_is(path: Path, monkeypat
     third.end()
 
 
+def test_a_mistake_in_what_is_left_ends_no_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("here")
+
+    monkeypatch.setattr(Memory, "claim", fail)
+    run = Run(path, "run1")
+    assert run.left == []
+    run.take(remember("t1"))  # what is promised is kept
+    assert any("KeyError" in text for text in run.journal.complaints())
+    run.end()
+
+
 def test_a_mistake_in_what_is_remembered_holds_no_action_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Run(path, "run1")
     with monkeypatch.context() as wrong:
