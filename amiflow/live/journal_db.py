@@ -125,9 +125,9 @@ class Book:
         """The sources of the next machine; written with the next entries."""
         self._introduced.append(sources)
 
-    def write(self, at: float, pages: Sequence[Page], lost: int, ended: bool) -> None:
-        """Commit the entries, and with them what is to be remembered; `lost` is how many could not be written before
-        them, `ended` whether they are the last."""
+    def write(self, at: float, by: float, pages: Sequence[Page], lost: int, ended: bool) -> None:
+        """Commit the entries, and with them what is to be remembered; `by` is the time by which things are too old,
+        `lost` how many could not be written before them, `ended` whether they are the last."""
         db = self._opened()
         db.execute("BEGIN IMMEDIATE")
         silence = tuple(pages_of(self._silence(db, at, lost)))
@@ -135,8 +135,8 @@ class Book:
         journal_page.insert(db, run, (*silence, *pages), self._keep.mask)
         if self._memory is not None and (self._anew or not self._sure or self._memory.waits):
             self._memory.write(db, self._anew, self._sure)
-            memory_db.prune(db, at, self._keep.max_age)
-        self._prune(db, at)
+            memory_db.prune(db, by, self._keep.max_age)
+        self._prune(db, by)
         if ended:
             db.execute("UPDATE run SET ended = ? WHERE id = ?", (at, run))
         db.execute("COMMIT")

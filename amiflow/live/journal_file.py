@@ -116,7 +116,7 @@ class Journal:
         self._keep = keep
         self._clock = clock
         self._poke = poke
-        self._began = clock.wall()
+        self._began, self._born = clock.wall(), clock.now()
         self._scribe = Scribe(about.sources, about.servers, self._began)
         self._queue: deque[_Gathered] = deque()
         self._added: list[tuple[float, int | None, Input | None, Sequence[Effect]]] = []
@@ -351,7 +351,9 @@ class Journal:
                 self._fail(batch.count, str(error))
 
     def _commit(self, batch: _Gathered) -> None:
-        self._book.write(self._clock.wall(), batch.pages, self._lost_here, batch.ends)
+        wall, passed = self._clock.wall(), self._clock.now() - self._born
+        by = min(wall, self._began + passed)  # a clock that is ahead, perhaps for a moment, makes nothing old
+        self._book.write(wall, by, batch.pages, self._lost_here, batch.ends)
         if self._failing:
             self._complain(f"the journal {self._keep.path} is written again; {self._lost_here} entries are lost")
         self._failing, self._lost_here = False, 0

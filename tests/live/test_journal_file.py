@@ -38,12 +38,13 @@ class Standing:
 
     def __init__(self) -> None:
         self.at = 0.0
+        self.ahead = 0.0
 
     def now(self) -> float:
         return self.at
 
     def wall(self) -> float:
-        return START + self.at
+        return START + self.at + self.ahead
 
 
 class Desk:
@@ -255,14 +256,27 @@ def test_what_is_too_old_goes_and_with_it_its_run_and_sources(desk: Desk) -> Non
     assert desk.query("SELECT count(*) FROM source") == [(1,)]
 
 
+def test_a_clock_that_is_years_ahead_for_a_while_makes_nothing_old(desk: Desk) -> None:
+    journal = desk.begin()
+    say(journal, "before")
+    settle(journal)
+    desk.clock.ahead = 1e9
+    say(journal, "meanwhile", START + 1e9)
+    settle(journal)
+    desk.clock.ahead = 0.0
+    say(journal, "after")
+    journal.close(20)
+    assert desk.texts() == ["before", "meanwhile", "after"]
+
+
 def test_to_write_costs_no_more_however_much_was_written_before(desk: Desk) -> None:
     def steps(name: str) -> int:
         """Of SQLite's, for a second transaction."""
         book, count = Book(Keep(str(desk.path), 1 << 30, 1e6, desk.mask), About(name, (), ()), START), [0]
-        book.write(START, [], 0, False)
+        book.write(START, START, [], 0, False)
         assert book._db is not None
         book._db.set_progress_handler(lambda: count.__setitem__(0, count[0] + 1), 1)
-        book.write(START, [*pages_of([of_run(START, "x", "info", None, "", {})])], 0, True)
+        book.write(START, START, [*pages_of([of_run(START, "x", "info", None, "", {})])], 0, True)
         book.end()
         return count[0]
 
