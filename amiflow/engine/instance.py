@@ -278,8 +278,18 @@ class Instance:
         """The half of the flow's code that `position` counts in."""
         return self.program.flow.final if self.state == "final" else self.program.flow.body
 
+    def pass_over(self) -> None:
+        """In a finally: go on behind the step that it stands at, which failed. A `let` has given its name no value
+        then, whatever the round before gave it; what a `set` was to change stays as it is."""
+        step, flow = self.step(), self.program.flow
+        if isinstance(step, Set):
+            setting = [one for one in (*flow.body, *flow.final) if isinstance(one, Set) and one.name == step.name]
+            if len(setting) == 1:
+                self.names[step.name] = None
+        self.position = self._behind
+
     @property
-    def behind(self) -> int:
+    def _behind(self) -> int:
         """Where the step after the one that it stands at begins, whatever that one leads to."""
         match self.step():
             case JumpUnless(done=done) | Next(done=done) | Again(done=done) | Fork(done=done) | ForkEach(done=done):

@@ -306,7 +306,7 @@ class Steps:
             return False
         instance.trouble = None
         self._log_trouble(instance, failure.message, span)
-        instance.position = instance.behind
+        instance.pass_over()
         return True
 
     def _log_trouble(self, instance: Instance, text: str, span: Span) -> None:

@@ -134,6 +134,13 @@ def test_what_fails_in_a_finally_is_passed_over_with_all_that_belongs_to_it(step
     assert trouble("", EVENT.replace("}", 'CallerIDNum: "<unknown>" }') + test, more) == ""
 
 
+def test_a_let_that_fails_in_a_finally_has_not_the_value_of_the_round_before() -> None:
+    pause = 'let x = only(y, "0-9") QueuePause { Interface: x Paused: true }'
+    more = f'}} finally {{ var n = 1 for y in ["1", "a"] {{ {pause} set n = n + len(x) }} log "${{n}}"'
+    test = 'expect log "end of X" expect QueuePause { Interface: "1" } expect log "2" expect nothing more'
+    assert trouble("", EVENT + test, more) == ""
+
+
 def test_an_event_for_a_wait_in_a_later_task_is_kept() -> None:
     body = 'wait Newexten as n where n.Channel == c.Channel within 9s\nlet h = ends_when_hung_up(n.Channel) log "${h}"'
     events = EVENT + 'event Newexten { Channel: "X" } event Hangup { Channel: "X" Cause: 16 } '
