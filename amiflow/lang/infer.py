@@ -303,7 +303,8 @@ class Inference:
                 self.expect(index.index, TEXT, "a header's name")
                 if isinstance(index.index, nodes.Text) and plain_text(index.index) is not None:
                     return self._header(index, base, key_of(index.index), named=False)
-                return maybe(TEXT)
+                if base.kind in rules.HEADED:
+                    return maybe(TEXT)
             case Data() | Unknown():
                 self.value(index.index)
                 return base

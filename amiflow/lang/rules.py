@@ -34,6 +34,8 @@ from amiflow.plan.types import (
 )
 
 NUMERIC = frozenset({INT, NUMBER})
+HEADED = frozenset({"event", "response", "row", "call", "action"})
+"""The kinds of messages that Asterisk's headers are in; what others have, the runner gives them under fixed names."""
 DEEPEST = 30
 """How deep lists and records may be in each other: names would let them be so to any depth."""
 ORDERED = frozenset({INT, NUMBER, DURATION, TIME, TEXT})
@@ -190,8 +192,8 @@ def accepts(how: Accepts, given: Type) -> bool:
             return how in ("list", "any", "sizable", "searchable") or (how == "texts" and fits(item, TEXT))
         case RecordOf():
             return how in ("any", "sizable", "keyed")
-        case MessageOf():
-            return how == "message"
+        case MessageOf(kind=kind):
+            return how == "message" and kind in HEADED
     return how == "any" and given != REGEX
 
 

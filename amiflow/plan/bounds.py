@@ -57,6 +57,8 @@ BOUNDS = (
     Bound("events kept for the later waits of a run", 1_000, "that wait fails with `look-back-lost`"),
     Bound("steps of a run without a wait", 1_000_000, "the run fails"),
     Bound("characters of a text, items of a list", 1 << 20, "the step fails"),
+    Bound("lists and records in each other, as a recipe writes them", 30, "refused"),
+    Bound("lists and records in each other, in JSON and as a loop nests them", 100, "the step fails, the JSON is none"),
     Bound("things of a kind in the live picture of a server", 100_000, "left out, an error in the log"),
     Bound("calls and user events whose line of causes is followed", 10_000, "the oldest are no more"),
     # --- beyond AMI

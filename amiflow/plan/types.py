@@ -113,6 +113,10 @@ def type_name(kind: Type) -> str:
             return "{" + ", ".join(f"{key}: {type_name(value)}" for key, value in fields) + "}"
         case MessageOf(kind="seen", names=names):
             return " | ".join(names)
+        case MessageOf(kind="http"):
+            return "answer of a web server"
+        case MessageOf(kind="exec"):
+            return "end of a program"
         case MessageOf(kind=kind_, names=names):
             return f"{kind_} {' | '.join(names)}".rstrip()
         case StoreOf(kind=store):

@@ -18,6 +18,8 @@ IN_FORCE = {
     "events kept for the later waits of a run": _OPTIONS.max_kept,
     "steps of a run without a wait": "engine.steps:MOST_STEPS",
     "characters of a text, items of a list": "engine.functions:LONGEST",
+    "lists and records in each other, as a recipe writes them": "lang.rules:DEEPEST",
+    "lists and records in each other, in JSON and as a loop nests them": "engine.functions:DEEPEST",
     "things of a kind in the live picture of a server": "engine.picture:MOST_THINGS",
     "calls and user events whose line of causes is followed": "engine.ours:_MOST_IDS",
     "errands being done at once": "live.effects:_AT_ONCE",

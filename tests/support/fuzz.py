@@ -88,7 +88,7 @@ VALUES = ["[]", "first([])", "none", "5", "1.5", "true", "5s", '"a"', 'r"a+"', "
 AROUND = ["{0}.Channel", "{0}.size", "{0}[0]", '{0}["a"]', "[{0}]", "first([{0}])", "[x for x in {0}]", "{{a: {0}}}",
           '"${{{0}}}"', "{0} ?? {0}", "{0} + {0}", "-{0}", "not {0}", "{0} == {0}", "{0} in {0}", "{0} like {0}",
           "{0} < 5", "len({0})", "sum({0})", "max({0})", "sort({0})", "text({0})", "json({0})", "trust({0})",
-          "lib.shout({0})", "{0}.size({0})", "choose({0}, {0}, {0})"]  # fmt: skip
+          "lib.shout({0})", "{0}.size({0})", "all({0}, {0})", "choose({0}, {0}, {0})"]  # fmt: skip
 MORE = ["lib.shout({0}) or ignore", "json.size({0})", "len({0})", "add lib.calls[{0}]", 'set lib.kept["a"] = {0}',
         "delete lib.kept[{0}]", "with lib.lines within {0} {{ stop }}", "set lib.room = {0}", "signal x {{ a: {0} }}",
         'append "x.jsonl" {{a: {0}}}', 'let y = http post "http://a.example" json {0}', 'exec ["a", {0}]', "return {0}",
@@ -142,7 +142,7 @@ class Maker:
     def exchanged(self, text: str) -> str:
         """A recipe with one to three of its expressions or steps replaced by others that the grammar allows there: many
         of these get past the parser and the names."""
-        if self.dice.random() < 0.2:
+        if self.dice.random() < 0.5:
             text = f'import "lib.flow" as lib\n{text}'
         for _ in range(self.dice.randint(1, 3)):
             file, _ = parse(Source("r.flow", text), self._grammar)
@@ -150,7 +150,8 @@ class Maker:
             kind = self.dice.choice([kind for kind in KINDS if parts[kind]])
             span, other = self.dice.choices(parts[kind], k=2)
             old, put = text[span.start : span.end], text[other.start : other.end]
-            value = self.dice.choice([*VALUES, *(text[one.start : one.end] for one in parts[EXPRESSIONS])])
+            own = [text[one.start : one.end] for one in parts[EXPRESSIONS]]
+            value = self.dice.choice(self.dice.choice([VALUES, own]))
             if kind is EXPRESSIONS and self.dice.random() < 0.7:
                 put = self.dice.choice([value, self.dice.choice(AROUND).format(self.dice.choice([old, value]))])
             elif kind is STEPS and self.dice.random() < 0.7:
