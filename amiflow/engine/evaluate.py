@@ -72,6 +72,7 @@ _ORDER: dict[str, Callable[[Value, Value], Value]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_KEYED = (dict, HeldMap, HeldCounter, HeldSeries, Message, Reply, Call)
 _FLAT = ir.Const | ir.Header | ir.Join | ir.Compare | ir.Negate
 _REASONS = (Trouble, ZeroDivisionError, OverflowError, TypeError, ValueError)
 
@@ -207,9 +208,7 @@ def _index(expr: ir.Index) -> Evaluator:
         if isinstance(value, tuple):
             inside = isinstance(at, int) and -len(value) <= at < len(value)
             return value[at] if inside else None
-        if isinstance(value, dict | HeldMap | HeldCounter | HeldSeries):
-            return value.get(at)
-        return value.get(at) if isinstance(value, Message | Reply | Call) and isinstance(at, str) else None
+        return value.get(at) if isinstance(value, _KEYED) and isinstance(at, str) else None
 
     return index
 

@@ -306,7 +306,9 @@ class Inference:
                 if base.kind in rules.HEADED:
                     return maybe(TEXT)
             case Data() | Unknown():
-                self.value(index.index)
+                key = self.value(index.index)
+                if not isinstance(key, Data | Unknown) and key not in (INT, TEXT):
+                    self.findings.say(problems_types.type_mismatch(index.index, key, TEXT, "a field's name"))
                 return base
             case RecordOf():
                 self.expect(index.index, TEXT, "a field's name")

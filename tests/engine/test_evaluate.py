@@ -95,6 +95,10 @@ def test_failures_name_the_reason_and_the_place(expr: ir.Expr, reason: str) -> N
     assert caught.value.span == AT
 
 
+def test_data_has_nothing_under_data() -> None:
+    assert value_of(ir.Index(local("x"), local("x"), AT), x={"a": 1}) is None
+
+
 @pytest.mark.parametrize(
     "wider",
     [

@@ -147,6 +147,8 @@ class Maker:
         for _ in range(self.dice.randint(1, 3)):
             file, _ = parse(Source("r.flow", text), self._grammar)
             parts = {kind: [one.span for one in descendants(file) if isinstance(one, kind)] for kind in KINDS}
+            if not parts[EXPRESSIONS]:
+                break
             kind = self.dice.choice([kind for kind in KINDS if parts[kind]])
             span, other = self.dice.choices(parts[kind], k=2)
             old, put = text[span.start : span.end], text[other.start : other.end]
