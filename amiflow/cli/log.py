@@ -50,7 +50,7 @@ def command(mask: Mask, /, config_path: str | None, journal: str | None, in_json
 
     `#12.3` behind a flow's name is the id that `amiflow trace` takes.
     """
-    path = journal_path(journal, configuration(config_path, mask))
+    path = journal or journal_path(configuration(config_path, mask))
     with reading(path) as reader:
         entry = None
         for entry in reader.entries(_choice(chosen)):

@@ -95,14 +95,14 @@ def config_option(command: Command) -> Command:
     )(command)
 
 
-def journal_path(explicit: str | None, configured: Config) -> str:
-    """Where the journal is: as the command line says, as the configuration says, or the default place."""
-    return explicit or configured.journal.file or default_path(os.environ, os.geteuid() == 0)
+def journal_path(configured: Config) -> str:
+    """Where the journal is, if the command line names none: as the configuration says, or the default place."""
+    return configured.journal.file or default_path(os.environ, os.geteuid() == 0)
 
 
 def keep(explicit: str | None, configured: Config, mask: Mask) -> Keep:
     """How the journal is kept. Raises Trouble where its path is something else."""
-    path = journal_path(explicit, configured)
+    path = explicit or journal_path(configured)
     check(path)
     return Keep(path, configured.journal.max_size, configured.journal.max_age, mask)
 
@@ -112,7 +112,12 @@ def configuration(path: str | None, mask: Mask, tell: Tell | None = None) -> Con
     found_at = config.find(path, os.environ)
     if found_at is None:
         return Config()
-    result, diagnostics = config.load(found_at)
+    try:
+        result, diagnostics = config.load(found_at)
+    except Trouble as trouble:
+        if path is None:
+            trouble.help = "it was found: `--config FILE` names another"
+        raise
     sources = {result.source.path: result.source}
     if any(one.severity == "error" for one in diagnostics):
         raise Refused(diagnostics, sources)

@@ -32,7 +32,7 @@ def command(mask: Mask, /, word: str, config_path: str | None, journal: str | No
     ID is what `amiflow log` shows behind a flow's name, such as 12.3; or name and number as a run's own log shows them,
     such as transfer#3, which means the latest of them.
     """
-    path = journal_path(journal, configuration(config_path, mask))
+    path = journal or journal_path(configuration(config_path, mask))
     with reading(path) as reader:
         story = reader.find(word)
         entries = reader.story(story) if story is not None else []

@@ -238,6 +238,13 @@ def test_a_required_param_is_asked_for_at_its_declaration(amiflow: Amiflow) -> N
     assert "needs.flow:1:" in result.err and "--param who=" in result.err
 
 
+def test_a_configuration_that_was_only_found_and_cannot_be_read_may_be_replaced(amiflow: Amiflow) -> None:
+    Path("amiflow.yaml").write_bytes(b"# \xe9\n")
+    result = amiflow("run", "right.flow", "--dry-run")
+    assert result.status == 2 and "amiflow.yaml is not UTF-8" in result.err and "`--config FILE` names" in result.err
+    assert amiflow("run", "right.flow", "--dry-run", "--config", "/dev/null").status == 0
+
+
 def test_a_run_without_a_server_says_what_to_write(amiflow: Amiflow) -> None:
     result = amiflow("run", "right.flow")
     assert result.status == 2

@@ -130,6 +130,16 @@ def test_a_journal_of_ones_own(amiflow: Amiflow, where: tuple[str, ...]) -> None
     assert amiflow("trace", "1.1", "--journal", "mine/own.sqlite").status == 0
 
 
+def test_a_journal_that_is_named_is_read_whatever_the_configuration_is(
+    amiflow: Amiflow, where: tuple[str, ...]
+) -> None:
+    amiflow("run", "asks.flow", *where, "--journal", "own.sqlite")
+    Path("amiflow.yaml").write_text("server: {}\n")
+    assert amiflow("log", "--journal", "own.sqlite").status == 0
+    assert amiflow("trace", "asks#1", "--journal", "own.sqlite").status == 0
+    assert amiflow("log").status == 2
+
+
 def test_a_journal_by_the_configuration(amiflow: Amiflow, where: tuple[str, ...]) -> None:
     Path("amiflow.yaml").write_text("journal: {file: kept/journal.sqlite, max_size: 4MB, max_age: 30d}\n")
     amiflow("run", "asks.flow", *where)
