@@ -17,6 +17,7 @@ from amiflow.cli.paths import FILE, FOLDER
 from amiflow.cli.recipes import Faulty, Loaded, plans
 from amiflow.cli.setup import (
     Where,
+    chosen,
     config_option,
     configuration,
     http_token,
@@ -154,17 +155,19 @@ def command(
         return 1
     configured = configuration(config_path, mask)
     ready = jobs(loaded, asked.values(), configured, mask, partial(show, mask=mask))
+    if asked.events is not None:
+        return _replay(loaded, ready, asked.events, asked, where, configured, mask)
     if asked.dry_run:
         return _dry_run(loaded, ready, asked, where, configured, mask)
     load = Rereading(paths, asked.values(), config_path, configured, mask)
     if asked.simulate:
         return _simulate(loaded, ready, asked, configured, mask, load)
-    chosen = servers(where, configured, mask, "; `--simulate` needs neither")
+    on = servers(where, configured, mask, "; `--simulate` needs neither")
     clock, kept = SystemClock(), asked.keep(configured, mask, wanted=True)
     with _log(asked, configured, mask, clock, loaded) as log:
         outside, pushdown = asked.outside(configured, mask), not asked.no_pushdown
         brakes = asked.brakes(configured)
-        return run(ready, chosen, log, clock, asked.shadow, None, kept, pushdown, brakes, outside, load)
+        return run(ready, on, log, clock, asked.shadow, None, kept, pushdown, brakes, outside, load)
 
 
 def _check_usage(asked: Asked, where: Where) -> None:
@@ -208,15 +211,29 @@ def _dry_run(
     if where.names or where.changes or configured.servers:
         check_servers(ready, [server.name for server, _ in servers(where, configured, mask)])
     check_allowed(ready, asked.outside(configured, mask))
-    if asked.events is None:
-        with _log(asked, configured, mask, SystemClock(), loaded) as log:
-            check_constants(ready, log)
-        for one in loaded:
-            click.echo(plan_text(one.plan), nl=False)
-        click.echo(f"\n{asked.brakes(configured).text()}")
-        say("dry run: recipes, params, secrets and configuration are right; nothing was connected to")
-        return 0
-    capture = record.read(asked.events)
+    with _log(asked, configured, mask, SystemClock(), loaded) as log:
+        check_constants(ready, log)
+    for one in loaded:
+        click.echo(plan_text(one.plan), nl=False)
+    click.echo(f"\n{asked.brakes(configured).text()}")
+    say("dry run: recipes, params, secrets and configuration are right; nothing was connected to")
+    return 0
+
+
+def _replay(
+    loaded: Sequence[Loaded],
+    ready: Sequence[Job],
+    events: str,
+    asked: Asked,
+    where: Where,
+    configured: Config,
+    mask: Mask,
+) -> int:
+    """Play a recording, also where the server's secrets are not."""
+    if where.names or where.changes or configured.servers:
+        check_servers(ready, [server.name for server in chosen(where, configured)])
+    check_allowed(ready, Outside((*asked.allow, *configured.allow)))
+    capture = record.read(events)
     if len(where.names) == 1:
         capture = replace(capture, server=where.names[0])
     clock = VirtualClock(beginning(capture))

@@ -125,21 +125,26 @@ def configuration(path: str | None, mask: Mask, tell: Tell | None = None) -> Con
     return result
 
 
-def servers(where: Where, configured: Config, mask: Mask, instead: str = "") -> list[tuple[Server, str]]:
-    """The servers of the run, each with its secret, which is masked from now on; `instead` is what else there is to do
-    where there is none. Raises Trouble."""
-    chosen = [_named(name, configured) for name in dict.fromkeys(where.names)] or list(configured.servers.values())
+def chosen(where: Where, configured: Config, instead: str = "") -> list[Server]:
+    """The servers of the run; `instead` is what else there is to do where there is none. Raises Trouble."""
+    found = [_named(name, configured) for name in dict.fromkeys(where.names)] or list(configured.servers.values())
     if where.changes and where.host and not where.names:
-        chosen = [_from_command_line(where)]
-    elif where.changes and len(chosen) > 1:
+        found = [_from_command_line(where)]
+    elif where.changes and len(found) > 1:
         raise Trouble("the options for a server fit one server, not several", "choose it with `--server`")
     elif where.changes:
-        chosen = [_changed(one, where) for one in chosen]
-    if not chosen:
+        found = [_changed(one, where) for one in found]
+    if not found:
         raise Trouble("no server to connect to", _HELP + instead)
-    for server in chosen:
+    return found
+
+
+def servers(where: Where, configured: Config, mask: Mask, instead: str = "") -> list[tuple[Server, str]]:
+    """Those that are chosen, each with its secret, which is masked from now on. Raises Trouble."""
+    wanted = chosen(where, configured, instead)
+    for server in wanted:
         _check_authority(server.name, server.tls)
-    read = [(server, server.secret.read(f"the secret of {server.name}", os.environ)) for server in chosen]
+    read = [(server, server.secret.read(f"the secret of {server.name}", os.environ)) for server in wanted]
     for server, secret in read:
         mask.add(secret)
         _check_account(server, secret)

@@ -219,6 +219,11 @@ def test_a_recording_is_played_as_the_server_that_is_named(amiflow: Amiflow) -> 
     assert "no server of this run is called `pbx`" in unnamed.err and "`--server NAME`" in unnamed.err
     named = amiflow(*base, "--server", "pbx")
     assert named.status == 0 and "gone: PJSIP/a-1" in named.out
+    assert "the configuration has no server `pbxx`" in amiflow(*base, "--server", "pbxx").err
+    Path("amiflow.yaml").write_text(
+        "servers: {pbx: {host: x, username: u, secret: env:ABSENT, tls: {ca: absent}}}\nhttp: {token: env:ABSENT}\n"
+    )
+    assert amiflow(*base, "--server", "pbx").status == 0  # it may be played where the server's secrets are not
 
 
 @pytest.mark.parametrize("option", [("--host", "pbx"), ("--server", "pbx"), ("--tls",)])
