@@ -6,6 +6,7 @@ who asks (`evaluate`, `loops`) and what is sent (`actions`).
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +22,14 @@ _MOST_DEEDS = 8  # actions that are remembered of one thing, the newest
 _KINDS = frozenset(("channel", "interface", "queue", "device", "conference"))
 _BY_PEOPLE = frozenset(("DTMFBegin", "DTMFEnd", "Hold", "Unhold"))
 """What happens to a call because somebody presses a key, whatever an action did before."""
+
+_FUNCTION = re.compile(r"(GLOBAL|DEVICE_STATE|PRESENCE_STATE)\((.*)\)")
+_SETS = {
+    "GLOBAL": ("variable", "VarSet"),
+    "DEVICE_STATE": ("device", "DeviceStateChange"),
+    "PRESENCE_STATE": ("presentity", "PresenceStateChange"),
+}
+"""What Setvar sets that is no channel's, by the function: the kind of thing that is named, and the event that tells."""
 
 Line: TypeAlias = tuple[tuple[str, float], ...]
 """Flows that were started one by what the other did, the last one last, each with when it was started."""
@@ -101,12 +110,10 @@ class Named:
         """The catalogue is looked into only when somebody asks: few recipes do."""
         while self._fresh:
             when, server, action, headers, line = self._fresh.popleft()
-            kinds, causes, moves = _facts(action.casefold())
-            for name, value in headers:
-                kind = kinds.get(name.casefold())
-                if kind is not None:
-                    deeds = self._deeds.pop((server, kind, value), [])  # what was named last stands last
-                    self._deeds[server, kind, value] = [*deeds[1 - _MOST_DEEDS :], _Deed(when, causes, moves, line)]
+            _, causes, moves = _facts(action.casefold())
+            for kind, value in _named(action.casefold(), headers):
+                deeds = self._deeds.pop((server, kind, value), [])  # what was named last stands last
+                self._deeds[server, kind, value] = [*deeds[1 - _MOST_DEEDS :], _Deed(when, causes, moves, line)]
         while self._deeds and next(iter(self._deeds.values()))[-1].when < now - _MEMORY:
             del self._deeds[next(iter(self._deeds))]
 
@@ -129,7 +136,23 @@ def _facts(action: str) -> tuple[dict[str, str], frozenset[str], bool]:
     if entry is None:
         return {}, frozenset(), False
     kinds = {name: header.names for name, header in entry.headers.items() if header.names in _KINDS}
-    return {name: kind for name, kind in kinds.items() if kind}, frozenset(entry.causes), bool(entry.aims)
+    causes = frozenset(entry.causes) | {event for _, event in _SETS.values() if action == "setvar"}
+    return {name: kind for name, kind in kinds.items() if kind}, causes, bool(entry.aims)
+
+
+def _named(action: str, headers: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """The things that an action names, each with its kind before it."""
+    kinds, _, _ = _facts(action)
+    for name, value in headers:
+        if kind := kinds.get(name.casefold()):
+            yield kind, value
+    if action == "setvar":
+        given = {name.casefold(): value for name, value in headers}
+        variable = given.get("variable", "")
+        if function := _FUNCTION.fullmatch(variable):
+            yield _SETS[function[1]][0], function[2]
+        elif not given.get("channel"):
+            yield "variable", variable
 
 
 @cache
@@ -145,6 +168,10 @@ def _things_of(server: str, message: Message) -> Iterator[_Thing]:
         value = message.get(header)
         if value:
             yield server, kind, value
+    if message.name == "VarSet" and message.get("Uniqueid") == "none":  # of no channel
+        yield server, "variable", message.get("Variable") or ""
+    elif message.name == "PresenceStateChange":
+        yield server, "presentity", message.get("Presentity") or ""
 
 
 def _ids_in(message: Message) -> Iterator[str]:

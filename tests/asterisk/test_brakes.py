@@ -16,6 +16,14 @@ CIRCLE = """
       Redirect { Channel: q.Channel Context: "default" Exten: "680" Priority: 1 }
     }
 """
+LAMP = """
+    flow lamp on DeviceStateChange as d where d.Device == "Custom:lamp" {
+      Setvar { Variable: "DEVICE_STATE(Custom:lamp)" Value: choose(d.State == "INUSE", "NOT_INUSE", "INUSE") }
+    }
+    flow tells on VarSet as v where v.Variable == "SEEN" and not ours(v) {
+      Setvar { Variable: "SEEN" Value: "told" }
+    }
+"""
 DIALLER = """
     userevent Dial { Number: text }
     flow dials on UserEvent Dial as u {
@@ -39,6 +47,15 @@ def test_a_circle_through_the_dialplan_is_stopped_and_named(robot: Run, judge: P
         calls.originate(judge, "Local/680@default", "600")
         running.wait("loop", "within the last minute")
         assert len(running.seen("flow-started")) > before
+
+
+def test_a_lamp_that_switches_itself_is_stopped_and_what_is_set_is_ours(robot: Run, judge: PlainAmi) -> None:
+    with robot(LAMP, "limits: {loop_rounds: 3}\n") as running:
+        judge.action("Setvar", Variable="SEEN", Value="once")
+        for state in ("NOT_INUSE", "INUSE"):  # one of the two is a change
+            judge.action("Setvar", Variable="DEVICE_STATE(Custom:lamp)", Value=state)
+        running.wait("loop", "it keeps starting itself, 3 times")
+        assert [event.Value for event in judge.seen("VarSet", Variable="SEEN")] == ["once", "told"]
 
 
 def test_calls_are_dialled_so_many_at_once(robot: Run, judge: PlainAmi) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amiflow.ami.message import Message
 from amiflow.engine.core import Inputs, Options
 from amiflow.engine.effects import (
     Effect,
@@ -261,6 +262,24 @@ def test_machines_of_one_run_share_what_they_named() -> None:
     assert named.caused("pbx", event("Hangup", Channel="PJSIP/1-1"), 11.0)
     assert not named.caused("pbx", event("Hangup", Channel="PJSIP/2-1"), 11.0)
     assert not named.caused("pbx", event("Hangup", Channel="PJSIP/1-1"), 13.0)
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("X", event("VarSet", Channel="none", Uniqueid="none", Variable="X")),
+        ("GLOBAL(X)", event("VarSet", Channel="none", Uniqueid="none", Variable="X")),
+        ("DEVICE_STATE(Custom:lamp)", event("DeviceStateChange", Device="Custom:lamp", State="INUSE")),
+        ("PRESENCE_STATE(CustomPresence:1)", event("PresenceStateChange", Presentity="CustomPresence:1")),
+    ],
+)
+def test_what_setvar_sets_of_the_server_is_ours(variable: str, told: Message) -> None:
+    named = Named()
+    assert not named.caused("pbx", told, 10.0)
+    named.record(10.0, "pbx", "Setvar", (("Variable", variable), ("Value", "1")), (("f", 9.0),))
+    assert named.caused("pbx", told, 11.0) and named.line("pbx", told, 11.0) == (("f", 9.0),)
+    of_a_channel = event("VarSet", Channel="PJSIP/1-1", Uniqueid="1.1", Variable="X")
+    assert not named.caused("pbx", of_a_channel, 11.0)
 
 
 def test_a_thing_of_the_same_name_on_another_server_is_none_of_ours() -> None:
