@@ -5,7 +5,7 @@ Belongs here: the run's end of the socket, one line of JSON each way, who may us
 
 It is a socket in the file system that only its owner can open (mode 0600, set before anybody can connect), and a caller
 of another user is refused as well (SO_PEERCRED). One thread accepts, one thread serves a caller, and there is a bound
-on both their number and their time; none touches a machine.
+on both their number and their time; none touches a machine. A socket that was taken away is made again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from amiflow.live.version import amiflow_version
 _LONGEST = 64 * 1024  # bytes of a question
 _PATIENCE = 3600.0  # seconds that a caller may wait for an answer
 _HURRY = 5.0  # seconds in which a caller must have said what it wants, and take the answer
+_LOOK = 20.0  # seconds between two looks whether the socket is still in its place
 _PAUSE = 0.5  # seconds until the next attempt to let somebody in, where the system has no descriptor for it
 _CALLERS = 32
 _ROOT = 0
@@ -52,16 +53,19 @@ class Control:
         self._mailbox = mailbox
         self._callers = threading.BoundedSemaphore(_CALLERS)
         self._closing = threading.Event()
+        self._renewing = threading.Lock()
         self._socket = _listening(path)
+        self._socket.settimeout(_LOOK)
         threading.Thread(target=self._accept, name="control", daemon=True).start()
 
     def close(self) -> None:
         """Listen no longer."""
-        self._closing.set()
-        # Closing alone leaves `accept` asleep, and the socket open as long.
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        Path(self.path).unlink(missing_ok=True)
+        with self._renewing:
+            self._closing.set()
+            # Closing alone leaves `accept` asleep, and the socket open as long.
+            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.close()
+            Path(self.path).unlink(missing_ok=True)
 
     # --- the threads
 
@@ -69,6 +73,9 @@ class Control:
         while not self._closing.is_set():
             try:
                 caller, _ = self._socket.accept()
+            except TimeoutError:
+                self._renew()
+                continue
             except OSError:  # closed, or there is no descriptor for it, for now
                 self._closing.wait(_PAUSE)
                 continue
@@ -80,6 +87,19 @@ class Control:
             except RuntimeError:  # the system gives this process no more threads, for now
                 caller.close()
                 self._callers.release()
+
+    def _renew(self) -> None:
+        """The run may last for longer than the socket's folder: that of a user goes when nobody is logged in."""
+        with self._renewing:
+            if self._closing.is_set() or os.path.lexists(self.path):
+                return
+            try:
+                fresh = _listening(self.path)
+            except (Trouble, OSError):
+                return  # there is no place for it, for now
+            fresh.settimeout(_LOOK)
+            self._socket.close()
+            self._socket = fresh
 
     def _serve(self, caller: socket.socket) -> None:
         try:

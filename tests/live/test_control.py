@@ -54,6 +54,23 @@ def answering(tmp_path: Path) -> Iterator[str]:
         listening.close()
 
 
+def test_a_socket_that_was_taken_away_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the user's runtime folder goes when the user has logged out everywhere."""
+    monkeypatch.setattr(control, "_LOOK", 0.01)
+    folder = tmp_path / "user"
+    folder.mkdir()
+    with answering(folder) as path:
+        Path(path).unlink()
+        folder.rmdir()
+        for _ in range(2000):
+            if caller.is_answered(path):
+                break
+            threading.Event().wait(0.01)
+        assert ask(path, CLICK, 10.0) == {"reply": {"n": 1}}
+        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    assert not Path(path).exists()
+
+
 def test_a_signal_is_answered(tmp_path: Path) -> None:
     path, poked = str(tmp_path / "run" / "c.sock"), queue.SimpleQueue[None]()
     mailbox = Mailbox(lambda: poked.put(None))
