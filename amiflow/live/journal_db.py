@@ -196,6 +196,9 @@ class Book:
             return self._db
         self.shut()
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        if self._life is not None and not self._life.is_seen:
+            self._life.end()
+            self._life = None
         if self._life is None:
             self._life = Life(path, self._about.name)
         if not os.path.exists(path):  # SQLite gives its other files the same mode

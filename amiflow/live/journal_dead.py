@@ -42,6 +42,11 @@ class Life:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.trust()
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is in its place still: who deletes a journal may take its signs along."""
+        return os.fstat(self._descriptor).st_nlink > 0
+
     def trust(self) -> None:
         """All is written down."""
         if self._doubted:
@@ -56,7 +61,7 @@ class Life:
             os.ftruncate(self._descriptor, 0)
 
     def end(self) -> None:
-        """The run is over. The sign of one that is doubted stays, for the next to see."""
+        """The run is over, or has lost its sign. That of one that is doubted stays, for the next to see."""
         if not self._doubted:
             with suppress(OSError):
                 os.unlink(self._place)

@@ -132,6 +132,22 @@ def test_a_run_that_lives_has_what_is_its_own(path: Path) -> None:
     first.end()
 
 
+def test_a_run_that_lives_shows_it_though_all_that_belongs_to_the_journal_was_taken_away(path: Path) -> None:
+    first = Run(path, "run1")
+    first.take(remember("t1"))
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+    first.take(remember("t2", 2))
+    second = Run(path, "run2")
+    assert second.left == [fx.Restored()]
+    second.end()
+    first.end()
+    third = Run(path, "run3")
+    assert tokens(third.left[0]) == ["t1", "t2"]
+    third.end()
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
 def test_each_recipe_gets_its_own(path: Path) -> None:
     first = Run(path, "run1", "a.flow", "b.flow")
     first.take(remember("a"), machine=0)
