@@ -112,8 +112,11 @@ def test_a_missing_privilege_is_named_before_anything_is_done() -> None:
 
 def test_a_server_may_deny_what_only_flows_for_another_one_need() -> None:
     recipe = """
-flow f on start server "pbx" { Getvar { Channel: "PJSIP/a-1" Variable: "ROOM" } Hangup { Channel: "PJSIP/a-1" } }
-flow g on start server "watched" { log "watches" wait 1m }
+flow f on signal begun() server "pbx" {
+  Getvar { Channel: "PJSIP/a-1" Variable: "ROOM" }
+  Hangup { Channel: "PJSIP/a-1" }
+}
+flow g on start server "watched" { log "watches" signal begun {} wait 1m }
 """
     ran = Ran()
     with scripted(answering(Getvar=value)) as ami, scripted(answering(), commands=("Ping",)) as watched:
