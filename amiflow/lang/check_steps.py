@@ -433,10 +433,11 @@ class Steps:
             self.say(problems_names.not_a_var(step.target, symbol))
             return
         held = inference.symbols.get(symbol, UNKNOWN)
-        if held != NONE and not rules.fits(kind, held):
+        joint = rules.unified((held, kind))
+        if joint is None or not (held == UNKNOWN or rules.settles(held, joint)):
             self.say(problems_types.wrong_set(step, kind, held, symbol))
-        elif held != UNKNOWN:  # none and an empty list leave open what else it holds
-            inference.symbols[symbol] = rules.unified((held, kind)) or held
+        elif held != UNKNOWN:
+            inference.symbols[symbol] = joint
         inference.facts = without(inference.facts, (symbol,))
         if not isinstance(kind, Maybe | Unknown) and kind != NONE:
             inference.assume({(symbol,): Fact(True)})

@@ -15,6 +15,7 @@ from amiflow.plan.types import (
     DATA,
     DURATION,
     INT,
+    NO_ITEM,
     NONE,
     NUMBER,
     REGEX,
@@ -81,6 +82,16 @@ def depth(kind: Type) -> int:
         case RecordOf(fields=fields):
             return 1 + max((depth(field) for _, field in fields), default=0)
     return 0
+
+
+def settles(open_: Type, settled: Type) -> bool:
+    """Whether the one is the other, but for what none and empty lists in it have left open."""
+    match open_, settled:
+        case (ListOf(item=item), ListOf(item=other)) | (Maybe(of=item), Maybe(of=other)):
+            return settles(item, other)
+        case (RecordOf(fields=fields), RecordOf(fields=others)):
+            return all(settles(kind, dict(others)[name]) for name, kind in fields)
+    return open_ == settled or open_ in (NONE, NO_ITEM)
 
 
 def unified(types: Iterable[Type]) -> Type | None:
