@@ -20,6 +20,7 @@ from amiflow.tools.scenario import read_scenario
 from support.differential import Account, account
 from support.lab.config import EXTENSIONS, SECRET
 from support.lab.server import AsteriskServer
+from support.lab.sip import SipEndpoints
 from support.plain_ami import Frame, PlainAmi
 
 TRIES = 5
@@ -266,10 +267,10 @@ def laboratory_dialplan() -> dict[str, list[str]]:
 
 
 @contextmanager
-def simulated() -> Iterator[PlainAmi]:
-    """A new simulated PBX with the laboratory's account and dialplan."""
+def simulated(**more: object) -> Iterator[PlainAmi]:
+    """A new simulated PBX with the laboratory's account and dialplan, and `more` of a scenario."""
     keys = {"calls": [], "accounts": {"judge": {"secret": SECRET}}, "extensions": {"default": laboratory_dialplan()}}
-    scenario, problems = read_scenario(keys)
+    scenario, problems = read_scenario(keys | more)
     assert scenario is not None, problems
     simulator = Simulator(scenario, load())
     try:
@@ -318,6 +319,29 @@ def test_the_simulated_pbx_tells_what_asterisk_tells(asterisk: AsteriskServer, j
         time.sleep(SETTLED)
         real.append(told(judge, SCRIPTS[name], f"t{len(real) + 1}"))
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("server", ["22"], indirect=True)
+@pytest.mark.parametrize(
+    ("extension", "caller", "seconds"),
+    [
+        ("busy", "caller.xml", None),
+        ("congestion", "caller.xml", None),
+        ("noanswer", "gives_up.xml", "1s"),
+        ("nowhere", "caller.xml", None),
+        ("short", "caller.xml", None),
+        ("through", "caller.xml", None),
+    ],
+)
+def test_a_simulated_telephone_calls_as_one_by_sip(
+    judge: PlainAmi, sip: SipEndpoints, extension: str, caller: str, seconds: str | None
+) -> None:
+    sip.ring(extension, caller)
+    time.sleep(2 * SETTLED)
+    call = {"from": "PJSIP/caller", "to": extension, "at": "0s"} | ({"hangs_up_after": seconds} if seconds else {})
+    with simulated(calls=[call], endpoints={"PJSIP/caller": {"callerid": '"Caller" <caller>'}}) as ami:
+        time.sleep(2 * SETTLED)
+        assert account(ami.events).stories == account(judge.events).stories
 
 
 REFUSED = {

@@ -40,6 +40,10 @@ class SipEndpoints:
         self._run(caller, f"{HOST}:{self._sip}", "-s", dialled)
         return ami.wait("Newchannel", Exten=dialled)
 
+    def ring(self, extension: str, caller: str) -> None:
+        """Begins a call from an endpoint, which plays the scenario `caller`, to an extension of the server's own."""
+        self._run(caller, f"{HOST}:{self._sip}", "-s", extension)
+
     def telephone(self, scenario: str) -> str:
         """An endpoint that plays a scenario when it is called: the channel to originate."""
         return f"PJSIP/callee/sip:callee@{HOST}:{self._run(scenario)}"
