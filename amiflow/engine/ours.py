@@ -174,9 +174,20 @@ def _things_of(server: str, message: Message) -> Iterator[_Thing]:
         yield server, "presentity", message.get("Presentity") or ""
 
 
+@cache
+def _id_headers(event: str) -> tuple[str, ...]:
+    """The headers of an event in which ids of calls stand, and that of actions: a DialEnd of Originate has its call's as
+    `DestUniqueid` and `DestLinkedid` alone. Who leaves a place to another, or is seen, is not whom it tells of."""
+    entry = load().event(event)
+    headers = entry.headers.values() if entry is not None else ()
+    ids = (one.name for one in headers if one.names in ("uniqueid", "linkedid"))
+    told = (name for name in ids if "Swap" not in name and "Video" not in name)
+    return tuple(dict.fromkeys(("Uniqueid", "Linkedid", "ActionID", *told)))
+
+
 def _ids_in(message: Message) -> Iterator[str]:
     """The ids of calls and actions in an event. The other half of a Local channel has its first one's with `;2`."""
-    for header in ("Uniqueid", "Linkedid", "ActionID"):
+    for header in _id_headers(message.name):
         value = message.get(header)
         if value:
             yield value.removesuffix(";2")
@@ -185,4 +196,4 @@ def _ids_in(message: Message) -> Iterator[str]:
 def is_from_run(message: Message, prefixes: tuple[str, ...]) -> bool:
     """Whether the event is of a channel, or of a call, that one of the runs began, or says by which of their actions it
     was raised: their ids were chosen by them."""
-    return any((message.get(header) or "").startswith(prefixes) for header in ("Uniqueid", "Linkedid", "ActionID"))
+    return any((message.get(header) or "").startswith(prefixes) for header in _id_headers(message.name))

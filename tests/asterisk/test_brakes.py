@@ -24,6 +24,12 @@ LAMP = """
       Setvar { Variable: "SEEN" Value: "told" }
     }
 """
+AGAIN = """
+    flow again on DialEnd as d where d.DialStatus == "BUSY" {
+      Originate { Channel: "Local/busy@default" Application: "Wait" Data: "1" } or ignore
+    }
+    flow other on DialEnd as d where d.DialStatus == "BUSY" and not ours(d) { log "somebody was busy" }
+"""
 DIALLER = """
     userevent Dial { Number: text }
     flow dials on UserEvent Dial as u {
@@ -56,6 +62,14 @@ def test_a_lamp_that_switches_itself_is_stopped_and_what_is_set_is_ours(robot: R
             judge.action("Setvar", Variable="DEVICE_STATE(Custom:lamp)", Value=state)
         running.wait("loop", "it keeps starting itself, 3 times")
         assert [event.Value for event in judge.seen("VarSet", Variable="SEEN")] == ["once", "told"]
+
+
+def test_a_flow_that_dials_whoever_is_busy_is_stopped(robot: Run, judge: PlainAmi) -> None:
+    with robot(AGAIN, "limits: {loop_rounds: 3}\n") as running:
+        calls.originate(judge, "Local/busy@default", "600")
+        running.wait("loop", "it keeps starting itself, 3 times")
+        assert len(running.seen("sent", "sends Originate")) == 3
+        assert len(running.seen("log", "somebody was busy")) == 1
 
 
 def test_calls_are_dialled_so_many_at_once(robot: Run, judge: PlainAmi) -> None:

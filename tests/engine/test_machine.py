@@ -25,7 +25,7 @@ from amiflow.engine.effects import (
 )
 from amiflow.engine.evaluate import EvaluationError
 from amiflow.engine.machine import Machine
-from amiflow.engine.ours import Named
+from amiflow.engine.ours import Named, is_from_run
 from amiflow.plan import expressions as ir
 from amiflow.plan.model import Flow, Instruction
 from amiflow.plan.types import Coding
@@ -254,6 +254,19 @@ def test_an_event_of_a_call_that_the_run_began_is_ours(uniqueid: str, said: list
     bench = ours()
     bench.event("Hangup", Uniqueid=uniqueid, Linkedid="17.0")
     assert bench.said == said
+
+
+@pytest.mark.parametrize("name", ["DestUniqueid", "DestLinkedid"])
+def test_the_dialling_of_a_call_that_the_run_began_is_ours(name: str) -> None:
+    told = event("DialEnd", **{name: "run-c7"}, DialStatus="BUSY")
+    assert is_from_run(told, ("run-",)) and not is_from_run(told, ("walk-",))
+    named = Named()
+    named.began(10.0, "run-c7", (("f", 9.0),))
+    assert named.line("pbx", told, 11.0) == (("f", 9.0),)
+
+
+def test_who_is_taken_the_place_of_is_not_whom_it_tells_of() -> None:
+    assert not is_from_run(event("BridgeEnter", Uniqueid="1.1", Linkedid="1.1", SwapUniqueid="run-c7"), ("run-",))
 
 
 def test_machines_of_one_run_share_what_they_named() -> None:
