@@ -166,6 +166,7 @@ def _find(headers: Mapping[str, Header], name: str) -> Header | None:
     return None
 
 
+@cache
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text))
 
