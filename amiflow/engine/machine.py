@@ -318,7 +318,7 @@ class Machine:
             self._end_of_before(server)
         self._restarts.bring_back(server, item.uptime)
         self._actions.connected(server)
-        server.returned = server.begun and gap is not None
+        server.returned = server.returned or (server.begun and gap is not None)
         if gap is not None:
             self._reconciliation.begin(server)
         self._snapshots.begin(server, item.restarted)

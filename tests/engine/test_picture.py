@@ -12,6 +12,7 @@ from amiflow.engine.picture import Picture
 from amiflow.plan.expressions import Field, Look
 from amiflow.plan.model import Needs, Plan, WaitUntil
 from amiflow.plan.picture import PARTS
+from amiflow.plan.triggers import OnRun
 from support.machines import Bench, event
 from support.plans import call, const, eq, expr, flow, log, on, plan, seconds, span, start
 
@@ -228,6 +229,20 @@ def test_the_picture_is_taken_again_after_a_gap() -> None:
     bench.ready()
     listed(bench, "DeviceStateList")
     assert [action["Action"] for action in bench.actions] == ["DeviceStateList"] * 2 and bench.said == ["begun"]
+
+
+def test_a_server_that_tells_late_that_it_has_booted_is_back_all_the_same() -> None:
+    """It is ready a second time then, and the lists of the first are still to come."""
+    bench = pictured("devices", flows=(flow("r", OnRun("reconnect", span()), log("back")),))
+    listed(bench, "DeviceStateList")
+    bench.lose()
+    bench.ready()
+    bench.ready()
+    listed(bench, "DeviceStateList")
+    assert bench.said == ["back"]
+    bench.ready()
+    listed(bench, "DeviceStateList")
+    assert bench.said == ["back"]
 
 
 def test_triggers_see_the_event_in_the_picture() -> None:
