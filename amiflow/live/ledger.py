@@ -59,11 +59,12 @@ class Ledger:
         self.past = Past()
 
     def ready(self, server: str, version: str, now: float) -> None:
-        """The server can be used."""
+        """The server can be used; it may be told twice."""
         line = self.lines[server]
-        line.gap_seconds = line.blind_for(now)
-        line.ready, line.since, line.blind_since, line.version = True, now, None, version
-        line.times_ready += 1
+        if not line.ready:
+            line.gap_seconds = line.blind_for(now)
+            line.ready, line.since, line.blind_since, line.version = True, now, None, version
+            line.times_ready += 1
 
     def lost(self, server: str, silent: float, now: float) -> None:
         """It cannot be used any more, and was last heard so many seconds ago."""
