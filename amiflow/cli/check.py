@@ -11,8 +11,9 @@ from amiflow.cli.compiling import asterisk_version, compile_file, compile_source
 from amiflow.cli.files import STORED, expand, write
 from amiflow.cli.paths import FILE
 from amiflow.cli.recipes import Loaded, stored
-from amiflow.cli.terminal import say, show
+from amiflow.cli.terminal import complain, say, show
 from amiflow.lang.compile import Compiled
+from amiflow.live.problems import Trouble
 from amiflow.live.secrets import Mask
 from amiflow.report.diagnostic import Diagnostic
 from amiflow.report.edits import apply, safe_edits
@@ -65,11 +66,18 @@ def command(
     # Only of a recipe can be said what an Asterisk lacks, and only a recipe can be mended.
     plans = [path for path in given if path.endswith(STORED) and not (asterisk or fix)]
     recipes = [path for path in given if path not in plans]
-    good = [stored(path) for path in plans]
-    for path in recipes:
-        compiled = compile_file(path, asterisk)
-        if fix:
-            compiled = _mended(path, compiled, asterisk)
+    good: list[Loaded] = []
+    unread: list[str] = []
+    for path in (*plans, *recipes):
+        try:
+            compiled = stored(path) if path in plans else _compiled(path, asterisk, fix)
+        except Trouble as trouble:
+            complain(str(trouble), trouble.help)
+            unread.append(path)
+            continue
+        if isinstance(compiled, Loaded):
+            good.append(compiled)
+            continue
         if how == "text":
             show(compiled.diagnostics, compiled.sources)
         found += compiled.diagnostics
@@ -77,9 +85,12 @@ def command(
         count.update(one.severity for one in compiled.diagnostics)
         good += [Loaded(path, compiled.plan)] if compiled.plan is not None else []
     if how == "text":
+        plans, recipes = ([path for path in some if path not in unread] for some in (plans, recipes))
         _summary(plans, recipes, count)
     else:
         click.echo(formatted(how, found, sources), nl=False)
+    if unread:
+        return 2
     if count["error"] or (deny and count["warning"]):
         return 1
     if config_path is not None:
@@ -88,6 +99,11 @@ def command(
 
         check_ready(config_path, good, mask)
     return 0
+
+
+def _compiled(path: str, asterisk: str | None, fix: bool) -> Compiled:
+    compiled = compile_file(path, asterisk)
+    return _mended(path, compiled, asterisk) if fix else compiled
 
 
 def _mended(path: str, compiled: Compiled, asterisk: str | None) -> Compiled:

@@ -64,6 +64,17 @@ def test_sarif_names_rules_and_places(amiflow: Amiflow) -> None:
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("wrong.flow", 1)
 
 
+def test_what_cannot_be_read_keeps_nothing_else_from_being_checked(amiflow: Amiflow) -> None:
+    Path("latin1.flow").write_bytes(b"# \xe9\n")
+    Path("plan.json").write_text("{}")
+    given = ("latin1.flow", "plan.json", "wrong.flow", "right.flow")
+    result = amiflow("check", *given)
+    assert result.status == 2 and "latin1.flow is not UTF-8" in result.err and "plan.json: no plan" in result.err
+    assert "wrong.flow:1:" in result.err and "2 recipes: 1 error\n" in result.err
+    concise = amiflow("check", "--format", "concise", *given)
+    assert (concise.status, concise.out.count("wrong.flow:1:")) == (2, 1) and "latin1.flow" in concise.err
+
+
 def test_what_is_right_gives_empty_lists(amiflow: Amiflow) -> None:
     assert amiflow("check", "--format", "json", "right.flow").out == "[]\n"
     assert amiflow("check", "--format", "concise", "right.flow").out == ""
