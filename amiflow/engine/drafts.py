@@ -16,7 +16,7 @@ from amiflow.engine.evaluate import EvaluationError, Frame
 from amiflow.engine.instance import Acting, Instance
 from amiflow.engine.originate import Headers, default_within
 from amiflow.engine.values import write
-from amiflow.plan.expressions import Const, Global
+from amiflow.plan.expressions import Const, Global, Join
 from amiflow.plan.model import Act, HeaderValue
 from amiflow.report.source import Span
 
@@ -37,6 +37,8 @@ class Drafts:
     def prepare(self, instance: Instance, step: Act) -> Acting:
         """The action with its headers as they are now. Raises EvaluationError."""
         core, frame = self._core, self._core.frame(instance.names, instance.server)
+        if instance.state == "final":
+            self._check_present(step, frame)
         headers: list[tuple[str, str]] = []
         for part in self._parts.get(id(step)) or self._ready(step, frame):
             headers += part if isinstance(part, tuple) else part(frame)
@@ -49,6 +51,13 @@ class Drafts:
         return Acting(
             step, tuple(headers), within, core.count(step.retry.times, frame), core.seconds(step.retry.every, frame)
         )
+
+    def _check_present(self, step: Act, frame: Frame) -> None:
+        """A step of the finally may have failed that was to give a value: it would be sent as nothing, or as `-`."""
+        for header in step.headers:
+            for part in header.value.parts if isinstance(header.value, Join) else (header.value,):
+                if self._core.evaluator(part)(frame) is None:
+                    raise EvaluationError(f"there is no value for `{header.name}`", part.span)
 
     def _ready(self, step: Act, frame: Frame) -> tuple[_Part, ...]:
         """The step's parts, for as long as the plan holds it. Raises EvaluationError."""
@@ -74,8 +83,6 @@ class Drafts:
             value = evaluate(frame)
             if isinstance(value, str) and len(value) < short and value.isprintable():
                 return ((name, value),)
-            if value is None:  # a step of a finally failed that was to give it
-                raise EvaluationError(f"there is no value for `{name}`", span)
             text = write(value, coding)
             texts = text if isinstance(text, tuple) else (text,)
             for one in texts:

@@ -123,6 +123,8 @@ def test_an_error_of_an_action_in_a_task_reaches_the_or_of_its_call() -> None:
         'repeat len(only(c.Exten, "a")) { log "again" }',
         'for y in ["", "a"] { for x in take(["with a line"], len(only(y, "b"))  + 1) { log x } }',
         'let x = only(c.Exten, "a") Hangup { Channel: x }',
+        'let x = only(c.Exten, "a") Hangup { Channel: "PJSIP/${x}" }',
+        'let x = only(c.Exten, "a") parallel { { Hangup { Channel: "PJSIP/${x}" } } }',
         'let x = c.CallerIDNum if x == none { fail "nobody" } Hangup { Channel: trust(x) }',
         'with lines within 1s { with lines within 1s { log "with no line" } log "with a line" }',
     ],
