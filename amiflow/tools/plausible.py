@@ -131,13 +131,15 @@ def originate_response(send: Send, reply: tm.Reply | tm.ReplyOriginate | None) -
     failed = isinstance(reply, tm.ReplyOriginate)
     reason = _REASONS[reply.outcome] if isinstance(reply, tm.ReplyOriginate) else "4"
     channel = sent.get("channel", "")
+    device = "/".join(channel.split("/")[:2])  # without the options of a Local channel, or the address of PJSIP
+    half = ";1" if channel.casefold().startswith("local/") else ""
+    place = ("application", "data") if sent.get("application") else ("context", "exten")
     headers = (
         ("Event", "OriginateResponse"),
         ("ActionID", send.action_id),
         ("Response", "Failure" if failed else "Success"),
-        ("Channel", channel if failed else f"{channel}-00000001"),
-        ("Context", sent.get("context", "")),
-        ("Exten", sent.get("exten", "")),
+        ("Channel", channel if failed else f"{device}-00000001{half}"),
+        *((name.capitalize(), sent.get(name, "")) for name in place),
         ("Reason", reason),
         ("Uniqueid", sent.get("channelid", "<unknown>")),
         ("CallerIDNum", "<unknown>"),

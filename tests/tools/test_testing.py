@@ -40,6 +40,13 @@ flow dials
   log "answered: ${c.Channel} ${c.Uniqueid}"
 }
 
+flow plays
+  on UserEvent as u where u["Do"] == "play"
+{
+  let c = Originate { Channel: "Local/1234@default/n" Application: "Playback" Data: "tt" }
+  log "${c.Channel} does ${c.Application}(${c.Data})"
+}
+
 flow lists
   on UserEvent as u where u["Do"] == "list"
 {
@@ -103,6 +110,9 @@ PASS = {
     "a refusal is for one action": 'reply Redirect { Response: "Error" }\n'
     + NEW
     + 'event Newchannel { Channel: "PJSIP/b-1" } expect Redirect expect Redirect',
+    "an Originate with an application tells of it and of its half of a Local channel": (
+        'event UserEvent { UserEvent: "X" Do: "play" } expect log "Local/1234@default-00000001;1 does Playback(tt)"'
+    ),
     "an Originate is answered": DIAL + 'expect log "answered: PJSIP/1001-00000001 test-c1"',
     "an Originate that fails": "reply Originate busy\n" + DIAL + 'expect log "no call: busy *"',
     "an Originate that nobody answers": "reply Originate no_answer\n" + DIAL + 'expect log "no call: no_answer *"',
