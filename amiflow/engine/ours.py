@@ -176,8 +176,8 @@ def _things_of(server: str, message: Message) -> Iterator[_Thing]:
 
 @cache
 def _id_headers(event: str) -> tuple[str, ...]:
-    """The headers of an event in which ids of calls stand, and that of actions: a DialEnd of Originate has its call's as
-    `DestUniqueid` and `DestLinkedid` alone. Who leaves a place to another, or is seen, is not whom it tells of."""
+    """The headers of an event in which ids of calls stand, and that of actions: a DialEnd of Originate has its call's
+    as `DestUniqueid` and `DestLinkedid` alone. Who leaves a place to another, or is seen, is not whom it tells of."""
     entry = load().event(event)
     headers = entry.headers.values() if entry is not None else ()
     ids = (one.name for one in headers if one.names in ("uniqueid", "linkedid"))
