@@ -205,7 +205,14 @@ def wrong_header_value(entry: nodes.HeaderEntry, value: nodes.Expr, kind: Type, 
     )
 
 
-_UNITS = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "us": "microseconds", None: "seconds"}
+_UNITS = {
+    "ms": "milliseconds",
+    "s": "seconds",
+    "min": "minutes",
+    "us": "microseconds",
+    "hms": "hours, minutes and seconds",
+    None: "seconds",
+}
 
 _SUFFIXES = {"ms": "ms", "s": "s", "min": "m"}
 
