@@ -189,12 +189,12 @@ def secret_values(plan: Plan, environ: Mapping[str, str], configured: Mapping[st
 
 
 def _secret(name: str, environ: Mapping[str, str], configured: Mapping[str, SecretSource]) -> str:
-    variable = "AMIFLOW_SECRET_" + re.sub(r"\W", "_", name).upper()
+    variable, whose = "AMIFLOW_SECRET_" + re.sub(r"\W", "_", name).upper(), f"the secret `{name}`"
     if variable in environ:
-        return SecretSource("env", variable).read(f"the secret `{name}`", environ)
+        return SecretSource("env", variable).read(whose, environ)
     if variable + "_FILE" in environ:
-        return read_secret_file(environ[variable + "_FILE"], f"the secret `{name}`")
+        return read_secret_file(SecretSource("env", variable + "_FILE").read(whose, environ), whose)
     if name in configured:
-        return configured[name].read(f"the secret `{name}`", environ)
+        return configured[name].read(whose, environ)
     help = f"set {variable}, or {variable}_FILE to a file's path, or name it under `secrets:` of the configuration"
     raise Trouble(f"the secret `{name}` is not given", help)

@@ -128,3 +128,9 @@ def test_a_secret_comes_from_the_first_place_that_has_it(tmp_path: Path) -> None
     assert inputs.secret_values(PLAN, {}, configured) == {"token": "from the configuration"}
     with pytest.raises(Trouble, match="the secret `token` is not given"):
         inputs.secret_values(PLAN, {}, {})
+
+
+@pytest.mark.parametrize("variable", ["AMIFLOW_SECRET_TOKEN", "AMIFLOW_SECRET_TOKEN_FILE"])
+def test_a_variable_of_a_secret_that_is_empty_is_named(variable: str) -> None:
+    with pytest.raises(Trouble, match=f"the secret `token`: {variable} is empty"):
+        inputs.secret_values(PLAN, {variable: ""}, {"token": SecretSource("literal", "x")})
