@@ -92,7 +92,7 @@ def junit_report(tested: Iterable[Tested]) -> str:
             _covered(suite, one)
         if faulty:
             case = ElementTree.SubElement(suite, "testcase", classname=one.path, name="compiles")
-            ElementTree.SubElement(case, "error", message="the recipe has errors")
+            ElementTree.SubElement(case, "error", message="the recipe has errors, or cannot be read")
         for result in one.results or ():
             _case(suite, one, result)
     ElementTree.indent(root)

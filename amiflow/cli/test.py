@@ -10,8 +10,9 @@ from amiflow.cli.compiling import catalogue, compile_file
 from amiflow.cli.files import expand
 from amiflow.cli.paths import FILE
 from amiflow.cli.reports import Tested, covered_text, json_report, junit_report
-from amiflow.cli.terminal import say, show
+from amiflow.cli.terminal import complain, say, show
 from amiflow.lang.compile import Compiled
+from amiflow.live.problems import Trouble
 from amiflow.live.tables import tables_for_tests
 from amiflow.report.data import dataclass
 from amiflow.tools.coverage import coverage
@@ -55,7 +56,8 @@ def command(paths: tuple[str, ...], **options: object) -> int:
     asked = Asked(**options)  # type: ignore[arg-type]  # the options above, by their names
     if (asked.covered or asked.least is not None) and asked.name is not None:
         raise click.UsageError("coverage is of all tests: it and -k exclude each other.")
-    tested = [_tested(path, asked) for path in expand(paths)]
+    unread: list[str] = []
+    tested = [_tried(path, asked, unread) for path in expand(paths)]
     if asked.name is not None and not any(one.results for one in tested):
         raise click.UsageError(f"no test's name holds '{asked.name}'.")
     if asked.how == "junit":
@@ -64,7 +66,19 @@ def command(paths: tuple[str, ...], **options: object) -> int:
         click.echo(json_report(tested), nl=False)
     else:
         _summary(tested, asked)
+    if unread:
+        return 2
     return 0 if all(_is_good(one, asked.least) for one in tested) else 1
+
+
+def _tried(path: str, asked: Asked, unread: list[str]) -> Tested:
+    """The recipe tested; one that cannot be read, or its table, keeps no other from being so."""
+    try:
+        return _tested(path, asked)
+    except Trouble as trouble:
+        complain(str(trouble), trouble.help)
+        unread.append(path)
+        return Tested(path, {}, None, None)
 
 
 def _tested(path: str, asked: Asked) -> Tested:

@@ -23,6 +23,12 @@ test "also quiet" { event Hangup { } expect log "OTHER" }
 """
 
 
+TABLE = """table t(a: text) from "absent.csv"
+flow f on start { for r in t { log r.a } }
+test "one" { start expect log "x" }
+"""
+
+
 @pytest.fixture
 def half(amiflow: Amiflow) -> Amiflow:
     Path("half.flow").write_text(RECIPE)
@@ -84,4 +90,17 @@ def test_junit_report_says_what_is_missed(half: Amiflow) -> None:
         ("coverage", "60.0"),
         ("missed", "half.flow:3: the condition never holds"),
         ("missed", "half.flow:4"),
+    ]
+
+
+def test_what_cannot_be_read_keeps_nothing_else_from_being_tested(half: Amiflow) -> None:
+    Path("latin1.flow").write_bytes(b"# \xe9\n")
+    Path("table.flow").write_text(TABLE)
+    result = half("test", "--format", "junit", "latin1.flow", "table.flow", "whole.flow")
+    assert result.status == 2 and "latin1.flow is not UTF-8" in result.err and "cannot read absent.csv" in result.err
+    suites = ElementTree.fromstring(result.out)
+    assert [(one.get("name"), one.get("errors")) for one in suites] == [
+        ("latin1.flow", "1"),
+        ("table.flow", "1"),
+        ("whole.flow", "0"),
     ]
