@@ -316,29 +316,39 @@ class Cursor:
 
     def take(self, type_: str) -> bool:
         """Go on by a token of this type; False, with nothing changed, where the grammar has no room for it."""
-        if len(self._stack) > MOST_OPEN:
+        stack = self._behind(type_)
+        if stack is None:
             return False
+        self._stack = stack
+        return True
+
+    def expects(self, type_: str) -> bool:
+        """Whether a token of this type could stand here."""
+        return self._behind(type_) is not None
+
+    def expected(self) -> list[str]:
+        """The types of token that could stand here, END perhaps among them, in alphabetical order."""
+        choices = self._table.states[self._stack[-1]]
+        return sorted(name for name in choices if name.lstrip("$").isupper() and self.expects(name))
+
+    def _behind(self, type_: str) -> list[int] | None:
+        """The states behind a token of this type."""
+        if len(self._stack) > MOST_OPEN:
+            return None
         states, rules, stack = self._table.states, self._table.rules, list(self._stack)
         while True:
             action = states[stack[-1]].get(type_)
             if action is None:
-                return False
+                return None
             if action >= 0:
                 stack.append(action)
-                break
+                return stack
             rule = rules[~action]
             if rule.expansion:
                 del stack[-len(rule.expansion) :]
             stack.append(states[stack[-1]][rule.origin])
             if type_ == END and stack[-1] == self._end_state:
-                break
-        self._stack = stack
-        return True
-
-    def expected(self) -> list[str]:
-        """The types of token that could stand here, END perhaps among them, in alphabetical order."""
-        choices = self._table.states[self._stack[-1]]
-        return sorted(name for name in choices if name.lstrip("$").isupper() and self.fork().take(name))
+                return stack
 
 
 def token(type_: str, value: str, start: int) -> Token:

@@ -120,7 +120,7 @@ class Recovery:
         self._checkpoint = (0, cursor.fork())
         while True:
             refused = cursor.peek()
-            if self._starts_declaration(refused) and cursor.fork().take(END):
+            if self._starts_declaration(refused) and cursor.expects(END):
                 cursor.offset = refused.start_pos or 0
                 self._checkpoint = (len(self.tokens), cursor.fork())
             before = cursor.fork()
@@ -209,8 +209,9 @@ class Recovery:
         for back, base in enumerate([cursor, *reversed(history)]):
             at = count - back
             first = refused if back == 0 else self.tokens[at]
-            yield from ((fix, base) for fix in self._insertions(at, back, first, base))
-            yield from ((fix, base) for fix in self._replacements(at, back, first, base))
+            expected = base.expected()
+            yield from ((fix, base) for fix in self._insertions(at, back, first, expected))
+            yield from ((fix, base) for fix in self._replacements(at, back, first, expected))
         yield from ((fix, cursor) for fix in self._drops(count, refused))
 
     def _by_indentation(self, refused: Token) -> Iterator[tuple[Fix, Cursor]]:
@@ -257,9 +258,9 @@ class Recovery:
         at = found.start_pos or 0
         return self.source.start_of(self.source.position(at)[0])
 
-    def _insertions(self, at: int, back: int, first: Token, base: Cursor) -> Iterator[Fix]:
+    def _insertions(self, at: int, back: int, first: Token, expected: list[str]) -> Iterator[Fix]:
         place = _end(self.tokens[at - 1]) if at else self.start
-        for type_ in base.expected():
+        for type_ in expected:
             if type_ == first.type or not (type_ in _INSERTABLE or type_ in _PHRASES):
                 continue
             put = (self._missing(type_, place),)
@@ -281,11 +282,10 @@ class Recovery:
         """A token without width: a word or sign as it would be written, or a name, text or number that is empty."""
         return Token(type_, self.grammar.literal(type_) or "", place, place)
 
-    def _replacements(self, at: int, back: int, first: Token, base: Cursor) -> Iterator[Fix]:
+    def _replacements(self, at: int, back: int, first: Token, expected: list[str]) -> Iterator[Fix]:
         """One word taken for another: a header without its colon, a keyword as a name, in capitals, or misspelt."""
         word, offset = str(first), _end(first)
         header = _HEADER.match(self.source.text, first.start_pos or 0, self.end)
-        expected = base.expected()
         if header and "KEY" in expected:
             named = Token("NAME", header[0], first.start_pos, header.end())
             yield Fix("colon", at, (_key(named),), header.end(), 2 * back)
@@ -293,7 +293,7 @@ class Recovery:
             return
         if first.type != "NAME" and "NAME" in expected:
             yield Fix("name", at, (_as(first, "NAME"),), offset, 3 + 2 * back)
-        for type_ in _CHOICES.keys() & set(expected):
+        for type_ in filter(_CHOICES.__contains__, expected):
             chosen = Token(type_, _CHOICES[type_], first.start_pos, offset)
             yield Fix("choice", at, (chosen,), offset, 4 + 2 * back)
         literals = {literal: type_ for type_ in expected if (literal := self.grammar.literal(type_))}
@@ -332,16 +332,16 @@ class Recovery:
             yield Fix("habit", at, (quoted,), _end(refused), HABIT, "'")
         if refused.type == FOREIGN and written.startswith(('"', 'r"')):
             yield from self._open_text(at, refused)
-        if refused.type == "NAME" and "KEY" in cursor.expected():
+        if refused.type == "NAME" and cursor.expects("KEY"):
             sign_found = _HEADER_SIGN.match(text, _end(refused), self.end)
             if sign_found:
                 yield Fix("habit", at, (_key(refused),), sign_found.end(), HABIT, "header " + sign_found[1])
-        if refused.type in ("COMPARE", "IN", "LIKE", "MATCHES") and "AND" in cursor.expected():
+        if refused.type in ("COMPARE", "IN", "LIKE", "MATCHES") and cursor.expects("AND"):
             chained = (token("AND", "", place), token("NAME", "", place), refused)
             yield Fix("habit", at, chained, _end(refused), HABIT, "chain")
         if text.startswith("//", place):
             yield Fix("habit", at, (), self._line_end(refused), HABIT, "//")
-        if refused.type == "MEMBER" and "RETRY" in cursor.expected():
+        if refused.type == "MEMBER" and cursor.expects("RETRY"):
             yield Fix("habit", at, (), _end(refused), HABIT, "piece")
 
     def _late_habits(self, history: list[Cursor], refused: Token) -> Iterator[tuple[Fix, Cursor]]:
