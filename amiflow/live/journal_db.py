@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from math import inf
 from pathlib import Path
 
 from amiflow.engine.effects import Restored
@@ -29,6 +30,7 @@ APPLICATION = 0x616D6966  # "amif", in the file's header: no other program's dat
 VERSION = 3
 
 _PRUNED, _ROUNDS = 50, 20  # pages deleted at a time at most, and how often in one transaction
+_PRUNING = 10.0  # seconds between two looks through all that is remembered for what is too old
 _RETURNED = 500  # pages given back to the file system at a time, where the file is too large
 _BUSY = 5.0  # seconds to wait for another process that writes to the same file
 _WAL = 16 << 20  # bytes to which the file of pending changes is cut back
@@ -120,6 +122,7 @@ class Book:
         self._anew = True
         self._sure = False  # whether the last transaction is known to be in the file
         self._life: Life | None = None
+        self._pruned_at = -inf
 
     def introduce(self, sources: tuple[Source, ...]) -> None:
         """The sources of the next machine; written with the next entries."""
@@ -135,7 +138,9 @@ class Book:
         journal_page.insert(db, run, (*silence, *pages), self._keep.mask)
         if self._memory is not None and (self._anew or not self._sure or self._memory.waits):
             self._memory.write(db, self._anew, self._sure)
-            memory_db.prune(db, by, self._keep.max_age)
+            if abs(by - self._pruned_at) >= _PRUNING:
+                memory_db.prune(db, by, self._keep.max_age)
+                self._pruned_at = by
         self._prune(db, by)
         if ended:
             db.execute("UPDATE run SET ended = ? WHERE id = ?", (at, run))

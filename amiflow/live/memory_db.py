@@ -29,6 +29,7 @@ SCHEMA = (
       id INTEGER PRIMARY KEY, run TEXT NOT NULL, recipe TEXT NOT NULL, store TEXT NOT NULL, declared TEXT NOT NULL,
       key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, lasting REAL NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS store_entry_key ON store_entry (recipe, store, key)",
+    "CREATE INDEX IF NOT EXISTS store_entry_age ON store_entry (recipe, store)",  # within it they are in their order
 )
 
 _MOST_CHANGES = 100_000  # of stores, that wait for a disk that cannot be written; then the oldest go
@@ -132,7 +133,7 @@ class Memory:
                 db.execute(f"DELETE FROM store_entry WHERE {_OF_STORE} AND key = ?", (*whose, key))
             case "evict":
                 # Those whose time was over by then had gone before.
-                oldest = f"SELECT min(id) FROM store_entry WHERE {_OF_STORE} AND at + lasting > ?"
+                oldest = f"SELECT id FROM store_entry WHERE {_OF_STORE} AND at + lasting > ? ORDER BY id LIMIT 1"
                 db.execute(f"DELETE FROM store_entry WHERE id = ({oldest})", (*whose, entry.at))
         if changed.change in ("set", "add"):
             row = (*whose, entry.declared, key, _json(entry.value), entry.at, entry.lasting)

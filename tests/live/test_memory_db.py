@@ -313,6 +313,29 @@ def test_damaged_states_are_handed_on_as_what_nothing_can_be_made_of(path: Path)
     second.end()
 
 
+def test_a_full_store_costs_no_more_however_much_it_holds_and_is_beside_it(tmp_path: Path) -> None:
+    def steps(held: int) -> int:
+        """Of SQLite's, for one entry more."""
+        memory, count = Memory("run1", ["r.flow"], ["pbx"]), [0]
+        keep = Keep(str(tmp_path / f"{held}.sqlite"), 1 << 30, 1e12, Mask())
+        book = Book(keep, About("run1", ("pbx",), ()), START, memory)
+        for number in range(held):
+            for store in "another", "x":
+                entry = fx.Entry(store, "counter", f"{number}", None, START, 1e6)
+                memory.take(START, 0, fx.StoreChanged("add", entry))
+            memory.take(START, 0, remember(f"t{number}", number))
+        book.write(START, START, [], 0, False)
+        assert book._db is not None
+        book._db.set_progress_handler(lambda: count.__setitem__(0, count[0] + 1), 1)
+        for change in ("evict", "add"):
+            memory.take(START, 0, fx.StoreChanged(change, fx.Entry("x", "counter", "new", None, START, 1e6)))  # type: ignore[arg-type]
+        book.write(START, START, [], 0, True)
+        book.end()
+        return count[0]
+
+    assert steps(1000) < steps(10) + 50
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_stores_come_back_as_from_the_memory_that_recipe_tests_have(path: Path, seed: int) -> None:
     chance, other, now = random.Random(seed), plain.Memory(), SystemClock().wall()
