@@ -270,6 +270,7 @@ _ACCEPTS = {
     "ordered": "a number, duration, time or text",
     "sizable": "a text, list or record",
     "keyed": "a record",
+    "event": "an event",
     "message": "an event or a response",
     "regex": 'a regular expression `r"…"`',
     "searchable": "a text or a list",

@@ -204,7 +204,7 @@ def accepts(how: Accepts, given: Type) -> bool:
         case RecordOf():
             return how in ("any", "sizable", "keyed")
         case MessageOf(kind=kind):
-            return how == "message" and kind in HEADED
+            return (how == "message" and kind in HEADED) or (how == "event" and kind in ("event", "row", "action"))
     return how == "any" and given != REGEX
 
 

@@ -28,7 +28,7 @@ from amiflow.report.data import dataclass
 
 Accepts: TypeAlias = Literal[
     "any", "text", "int", "number", "bool", "duration", "time", "list", "texts", "ordered", "sizable", "keyed",
-    "message", "data", "regex", "searchable",
+    "event", "message", "data", "regex", "searchable",
 ]  # fmt: skip
 Result: TypeAlias = Literal[
     "text", "text?", "int", "int?", "number?", "bool", "bool?", "duration", "time", "texts", "data",
@@ -339,7 +339,7 @@ _ROWS = (
     ),
     Builtin(
         "ours",
-        (_p("e", "message"),),
+        (_p("e", "event"),),
         "bool",
         "Whether this run caused the event: its Uniqueid, Linkedid or ActionID begins with this run's prefix, or an "
         "action of this run named the same channel, interface, queue, device or room within the last 2 s.",
