@@ -323,7 +323,7 @@ def test_a_protected_number_of_the_configuration_is_in_force(amiflow: Amiflow) -
 
 def test_a_simulated_run_takes_the_scenario_beside_the_recipe(amiflow: Amiflow) -> None:
     Path("calls.flow").write_text('flow f on Newchannel as n { log "calls ${n.Exten}" }\n')
-    Path("calls.scenario.yaml").write_text('calls: [{at: 10ms, from: PJSIP/alice, to: "102"}]\n')
+    Path("calls.scenario.yaml").write_text('calls: [{at: 500ms, from: PJSIP/alice, to: "102"}]\n')
     assert "calls 102" in amiflow("run", "calls.flow", "--simulate").out
 
 
