@@ -169,6 +169,10 @@ class Guard:
         given = [(entry.header(aim), values[aim.casefold()]) for aim in entry.aims if values.get(aim.casefold())]
         channels = [value for header, value in given if header is not None and header.names == "channel"]
         wanted = channels or [value for _, value in given]
+        if entry.name == "Bridge":  # takes any channel whose id begins like this (ast_channel_get_by_name_prefix)
+            for value in wanted:
+                if any(own != value and own.startswith(value) for own in self._marked):
+                    return self._unclear(value)
         return next((why for value in wanted if (why := self._touched(value))), None)
 
     def _touched(self, what: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What the engine takes for granted of Originate and Hangup."""
+"""What the engine takes for granted of Originate, Hangup and Bridge."""
 
 import uuid
 
@@ -43,3 +43,11 @@ def test_the_result_of_a_call_that_failed_carries_the_chosen_id(judge: PlainAmi)
     chosen = originate(judge, "noanswer", Timeout="500")
     result = judge.wait("OriginateResponse", Uniqueid=chosen)
     assert (result.Response, result.Reason) == ("Failure", "3")
+
+
+def test_a_bridge_alone_takes_a_channel_whose_id_only_begins_like_the_one_given(judge: PlainAmi) -> None:
+    chosen = originate(judge, "1234")
+    judge.wait("Newchannel", Uniqueid=chosen)
+    answer = judge.action("Bridge", Channel1=chosen[:-1], Channel2="nobody")
+    assert answer.Message == "Channel2 does not exist: nobody"
+    assert judge.action("Hangup", Channel=chosen[:-1]).Message == "No such channel"

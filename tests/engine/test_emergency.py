@@ -199,6 +199,13 @@ def test_everything_else_goes(action: str, headers: dict[str, str]) -> None:
     assert guard.forbids(action, tuple(headers.items())) is None
 
 
+def test_a_bridge_by_an_id_may_take_another_channel_whose_id_begins_like_it() -> None:
+    guard = heard(channel("PJSIP/b-1", "1.1"), channel("PJSIP/c-1", "3.1"), channel("PJSIP/a-1", "1.12", Exten="0112"))
+    assert guard.forbids("Bridge", (("Channel1", "PJSIP/c-1"), ("Channel2", "1.1"))) is not None
+    assert guard.forbids("Bridge", (("Channel1", "PJSIP/c-1"), ("Channel2", "PJSIP/b-1"))) is None
+    assert guard.forbids("Hangup", (("Channel", "1.1"),)) is None
+
+
 def test_where_there_is_no_emergency_call_only_dialling_one_is_refused() -> None:
     guard = heard(ANOTHER)
     assert hangup(guard, "/.*/") is None
