@@ -55,7 +55,8 @@ from amiflow.plan.model import Errand, Plan
 from amiflow.plan.triggers import OnSignal
 from amiflow.report.source import Span
 
-_READING = 30.0  # seconds that the beginning of a run waits for what earlier ones have left
+_READING = 90.0  # seconds that the beginning of a run waits for what earlier ones have left: one that was killed with
+# a full journal, of 512 MiB, is looked through first, which takes twenty on a fast machine
 _SWITCH = 0.0005  # seconds that a thread may keep the interpreter while another waits for it
 
 
