@@ -244,7 +244,9 @@ class Inference:
         base = self.infer(member.base)
         lacking = isinstance(base, Maybe) and self._is_looked_up(member.base)
         kind = self._part(member, definite(base) if lacking else self._present(member.base, base))
-        return maybe(kind) if lacking else kind
+        if lacking:
+            return maybe(kind)
+        return UNKNOWN if isinstance(base, Maybe) else kind  # that it may be none has been said: no more of it
 
     def _is_looked_up(self, expr: nodes.Expr) -> bool:
         if isinstance(expr, nodes.Call):
