@@ -119,7 +119,7 @@ def files(folders: Folders, ports: Ports) -> dict[str, str]:
         "extensions.conf": EXTENSIONS,
         "queues.conf": QUEUES,
         "confbridge.conf": "[default_bridge]\ntype=bridge\n[default_user]\ntype=user\nquiet=yes\n",
-        "features.conf": "[general]\n[featuremap]\n",
+        "features.conf": "[general]\n[featuremap]\natxfer => *2\n",
         "indications.conf": INDICATIONS,
         "musiconhold.conf": f"[default]\nmode=files\ndirectory={folders.written['astvarlibdir']}/moh\n",
         "rtp.conf": f"[general]\nrtpstart={ports.rtp.start}\nrtpend={ports.rtp.stop - 1}\n",
