@@ -25,7 +25,7 @@ from amiflow.live.secrets import Mask
 _CONCLUDED = frozenset(("answer", "unanswered", "errand-result", "recalled"))
 _LEFT_WITH = frozenset(("flow-ended", "put-away", "suppressed"))
 _DROPPED = '"after": "drop"'
-_REMEMBERED = "SELECT 1 FROM flow_state WHERE run = ? AND machine = ? AND instance = ?"
+_REMEMBERED = "SELECT machine, instance FROM flow_state WHERE run = ?"
 
 
 class Life:
@@ -82,8 +82,10 @@ def _close(db: sqlite3.Connection, run: int, name: str) -> None:
     for _, _, row in read(db, "run = ?", (run,)):
         left.add(row)
 
+    remembered = set(db.execute(_REMEMBERED, (name,)))
+
     def is_remembered(row: Row) -> bool:
-        return db.execute(_REMEMBERED, (name, row.machine, row.instance)).fetchone() is not None
+        return (row.machine, row.instance) in remembered
 
     closing = pages_of([*left.closing(ended, is_remembered), _last(ended)])
     insert(db, run, closing, Mask())  # what it says is masked already

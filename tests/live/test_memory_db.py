@@ -15,10 +15,11 @@ from amiflow.engine import effects as fx
 from amiflow.live import journal_file
 from amiflow.live.clock import SystemClock
 from amiflow.live.journal_db import About, Book, Keep
+from amiflow.live.journal_dead import bury
 from amiflow.live.journal_file import Journal
 from amiflow.live.memory_db import Memory
 from amiflow.live.secrets import Mask
-from amiflow.report.source import Source
+from amiflow.report.source import Source, Span
 from amiflow.tools import memory as plain
 from support.machines import START
 from support.sizes import sizes
@@ -334,6 +335,25 @@ def test_a_full_store_costs_no_more_however_much_it_holds_and_is_beside_it(tmp_p
         return count[0]
 
     assert steps(1000) < steps(10) + 50
+
+
+def test_what_a_killed_run_leaves_open_is_looked_for_once_however_much_that_is(tmp_path: Path) -> None:
+    def steps(flows: int) -> int:
+        """Of SQLite's, to close its entries."""
+        path, count = tmp_path / f"{flows}.sqlite", [0]
+        run, span = Run(path, "run1"), Span("r.flow", 0, 1)
+        for number in range(flows):
+            began = fx.Noted("flow-started", "debug", "f", "f", number, span, {}, None)
+            run.journal.add(START, 0, None, [began, remember(f"t{number}", number)])
+        run.take()
+        run.die()
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.set_progress_handler(lambda: count.__setitem__(0, count[0] + 1), 1)
+            bury(db, str(path))
+            assert db.execute("SELECT ended FROM run").fetchone() != (None,)
+        return count[0]
+
+    assert steps(400) < 20 * steps(40)
 
 
 @pytest.mark.parametrize("seed", range(5))
