@@ -267,6 +267,8 @@ def _values(count: int) -> str:
 
 _ACCEPTS = {
     "texts": "a list of texts",
+    "ranked": "a list of numbers, durations, times or texts",
+    "summed": "a list of numbers or durations",
     "ordered": "a number, duration, time or text",
     "sizable": "a text, list or record",
     "keyed": "a record",

@@ -200,12 +200,24 @@ def accepts(how: Accepts, given: Type) -> bool:
         return True
     match given:
         case ListOf(item=item):
-            return how in ("list", "any", "sizable", "searchable") or (how == "texts" and fits(item, TEXT))
+            return how in ("list", "any", "sizable", "searchable") or _accepts_items(how, item)
         case RecordOf():
             return how in ("any", "sizable", "keyed")
         case MessageOf(kind=kind):
             return (how == "message" and kind in HEADED) or (how == "event" and kind in ("event", "row", "action"))
     return how == "any" and given != REGEX
+
+
+def _accepts_items(how: Accepts, item: Type) -> bool:
+    held = definite(item)
+    match how:
+        case "texts":
+            return fits(item, TEXT)
+        case "ranked":
+            return not isinstance(held, RecordOf | MessageOf)
+        case "summed":
+            return isinstance(held, Unknown | Data) or held in (*NUMERIC, DURATION)
+    return False
 
 
 def is_scalar(kind: Type) -> bool:

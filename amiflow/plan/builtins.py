@@ -28,7 +28,7 @@ from amiflow.report.data import dataclass
 
 Accepts: TypeAlias = Literal[
     "any", "text", "int", "number", "bool", "duration", "time", "list", "texts", "ordered", "sizable", "keyed",
-    "event", "message", "data", "regex", "searchable",
+    "event", "message", "data", "regex", "searchable", "ranked", "summed",
 ]  # fmt: skip
 Result: TypeAlias = Literal[
     "text", "text?", "int", "int?", "number?", "bool", "bool?", "duration", "time", "texts", "data",
@@ -39,7 +39,8 @@ Result: TypeAlias = Literal[
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter; `accepts` names what fits: `ordered` is int, number, duration, time or text, `sizable` text, list,
-    record or data, `keyed` record or data, `searchable` text or list, `texts` a list of text."""
+    record or data, `keyed` record or data, `searchable` text or list, `texts` a list of text, `ranked` a list of what
+    has an order, `summed` one of numbers or durations."""
 
     name: str
     accepts: tuple[Accepts, ...]
@@ -219,7 +220,7 @@ _ROWS = (
     Builtin("last", (_p("xs", "list"),), "item?", "The last item.", (("last([3, 1])", "1"),)),
     Builtin(
         "min",
-        (_p("x", "ordered", "list"), _p("y", "ordered", optional=True)),
+        (_p("x", "ordered", "ranked"), _p("y", "ordered", optional=True)),
         "item? or argument",
         "The least of the list (none of an empty one), or of the arguments.",
         (("min([3, 1])", "1"), ("min(2, 5)", "2"), ("min([])", "-")),
@@ -227,7 +228,7 @@ _ROWS = (
     ),
     Builtin(
         "max",
-        (_p("x", "ordered", "list"), _p("y", "ordered", optional=True)),
+        (_p("x", "ordered", "ranked"), _p("y", "ordered", optional=True)),
         "item? or argument",
         "The greatest of the list (none of an empty one), or of the arguments.",
         (("max([3, 1])", "3"), ("max(5s, 1m)", "1m")),
@@ -235,14 +236,14 @@ _ROWS = (
     ),
     Builtin(
         "sum",
-        (_p("xs", "list"), _p("start", "number", "duration", optional=True)),
+        (_p("xs", "summed"), _p("start", "number", "duration", optional=True)),
         "item",
         "The sum of the list's numbers or durations; of an empty one `start`, or 0.",
         (("sum([1, 2, 3])", "6"), ("sum([10s, 50s])", "1m"), ("sum([])", "0")),
     ),
     Builtin(
         "sort",
-        (_p("xs", "list"),),
+        (_p("xs", "ranked"),),
         "first argument",
         "The items in ascending order.",
         (("sort([3, 1, 2])", "[1, 2, 3]"),),
