@@ -322,8 +322,7 @@ class Inference:
 
     def _call(self, call: nodes.Call) -> Type:
         if call.module is not None:
-            self._arguments(call)
-            return UNKNOWN
+            return self._unknown_call(call)
         name = call.name.text
         if call in self.bindings.calls:
             self._arguments(call)
@@ -335,7 +334,6 @@ class Inference:
         if name in QUESTIONS and name != PICTURE:
             return self._look(call, QUESTIONS[name])
         if row is None:
-            self._arguments(call)
             return self._unknown_call(call)
         return self._builtin(call, row)
 
@@ -360,7 +358,8 @@ class Inference:
         return maybe(kind) if question.may_be_none else kind
 
     def _unknown_call(self, call: nodes.Call) -> Type:
-        if call.name.text:
+        self._arguments(call)
+        if call.module is None and call.name.text:
             self.findings.say(problems_types.unknown_function(call.name, [*BUILTINS, TRUST, *QUESTIONS]))
         return UNKNOWN
 
