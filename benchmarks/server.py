@@ -204,8 +204,8 @@ def main() -> None:
         _say(at="listening", port=listening.getsockname()[1])
         client, _ = listening.accept()
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    client.sendall(b"Asterisk Call Manager/11.0.0\r\n")  # before any answer: some clients do not wait for it
     desk = Desk(client)
-    desk.send(b"Asterisk Call Manager/11.0.0\r\n")
     until = time.perf_counter() + 30
     while not desk.ready and not desk.gone and time.perf_counter() < until:
         desk.turn(0.1)
