@@ -186,8 +186,7 @@ class Decoder:
             if rest:
                 self._view[front : front + rest] = self._view[self._start : self._filled]
             self._start, self._filled, self._whole = front, front + rest, 0
-        if len(self._buffer) - self._filled < self._size // 4 or len(self._buffer) > self._size:
-            self._hold(self._filled + self._size // 4)
+        self._hold(self._filled + self._size // 4)
         return None
 
     def _hold(self, least: int) -> None:

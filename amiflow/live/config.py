@@ -135,6 +135,11 @@ class Config:
     source: Source = field(default_factory=lambda: Source("amiflow.yaml", ""))
 
 
+def home(environ: Mapping[str, str]) -> str:
+    """The user's folder; where the environment does not say, that of the system's list of users."""
+    return environ.get("HOME") or os.path.expanduser("~")
+
+
 def find(explicit: str | None, environ: Mapping[str, str]) -> str | None:
     """The configuration's path: the one given, else the first that exists of `./amiflow.yaml`,
     `$XDG_CONFIG_HOME/amiflow/amiflow.yaml` (`~/.config` where unset) and `/etc/amiflow/amiflow.yaml`. Raises Trouble
@@ -142,8 +147,8 @@ def find(explicit: str | None, environ: Mapping[str, str]) -> str | None:
     run."""
     if explicit is not None:
         return explicit
-    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".config")
-    places = ("amiflow.yaml", os.path.join(home, "amiflow", "amiflow.yaml"), "/etc/amiflow/amiflow.yaml")
+    folder = environ.get("XDG_CONFIG_HOME") or os.path.join(home(environ), ".config")
+    places = ("amiflow.yaml", os.path.join(folder, "amiflow", "amiflow.yaml"), "/etc/amiflow/amiflow.yaml")
     found = next((place for place in places if os.path.isfile(place)), None)
     if found is not None and can_be_written_by_others(found):
         raise Trouble(f"{found} can be written by another user of this machine", f"if it is meant: --config {found}")

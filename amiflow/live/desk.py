@@ -6,7 +6,7 @@ Belongs here: what each question means to the machines, and which answer it gets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -29,6 +29,7 @@ from amiflow.live.requests import (
 )
 from amiflow.live.runner import Runner
 from amiflow.live.status import Status
+from amiflow.plan.model import Flow
 from amiflow.plan.triggers import OnSignal
 
 PAUSED = "is paused"
@@ -146,17 +147,19 @@ class Desk:
 
     def _unknown(self, signal: str) -> Answer:
         """The answer where no flow takes the signal."""
-        flows = (one for runner in self._runners if runner.status is None for one in runner.plan.flows)
-        help = nearest(signal, {one.trigger.signal for one in flows if isinstance(one.trigger, OnSignal)})
-        return Answer(None, "no flow takes this signal" + (f"; {help}" if help else ""), "unknown")
+        signals = {one.trigger.signal for one in self._flows() if isinstance(one.trigger, OnSignal)}
+        return _none_such("no flow takes this signal", signal, signals)
 
     def _lacks(self, flow: str | None) -> Answer | None:
         """The answer where no plan has the flow."""
-        names = {one.name for runner in self._runners if runner.status is None for one in runner.plan.flows}
+        names = {one.name for one in self._flows()}
         if flow is None or flow in names:
             return None
-        help = nearest(flow, names)
-        return Answer(None, f"no recipe of this run has a flow `{flow}`" + (f"; {help}" if help else ""), "unknown")
+        return _none_such(f"no recipe of this run has a flow `{flow}`", flow, names)
+
+    def _flows(self) -> Iterator[Flow]:
+        """Those of the machines that run."""
+        return (one for runner in self._runners if runner.status is None for one in runner.plan.flows)
 
     def _pause(self, flow: str | None) -> Answer:
         if flow in self._paused:
@@ -190,6 +193,11 @@ class Desk:
         self._give(effects.StopRuns(flow, instance))
         self._log.line(Line("warn", "stop-flow", f"{len(stops)} runs of {flow} are to stop"))
         return Answer({"stopped": stops})
+
+
+def _none_such(text: str, word: str, known: Collection[str]) -> Answer:
+    help = nearest(word, known)
+    return Answer(None, f"{text}; {help}" if help else text, "unknown")
 
 
 def _named(flow: str | None) -> str:

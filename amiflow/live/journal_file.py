@@ -33,6 +33,7 @@ from amiflow.engine.effects import Effect, Errand, Input, Restored, Send, Signal
 from amiflow.engine.journal import Batch, Scribe
 from amiflow.engine.page import Damaged
 from amiflow.live.clock import Clock
+from amiflow.live.config import home
 from amiflow.live.journal_db import About, Book, Keep, is_damage
 from amiflow.live.log import Line, Log
 from amiflow.live.memory_db import Memory
@@ -77,9 +78,7 @@ def promise_of(effect: Effect) -> str:
 def default_path(environ: Mapping[str, str], root: bool) -> str:
     """`$XDG_STATE_HOME/amiflow/journal.sqlite`; without that variable below `/var/lib` for root, `~/.local/state` for
     others."""
-    state = environ.get("XDG_STATE_HOME") or (
-        "/var/lib" if root else os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local", "state")
-    )
+    state = environ.get("XDG_STATE_HOME") or ("/var/lib" if root else os.path.join(home(environ), ".local", "state"))
     return os.path.join(state, "amiflow", "journal.sqlite")
 
 
